@@ -3,7 +3,7 @@ option(POSTERN_BUILD_TESTS "Build tests and benchmarks" ON)
 option(POSTERN_FAILPOINTS "Compile failpoints in (test builds only; never ship)" OFF)
 option(POSTERN_FUZZ "Build libFuzzer targets (needs clang)" OFF)
 option(POSTERN_TIDY "Run clang-tidy on every compile" OFF)
-option(POSTERN_CORE_ONLY "Build only what does not use gRPC services: proto, policy and their tests" OFF)
+option(POSTERN_CORE_ONLY "Leave out every folder that includes grpcpp (tsan and fuzz: its reports are noise there)" OFF)
 set(POSTERN_SANITIZE "" CACHE STRING "Comma-separated sanitizers, empty for none")
 
 set(CMAKE_CXX_STANDARD 20)
