@@ -1,0 +1,112 @@
+// The key store: root keyset → KEK generations → data encryption keys (DEKs), in an SQLite file of its own.
+//
+// It is apart from the data store and has its own backup, so that restoring data never restores a destroyed key. On disk every key is
+// wrapped (ENVELOPE.md); unwrapped keys live in memory only, in a bounded cache. The file is locked: one process, one connection.
+//
+// A shredded key is gone at once for this process and for every later one (EFFECTIVE); it is gone from backups of the file too (FINAL) when the
+// last KEK generation that wrapped it is destroyed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "server/crypto/hmac.h"
+#include "server/crypto/key_id.h"
+#include "server/crypto/secret.h"
+
+namespace postern::crypto {
+
+struct KeyStoreOptions {
+  // The SQLite file. Created with mode 0600 if `create_if_missing`.
+  std::string path;
+  // The root keysets; see root_keyset.h. Must exist; two different files.
+  std::string root_keyset_path;
+  std::string minors_root_keyset_path;
+  bool create_if_missing = false;
+  // How many unwrapped keys are kept in memory, about 250 bytes each.
+  size_t cache_capacity = 65536;
+};
+
+// An unwrapped 32-byte key. Holding it keeps it usable even if it is shredded meanwhile: hold it for one operation only.
+struct KeyHandle {
+  KeyId id;
+  std::shared_ptr<const SecretBytes> secret;
+};
+
+// One key asked of EnsureKeys, and what became of it.
+struct KeyRequest {
+  KeyKind kind = KeyKind::kSubject;
+  KeyRealm realm = KeyRealm::kStandard;
+  KeyName name{};
+  // Whether a name whose key was shredded may get a new key (a returning customer); otherwise the result is KEY_SHREDDED.
+  bool allow_new_after_shred = false;
+
+  // Set by EnsureKeys: the key, or KEY_SHREDDED.
+  absl::StatusOr<KeyHandle> result = absl::UnknownError("not asked yet");
+};
+
+// A destroyed key.
+struct KeyTombstone {
+  uint64_t sequence = 0;  // grows by the order of shredding, from 1
+  KeyId id;
+  absl::Time shredded_at;
+  // The newest KEK generation of the key's realm at that time: FINAL when no generation up to this one lives.
+  uint32_t last_generation = 0;
+};
+
+// All methods are thread-safe. Storage failures are LEDGER_UNAVAILABLE (without keys nothing can be accounted for); a stored key that does not
+// unwrap is DATA_LOSS.
+class KeyStore {
+ public:
+  // Opens the store, creating it if so asked. FAILED_PRECONDITION if a root keyset is exposed to others or is not the one the store was made
+  // with, or if another process has the store; NOT_FOUND if a file is missing.
+  static absl::StatusOr<std::unique_ptr<KeyStore>> Open(const KeyStoreOptions& options);
+  ~KeyStore();
+
+  // Finds or creates the key of every request. New keys are durable when this returns: one transaction and one fsync for all of them, none if
+  // all exist. Equal requests get one key. An error status means that no result is valid and that it is safe to ask again.
+  absl::Status EnsureKeys(absl::Span<KeyRequest> requests);
+
+  // The key `id`; KEY_SHREDDED if it was destroyed, NOT_FOUND if it never was.
+  absl::StatusOr<KeyHandle> Get(const KeyId& id);
+
+  // The living key's id; KEY_SHREDDED or NOT_FOUND as for Get.
+  absl::StatusOr<KeyId> Find(KeyKind kind, KeyRealm realm, const KeyName& name);
+
+  // Destroys keys, all or none, durably when this returns. An id that is destroyed already is skipped; NOT_FOUND if one never was (then none is
+  // destroyed). The bytes leave the file and its log soon after: see Scrub.
+  absl::Status Shred(absl::Span<const KeyId> ids, absl::Time now);
+
+  // Returns when no wrapped byte of any shredded key is left in the file or its log. Shred starts the same work in the background.
+  absl::Status Scrub();
+
+  // Tombstones with a sequence above `after`, oldest first, at most `limit`.
+  absl::StatusOr<std::vector<KeyTombstone>> ListTombstones(uint64_t after, size_t limit);
+
+  // The key of digests that name things (name_digest.h). Made with the store and never changed.
+  const HmacKey& index_key() const;
+
+  // Starts a KEK generation of each realm under the newest root version and returns its number; new keys use it.
+  absl::StatusOr<uint32_t> StartGeneration(absl::Time now);
+  // Wraps up to `limit` keys of older generations anew; returns how many it did, 0 when none is left.
+  absl::StatusOr<size_t> RewrapSome(size_t limit);
+  // Destroys a generation of both realms; FAILED_PRECONDITION while a living key needs it.
+  absl::Status DestroyGeneration(uint32_t generation, absl::Time now);
+  // The generations that live, ascending.
+  std::vector<uint32_t> LivingGenerations();
+
+ private:
+  class Impl;
+  explicit KeyStore(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace postern::crypto

@@ -1,0 +1,357 @@
+// The gateway's own transactions, and nothing else a database can do. Each method is one transaction. Two kinds of callers: the hot path
+// (CommitGroup, ReserveDispatch, Settle) and everything that operators and background work change (Apply).
+//
+// Thread-safety: every method may be called from any thread; writes are serialised inside. Methods block (a write waits for the disk).
+// Errors: LEDGER_UNAVAILABLE when the disk or the database fails: the state is then either before or after the transaction, and the store
+// refuses every later write until it was reopened or has read back what is true. Others are named at each method.
+// Nothing given to a store is plaintext personal data: payloads come sealed, people and record keys as HMACs.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "proto/postern/v1/deletion.pb.h"
+#include "proto/postern/v1/disclosure.pb.h"
+#include "proto/postern/v1/partner.pb.h"
+#include "server/crypto/uuid7.h"  // crypto::Uuid, 16 bytes
+
+namespace postern::storage {
+
+using Hash32 = std::array<uint8_t, 32>;
+using Mac16 = std::array<uint8_t, 16>;  // truncated HMAC-SHA256: subjects, record keys, orders
+using PartnerId = int64_t;              // a partner's row, never reused
+using GrantId = int64_t;                // an interned GrantRef
+
+constexpr int kLanes = 64;              // record keys hash into this many lanes a partner
+
+// Under what a disclosure was authorised. Interned: disclosures refer to it by number.
+struct GrantRef {
+  PartnerId partner = 0;
+  std::string purpose;
+  std::string record_type;
+  std::string contract_revision;  // resource name
+  std::string policy_version;
+  std::string locator_path;
+};
+
+// What a fence stands in front of.
+struct FenceScope {
+  enum class Kind : uint8_t { kPartner = 1, kSubject = 2, kRecordKey = 3 } kind = Kind::kPartner;
+  std::string id;  // partner: its resource name; subject and record key: the 16 bytes
+};
+
+// --- Disclosures -----------------------------------------------------------------------------------------------------------------
+
+// One authorised release, ready to be committed.
+struct NewDisclosure {
+  crypto::Uuid id;
+  PartnerId partner = 0;
+  GrantId grant = 0;
+  int lane = 0;                          // 0..kLanes-1, from the record key
+  absl::Time time;
+  uint64_t resolved_at = 0;              // FenceVersion of the snapshot that resolved it
+  std::vector<FenceScope> fences;        // checked in the transaction: none may be raised after resolved_at
+  Mac16 record_key{};                    // partner- and type-independent HMAC of the record key
+  uint64_t record_version = 0;
+  bool has_record_version = false;       // a version not above the last one of (partner, purpose, record key) is refused
+  std::vector<Mac16> subjects;           // HMACs of every subject
+  std::vector<crypto::Uuid> key_ids;     // every DEK the payload key is derived from, as KeyStore names them
+  Mac16 order{};                         // HMAC of the order id
+  Hash32 handle{};
+  std::string sealed_payload;            // empty for an exchange: nothing is kept
+  bool exchange = false;                 // never queued; settled by its caller
+  std::vector<uint64_t> withheld_bits;
+  std::string sealed_salt;               // of the audit commitment, under the subject's key
+  std::string audit_leaf;                // serialised v1::AuditEntry
+  // Idempotency: at most one disclosure per (principal, request id, target).
+  Mac16 principal{};
+  crypto::Uuid request_id;
+  Mac16 target{};                        // HMAC or hash of partner and purpose
+  Hash32 content_digest{};               // keyed; another one under the same request id is REQUEST_ID_REUSED
+};
+
+// What a commit says about one entry. Exactly one of: fresh (OK), replayed (OK), refused (not OK).
+struct CommitResult {
+  absl::Status status;                   // FENCED, RECORD_VERSION_STALE, REQUEST_ID_REUSED, or OK
+  bool replayed = false;                 // the request was committed before: seq, id and the rest are the original's
+  int64_t seq = 0;                       // position in the ledger, from 1, in commit order
+  crypto::Uuid id;
+  uint64_t leaf_index = 0;
+  Hash32 leaf_hash{};
+  absl::Time time;
+};
+
+// A run of lanes of one partner that one gateway owns; a single gateway owns one span of all lanes.
+struct LaneSpan {
+  PartnerId partner = 0;
+  int first = 0;
+  int last = kLanes - 1;
+};
+
+// Everything of a lane span at or below `seq` may be handed over from now on (possibly held).
+struct DispatchMark {
+  LaneSpan span;
+  int64_t seq = 0;
+};
+
+struct LaneState {
+  LaneSpan span;
+  int64_t watermark = 0;      // everything at or below is settled
+  int64_t dispatch_mark = 0;  // everything above was never handed over
+};
+
+// A record that waits for its partner.
+struct PendingPayload {
+  int64_t seq = 0;
+  crypto::Uuid id;
+  GrantId grant = 0;
+  int lane = 0;
+  Mac16 record_key{};
+  uint64_t record_version = 0;
+  Hash32 handle{};
+  absl::Time time;
+  std::vector<crypto::Uuid> key_ids;
+  std::string sealed_payload;
+};
+
+// What is stored of a disclosure, with its state as it follows from marks, acknowledgements and settlements.
+struct DisclosureRow {
+  int64_t seq = 0;
+  crypto::Uuid id;
+  PartnerId partner = 0;
+  GrantId grant = 0;
+  int lane = 0;
+  absl::Time time;
+  v1::DisclosureState state = v1::DISCLOSURE_STATE_UNSPECIFIED;
+  std::string reason;  // ErrorReason name, for states that have one
+  Mac16 record_key{};
+  uint64_t record_version = 0;
+  std::vector<Mac16> subjects;
+  Mac16 order{};
+  Hash32 handle{};
+  std::vector<crypto::Uuid> key_ids;
+  std::vector<uint64_t> withheld_bits;
+  uint64_t leaf_index = 0;
+  crypto::Uuid request_id;
+  bool exchange = false;
+};
+
+// The end of one disclosure that was not simply acknowledged.
+struct Settlement {
+  int64_t seq = 0;
+  v1::DisclosureState state = v1::DISCLOSURE_STATE_UNSPECIFIED;
+  std::string reason;         // ErrorReason name, may be empty
+};
+
+// What a batch of acknowledgements and ends changes. Payloads of settled records go, except dead letters', which are set aside.
+struct SettleBatch {
+  LaneSpan span;
+  absl::Time time;
+  int64_t watermark = 0;                 // new watermark, or 0: unchanged
+  std::vector<int64_t> acknowledged;     // every newly acknowledged seq, at or below the watermark or above it
+  std::vector<Settlement> settlements;   // become outcomes, as acknowledgements do
+  std::vector<std::string> audit_leaves;
+};
+
+// One line of the outcome feed.
+struct OutcomeRow {
+  int64_t position = 0;                  // resume after this
+  DisclosureRow disclosure;
+  v1::DisclosureState state = v1::DISCLOSURE_STATE_UNSPECIFIED;
+  std::string reason;
+  absl::Time time;
+  std::string sealed_result;             // of a submitted result; may be empty
+  std::string result_type;
+};
+
+struct DeadLetterRow {
+  DisclosureRow disclosure;
+  std::string reason;
+  absl::Time time;
+};
+
+// --- Partners, bundles, campaigns ---------------------------------------------------------------------------------------------------
+
+struct PartnerRow {
+  PartnerId id = 0;
+  v1::Partner partner;                   // name, state, epoch, etag and times as stored
+  uint64_t fence_version = 0;            // when its fence was raised last
+  crypto::Uuid epoch_key;                // KeyStore id of the partner-epoch DEK
+  crypto::Uuid pseudonym_key;            // KeyStore id
+  crypto::Uuid handle_key;               // KeyStore id
+};
+
+struct BundleRow {
+  std::string digest;                    // lower-case hex SHA-256 of the content
+  v1::PolicyBundle bundle;
+  bool in_force = false;
+  std::string applied_by;                // first person of a pending one
+};
+
+struct RevisionRow {
+  v1::ContractRevision revision;
+  PartnerId partner = 0;
+};
+
+struct CampaignRow {
+  v1::DeletionCampaign campaign;
+  PartnerId partner = 0;
+  int64_t enumerate_to = 0;              // ledger positions above are not part of it
+  int64_t enumerated = 0;                // progress
+};
+
+struct NoticeRow {
+  v1::DeletionNotice notice;             // with envelope and, once given, attestation
+  std::string campaign;
+  PartnerId partner = 0;
+  int number = 0;                        // page, from 1
+};
+
+struct HandleOutcomeRow {
+  std::string notice;
+  Hash32 handle{};
+  v1::DeletionAttestationStatement::Result result = v1::DeletionAttestationStatement::RESULT_UNSPECIFIED;
+  std::string ground;
+  std::optional<absl::Time> until;
+};
+
+struct OrderEventRow {
+  Mac16 order{};
+  int event = 0;                         // v1::OrderEvent
+  absl::Time time;
+};
+
+// One all-or-nothing change. Everything that is empty is left alone.
+struct ChangeSet {
+  struct PartnerWrite {
+    PartnerRow row;                      // id 0: insert, and the id is returned
+    std::string expected_etag;           // empty for an insert; ETAG_MISMATCH otherwise
+  };
+  std::vector<PartnerWrite> partners;
+  std::vector<FenceScope> raise_fences;  // all get one new FenceVersion
+  std::optional<BundleRow> bundle;       // in_force: replaces the one in force
+  std::optional<std::string> expected_bundle_etag;
+  std::vector<RevisionRow> revisions;    // insert or replace by name
+  std::vector<CampaignRow> campaigns;    // insert or replace by name
+  std::vector<NoticeRow> notices;        // insert or replace by name
+  std::vector<HandleOutcomeRow> handle_outcomes;
+  std::vector<OrderEventRow> order_events;
+  std::vector<SettleBatch> settlements;
+  struct SubmittedResult {
+    int64_t seq = 0;
+    absl::Time time;
+    std::string type;
+    std::string sealed_result;
+    crypto::Uuid request_id;             // once per disclosure and request id; a repeat is ALREADY_EXISTS
+    Hash32 content_digest{};
+  };
+  std::vector<SubmittedResult> results;
+  // Shreds every pending payload of a partner in one step: rows stay, their state becomes UNDELIVERED with this reason where they are
+  // above the dispatch mark; one outcome line stands for all of them.
+  struct EndBacklog {
+    PartnerId partner = 0;
+    std::string reason;
+    absl::Time time;
+  };
+  std::optional<EndBacklog> end_backlog;
+  std::vector<std::string> audit_leaves;
+};
+
+struct AppliedChange {
+  uint64_t fence_version = 0;            // after the change
+  std::vector<PartnerId> partner_ids;    // one for each PartnerWrite
+  uint64_t first_leaf = 0;               // index of the first audit leaf
+};
+
+struct TreeHead {
+  uint64_t size = 0;
+  Hash32 root{};
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // --- hot path
+  // Commits a group: per entry fence, idempotency and version checks, then rows, audit leaves, tree head and `marks`, all in one durable
+  // transaction. `results` has one element per entry, in order. Not OK: nothing of the group is committed.
+  virtual absl::Status CommitGroup(absl::Span<const NewDisclosure> group, absl::Span<const DispatchMark> marks,
+                                   std::vector<CommitResult>* results) = 0;
+  // Makes dispatch marks durable; a mark never goes back.
+  virtual absl::Status ReserveDispatch(absl::Span<const DispatchMark> marks) = 0;
+  virtual absl::Status Settle(absl::Span<const SettleBatch> batches) = 0;
+
+  // --- cold path
+  virtual absl::StatusOr<AppliedChange> Apply(const ChangeSet& change) = 0;
+  // Appends audit leaves alone (refusals, reads, lifecycle). Returns the index of the first.
+  virtual absl::StatusOr<uint64_t> AppendAudit(absl::Span<const std::string> leaves) = 0;
+  // The number of `grant`; the same for the same content.
+  virtual absl::StatusOr<GrantId> InternGrant(const GrantRef& grant) = 0;
+
+  // --- reads (each sees one consistent state; none blocks a writer)
+  virtual absl::StatusOr<GrantRef> ReadGrant(GrantId id) = 0;
+  virtual absl::StatusOr<uint64_t> ReadFenceVersion() = 0;
+  // Pending payloads of a partner with seq above `after`, in order; at most `limit` records and, after the first, `max_bytes`.
+  // Settled, dead-lettered and withdrawn ones are left out.
+  virtual absl::StatusOr<std::vector<PendingPayload>> ReadBacklog(PartnerId partner, int64_t after, int limit, int64_t max_bytes) = 0;
+  virtual absl::StatusOr<LaneState> ReadLanes(PartnerId partner) = 0;
+  // Ledger positions above the watermark that are settled already.
+  virtual absl::StatusOr<std::vector<int64_t>> ReadSettledAbove(PartnerId partner, int64_t watermark) = 0;
+  virtual absl::StatusOr<DisclosureRow> ReadDisclosure(const crypto::Uuid& id) = 0;  // NOT_FOUND
+  // Newest first, below `before` (0: from the end).
+  virtual absl::StatusOr<std::vector<DisclosureRow>> ListDisclosures(PartnerId partner, int64_t before, int limit) = 0;
+  // Oldest first, above `after`, not above `to`; what the partner may hold or held: handed over or acknowledged.
+  virtual absl::StatusOr<std::vector<DisclosureRow>> ListHeld(PartnerId partner, int64_t after, int64_t to, int limit) = 0;
+  // Disclosures that concern a subject, oldest first. Sees the unindexed tail too.
+  virtual absl::StatusOr<std::vector<DisclosureRow>> ListBySubject(const Mac16& subject, int64_t after, int limit) = 0;
+  struct BacklogCounts {
+    int64_t delivered = 0;      // acknowledged ever
+    int64_t possibly_held = 0;  // handed over or reserved, unacknowledged
+    int64_t undelivered = 0;    // above the dispatch mark and not settled
+    int64_t total = 0;          // disclosures ever, exchanges included
+  };
+  virtual absl::StatusOr<BacklogCounts> CountBacklog(PartnerId partner) = 0;
+  // Pending payloads older than `time`, for max_pending_hours.
+  virtual absl::StatusOr<std::vector<PendingPayload>> ReadPendingOlderThan(PartnerId partner, absl::Time time, int limit) = 0;
+  virtual absl::StatusOr<std::vector<OutcomeRow>> ReadOutcomes(int64_t after, int limit) = 0;
+  virtual absl::StatusOr<std::vector<DeadLetterRow>> ListDeadLetters(PartnerId partner, int64_t after, int limit) = 0;
+  virtual absl::StatusOr<PendingPayload> ReadDeadLetter(const crypto::Uuid& id) = 0;  // NOT_FOUND
+  // A dead letter becomes pending again under a new ledger position of its own (returned), or is given up.
+  virtual absl::StatusOr<int64_t> ReplayDeadLetter(const crypto::Uuid& id, absl::string_view audit_leaf) = 0;
+  virtual absl::Status DropDeadLetter(const crypto::Uuid& id, absl::string_view audit_leaf) = 0;
+
+  virtual absl::StatusOr<std::vector<PartnerRow>> ListPartners() = 0;
+  virtual absl::StatusOr<std::optional<BundleRow>> ReadBundleInForce() = 0;
+  virtual absl::StatusOr<std::optional<BundleRow>> ReadBundle(absl::string_view digest) = 0;
+  virtual absl::StatusOr<std::vector<RevisionRow>> ListRevisions(PartnerId partner) = 0;
+  virtual absl::StatusOr<std::vector<CampaignRow>> ListCampaigns(std::optional<PartnerId> partner) = 0;
+  virtual absl::StatusOr<std::optional<CampaignRow>> ReadCampaign(absl::string_view name) = 0;
+  virtual absl::StatusOr<std::vector<NoticeRow>> ListNotices(PartnerId partner, absl::string_view campaign, int64_t after_row, int limit,
+                                                             bool open_only) = 0;  // empty campaign: all; oldest first
+  virtual absl::StatusOr<std::optional<NoticeRow>> ReadNotice(absl::string_view name) = 0;
+  virtual absl::StatusOr<std::vector<HandleOutcomeRow>> ListHandleOutcomes(absl::string_view notice) = 0;
+
+  virtual absl::StatusOr<TreeHead> ReadTreeHead() = 0;
+  virtual absl::StatusOr<std::vector<std::string>> ReadLeaves(uint64_t start, int limit) = 0;
+  // Hash of the complete subtree of 2^level leaves that starts at leaf index * 2^level; for proofs.
+  virtual absl::StatusOr<Hash32> ReadTreeHash(int level, uint64_t index) = 0;
+  // The newest signed checkpoint that was published, empty at first; and its replacement.
+  virtual absl::StatusOr<std::string> ReadCheckpoint() = 0;
+  virtual absl::Status WriteCheckpoint(absl::string_view checkpoint) = 0;
+  // A random id made with the store: the gateway incarnation's identity.
+  virtual crypto::Uuid instance() const = 0;
+  // Walks everything: page checks, tree against leaves, rows against leaves. Slow.
+  virtual absl::Status Check() = 0;
+};
+
+}  // namespace postern::storage
