@@ -2,9 +2,10 @@
 //
 //   0x01 ‖ length of the metadata (4 bytes, big-endian) ‖ public metadata ‖ commitment (32 bytes)
 //
-// The metadata (a serialised AuditEntry) is public and lives for ever. The private part is not in the tree: the leaf holds
-// HMAC-SHA256(salt, private part), and the 32-byte salt is sealed elsewhere under the subject's key. After that key is shredded the leaf still
-// proves that something definite was recorded, and nobody can tell what, not even by guessing.
+// The metadata (a serialised AuditEntry) is public and lives for ever. The private part is not in the tree: the leaf
+// holds HMAC-SHA256(salt, private part), and the 32-byte salt is sealed elsewhere under the subject's key. After that
+// key is shredded the leaf still proves that something definite was recorded, and nobody can tell what, not even by
+// guessing.
 #pragma once
 
 #include <string>
@@ -26,9 +27,10 @@ inline constexpr size_t kCommitmentSaltSize = 32;
 // A fresh salt for one leaf.
 absl::StatusOr<crypto::SecretBytes> NewCommitmentSalt();
 
-// HMAC-SHA256(salt, private_part). A leaf without a private part commits to the empty string, under a fresh salt all the same.
-// INVALID_ARGUMENT unless the salt is kCommitmentSaltSize bytes.
-absl::StatusOr<crypto::Sha256Digest> CommitToPrivatePart(const crypto::SecretBytes& salt, absl::string_view private_part);
+// HMAC-SHA256(salt, private_part). A leaf without a private part commits to the empty string, under a fresh salt all
+// the same. INVALID_ARGUMENT unless the salt is kCommitmentSaltSize bytes.
+absl::StatusOr<crypto::Sha256Digest> CommitToPrivatePart(const crypto::SecretBytes& salt,
+                                                         absl::string_view private_part);
 
 std::string EncodeLeaf(absl::string_view metadata, const crypto::Sha256Digest& commitment);
 

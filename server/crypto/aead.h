@@ -2,8 +2,8 @@
 //
 // Two layouts, told apart by the first byte:
 //   XAES-256-GCM (C2SP) for keys that seal many messages: random 192-bit nonces are safe for 2^80 of them;
-//   AES-256-GCM (SP 800-38D) for keys that are derived for one message, with a commitment to the key in place of its id, because GCM
-//   alone would accept one ciphertext under two keys.
+//   AES-256-GCM (SP 800-38D) for keys that are derived for one message, with a commitment to the key in place of its
+//   id, because GCM alone would accept one ciphertext under two keys.
 // All functions are thread-safe; each thread keeps one cipher context, wiped when the thread ends.
 #pragma once
 
@@ -26,12 +26,13 @@ using EnvelopeKeyName = std::array<uint8_t, 16>;
 inline constexpr size_t kEnvelopeOverhead = 1 + 16 + 24 + kAeadTagSize;
 inline constexpr size_t kSingleUseEnvelopeOverhead = 1 + 16 + 12 + kAeadTagSize;
 
-// Seals `plaintext` under the 32-byte `key` named `key_name`. The header and `context` are authenticated, `context` is not stored.
-// INVALID_ARGUMENT for another key size; INTERNAL if OpenSSL fails.
+// Seals `plaintext` under the 32-byte `key` named `key_name`. The header and `context` are authenticated, `context` is
+// not stored. INVALID_ARGUMENT for another key size; INTERNAL if OpenSSL fails.
 absl::StatusOr<std::string> Seal(const SecretBytes& key, const EnvelopeKeyName& key_name, absl::string_view context,
                                  absl::string_view plaintext);
 
-// The plaintext of an envelope made by Seal with the same key, key name and context; DATA_LOSS otherwise, without saying which differs.
+// The plaintext of an envelope made by Seal with the same key, key name and context; DATA_LOSS otherwise, without
+// saying which differs.
 absl::StatusOr<std::string> Open(const SecretBytes& key, const EnvelopeKeyName& key_name, absl::string_view context,
                                  absl::string_view envelope);
 
@@ -48,8 +49,8 @@ struct SingleUseKey {
 absl::StatusOr<std::string> SealOnce(const SingleUseKey& key, absl::string_view context, absl::string_view plaintext);
 absl::StatusOr<std::string> OpenOnce(const SingleUseKey& key, absl::string_view context, absl::string_view envelope);
 
-// XAES-256-GCM without a header: 24-byte nonce in; ciphertext followed by the tag out. The building block of Seal, here for its test
-// vectors.
+// XAES-256-GCM without a header: 24-byte nonce in; ciphertext followed by the tag out. The building block of Seal, here
+// for its test vectors.
 absl::StatusOr<std::string> XaesSeal(const SecretBytes& key, absl::string_view nonce, absl::string_view aad,
                                      absl::string_view plaintext);
 absl::StatusOr<std::string> XaesOpen(const SecretBytes& key, absl::string_view nonce, absl::string_view aad,

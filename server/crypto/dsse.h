@@ -1,5 +1,5 @@
-// DSSE v1 envelopes (https://github.com/secure-systems-lab/dsse): a signature over the payload bytes as they are carried. The payload is
-// never parsed and serialised again on the way to a check.
+// DSSE v1 envelopes (https://github.com/secure-systems-lab/dsse): a signature over the payload bytes as they are
+// carried. The payload is never parsed and serialised again on the way to a check.
 #pragma once
 
 #include <string>
@@ -30,8 +30,8 @@ std::string DssePreAuthEncoding(absl::string_view payload_type, absl::string_vie
 absl::StatusOr<DsseEnvelope> DsseSign(absl::string_view payload_type, absl::string_view payload,
                                       absl::Span<const PrivateKey* const> signers);
 
-// The key id of the first trusted key with a valid signature over the payload. PERMISSION_DENIED if there is none or if the payload type
-// is not `expected_type`.
+// The key id of the first trusted key with a valid signature over the payload. PERMISSION_DENIED if there is none or if
+// the payload type is not `expected_type`.
 absl::StatusOr<std::string> DsseVerify(const DsseEnvelope& envelope, absl::string_view expected_type,
                                        absl::Span<const PublicKey> trusted);
 

@@ -32,7 +32,8 @@ absl::Status KeyFileUnusable(absl::string_view path, absl::string_view operation
 
 absl::Status KeyShredded(const KeyId& id);
 absl::Status KeyNotFound(const KeyId& id);
-// FAILED_PRECONDITION: the root keyset is not the one that the store was made with, or lacks a version that it still needs.
+// FAILED_PRECONDITION: the root keyset is not the one that the store was made with, or lacks a version that it still
+// needs.
 absl::Status RootKeysetMismatch(absl::string_view path, unsigned version);
 // FAILED_PRECONDITION: another process has the key store open.
 absl::Status KeyStoreInUse(absl::string_view path);

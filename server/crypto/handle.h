@@ -6,8 +6,9 @@
 
 namespace postern::crypto {
 
-// HMAC(handle key of the partner, purpose ‖ 0x00 ‖ record key), 32 bytes. Equal for every version of one record at one partner and
-// purpose; unlinkable between partners. A purpose is an identifier and holds no zero byte, so the encoding is injective.
+// HMAC(handle key of the partner, purpose ‖ 0x00 ‖ record key), 32 bytes. Equal for every version of one record at one
+// partner and purpose; unlinkable between partners. A purpose is an identifier and holds no zero byte, so the encoding
+// is injective.
 Sha256Digest MakeHandle(const HmacKey& partner_handle_key, absl::string_view purpose, absl::string_view record_key);
 
 }  // namespace postern::crypto

@@ -1,7 +1,6 @@
 // What names a data encryption key.
 //
-// A key id is 16 bytes: kind, realm << 7 | incarnation ... see the layout below. It is computed from the key's name, so the key store needs one
-// B-tree and no name column, and a caller that knows the name knows the id of the living key but for its incarnation.
+// A key id is computed from the key's name, so that the key store needs one B-tree and no column for the name:
 //   byte 0       kind
 //   byte 1       realm
 //   byte 2       incarnation: how often the name was shredded and given a new key

@@ -1,10 +1,11 @@
 // The key store: root keyset → KEK generations → data encryption keys (DEKs), in an SQLite file of its own.
 //
-// It is apart from the data store and has its own backup, so that restoring data never restores a destroyed key. On disk every key is
-// wrapped (ENVELOPE.md); unwrapped keys live in memory only, in a bounded cache. The file is locked: one process, one connection.
+// It is apart from the data store and has its own backup, so that restoring data never restores a destroyed key. On
+// disk every key is wrapped (ENVELOPE.md); unwrapped keys live in memory only, in a bounded cache. The file is locked:
+// one process, one connection.
 //
-// A shredded key is gone at once for this process and for every later one (EFFECTIVE); it is gone from backups of the file too (FINAL) when the
-// last KEK generation that wrapped it is destroyed.
+// A shredded key is gone at once for this process and for every later one (EFFECTIVE); it is gone from backups of the
+// file too (FINAL) when the last KEK generation that wrapped it is destroyed.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +35,8 @@ struct KeyStoreOptions {
   size_t cache_capacity = 65536;
 };
 
-// An unwrapped 32-byte key. Holding it keeps it usable even if it is shredded meanwhile: hold it for one operation only.
+// An unwrapped 32-byte key. Holding it keeps it usable even if it is shredded meanwhile: hold it for one operation
+// only.
 struct KeyHandle {
   KeyId id;
   std::shared_ptr<const SecretBytes> secret;
@@ -45,7 +47,8 @@ struct KeyRequest {
   KeyKind kind = KeyKind::kSubject;
   KeyRealm realm = KeyRealm::kStandard;
   KeyName name{};
-  // Whether a name whose key was shredded may get a new key (a returning customer); otherwise the result is KEY_SHREDDED.
+  // Whether a name whose key was shredded may get a new key (a returning customer); otherwise the result is
+  // KEY_SHREDDED.
   bool allow_new_after_shred = false;
 
   // Set by EnsureKeys: the key, or KEY_SHREDDED.
@@ -61,17 +64,18 @@ struct KeyTombstone {
   uint32_t last_generation = 0;
 };
 
-// All methods are thread-safe. Storage failures are LEDGER_UNAVAILABLE (without keys nothing can be accounted for); a stored key that does not
-// unwrap is DATA_LOSS.
+// All methods are thread-safe. Storage failures are LEDGER_UNAVAILABLE (without keys nothing can be accounted for); a
+// stored key that does not unwrap is DATA_LOSS.
 class KeyStore {
  public:
-  // Opens the store, creating it if so asked. FAILED_PRECONDITION if a root keyset is exposed to others or is not the one the store was made
-  // with, or if another process has the store; NOT_FOUND if a file is missing.
+  // Opens the store, creating it if so asked. FAILED_PRECONDITION if a root keyset is exposed to others or is not the
+  // one the store was made with, or if another process has the store; NOT_FOUND if a file is missing.
   static absl::StatusOr<std::unique_ptr<KeyStore>> Open(const KeyStoreOptions& options);
   ~KeyStore();
 
-  // Finds or creates the key of every request. New keys are durable when this returns: one transaction and one fsync for all of them, none if
-  // all exist. Equal requests get one key. An error status means that no result is valid and that it is safe to ask again.
+  // Finds or creates the key of every request. New keys are durable when this returns: one transaction and one fsync
+  // for all of them, none if all exist. Equal requests get one key. An error status means that no result is valid and
+  // that it is safe to ask again.
   absl::Status EnsureKeys(absl::Span<KeyRequest> requests);
 
   // The key `id`; KEY_SHREDDED if it was destroyed, NOT_FOUND if it never was.
@@ -80,11 +84,12 @@ class KeyStore {
   // The living key's id; KEY_SHREDDED or NOT_FOUND as for Get.
   absl::StatusOr<KeyId> Find(KeyKind kind, KeyRealm realm, const KeyName& name);
 
-  // Destroys keys, all or none, durably when this returns. An id that is destroyed already is skipped; NOT_FOUND if one never was (then none is
-  // destroyed). The bytes leave the file and its log soon after: see Scrub.
+  // Destroys keys, all or none, durably when this returns. An id that is destroyed already is skipped; NOT_FOUND if one
+  // never was (then none is destroyed). The bytes leave the file and its log soon after: see Scrub.
   absl::Status Shred(absl::Span<const KeyId> ids, absl::Time now);
 
-  // Returns when no wrapped byte of any shredded key is left in the file or its log. Shred starts the same work in the background.
+  // Returns when no wrapped byte of any shredded key is left in the file or its log. Shred starts the same work in the
+  // background.
   absl::Status Scrub();
 
   // Tombstones with a sequence above `after`, oldest first, at most `limit`.

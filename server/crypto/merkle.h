@@ -25,21 +25,22 @@ struct MerkleNode {
   Sha256Digest hash{};
 };
 
-// The right edge of a growing tree: the roots of its complete subtrees, largest first, one for each bit of the size. Appends in
-// amortised constant time. Copy one to try an append and keep the old on failure. Not thread-safe.
+// The right edge of a growing tree: the roots of its complete subtrees, largest first, one for each bit of the size.
+// Appends in amortised constant time. Copy one to try an append and keep the old on failure. Not thread-safe.
 class MerkleFrontier {
  public:
   MerkleFrontier() = default;
 
-  // From Serialize; DATA_LOSS if `bytes` is not one. Whether it belongs to the log is for the caller to compare with a stored root.
+  // From Serialize; DATA_LOSS if `bytes` is not one. Whether it belongs to the log is for the caller to compare with a
+  // stored root.
   static absl::StatusOr<MerkleFrontier> Parse(absl::string_view bytes);
   // Size as 8 bytes big-endian, then 32 bytes for each subtree, largest first.
   std::string Serialize() const;
 
   uint64_t size() const { return size_; }
 
-  // Appends the leaf with this hash. Where `completed` is given, every node that this completes is added to it, the leaf first: store
-  // them and any proof can be computed later.
+  // Appends the leaf with this hash. Where `completed` is given, every node that this completes is added to it, the
+  // leaf first: store them and any proof can be computed later.
   void Append(const Sha256Digest& leaf_hash, std::vector<MerkleNode>* completed = nullptr);
 
   // The tree head over all leaves so far. O(log size).

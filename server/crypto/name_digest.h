@@ -8,7 +8,8 @@
 
 namespace postern::crypto {
 
-// What kind of identifier is digested, so that equal strings of different kinds never meet. Numbers are stored; never reuse one.
+// What kind of identifier is digested, so that equal strings of different kinds never meet. Numbers are stored; never
+// reuse one.
 enum class NameDomain : uint8_t {
   kSubject = 1,
   kOrder = 2,

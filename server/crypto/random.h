@@ -9,7 +9,8 @@
 
 namespace postern::crypto {
 
-// Fills `out` with public random bytes (nonces, salts, ids). INTERNAL if the generator fails; `out` must not be used then.
+// Fills `out` with public random bytes (nonces, salts, ids). INTERNAL if the generator fails; `out` must not be used
+// then.
 absl::Status FillRandom(uint8_t* out, size_t size);
 
 // `size` random bytes for use as a key, drawn from the generator that is kept for secrets.

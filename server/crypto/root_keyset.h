@@ -1,9 +1,11 @@
-// The root keyset: the one file whose keys are not wrapped by anything. One for all standard keys, a second, separate one for minors' keys.
+// The root keyset: the one file whose keys are not wrapped by anything. One for all standard keys, a second, separate
+// one for minors' keys.
 //
 // A text file that only its owner may access:
 //   postern-root-keyset-v1
 //   <version> <base64 of 32 bytes>      one line a version, ascending; the last one wraps new KEK generations
-// Keep its backup apart from the key store's: a KEK generation is gone from every backup once the version that wrapped it is.
+// Keep its backup apart from the key store's: a KEK generation is gone from every backup once the version that wrapped
+// it is.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +20,8 @@ namespace postern::crypto {
 // Immutable after loading; thread-safe.
 class RootKeyset {
  public:
-  // Reads `path`. NOT_FOUND if there is none; FAILED_PRECONDITION if it is a link or anyone but its owner may access it; INVALID_ARGUMENT
-  // if it is not a root keyset.
+  // Reads `path`. NOT_FOUND if there is none; FAILED_PRECONDITION if it is a link or anyone but its owner may access
+  // it; INVALID_ARGUMENT if it is not a root keyset.
   static absl::StatusOr<RootKeyset> Load(const std::string& path);
 
   // Creates `path` with one new version and mode 0600, durably. ALREADY_EXISTS rather than overwrite.

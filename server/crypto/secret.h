@@ -1,7 +1,8 @@
 // Bytes that must not be shown: keys (SecretBytes) and personal data (PersonalString).
 //
-// Neither type prints, compares or converts by accident, and both wipe their memory when they go. Reading the content takes a token,
-// so that `grep -rn 'SecretAccess::Granted\|PersonalAccess::Granted'` lists every place that looks inside.
+// Neither type prints, compares or converts by accident, and both wipe their memory when they go. Reading the content
+// takes a token, so that `grep -rn 'SecretAccess::Granted\|PersonalAccess::Granted'` lists every place that looks
+// inside.
 #pragma once
 
 #include <cstddef>

@@ -14,7 +14,9 @@ using Sha256Digest = std::array<uint8_t, 32>;
 
 // Digest of the concatenation of `parts`.
 Sha256Digest Sha256(std::initializer_list<absl::string_view> parts);
-inline Sha256Digest Sha256(absl::string_view bytes) { return Sha256({bytes}); }
+inline Sha256Digest Sha256(absl::string_view bytes) {
+  return Sha256({bytes});
+}
 
 inline absl::string_view AsBytes(const Sha256Digest& digest) {
   return absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size());

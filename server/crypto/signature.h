@@ -10,7 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "server/crypto/secret.h"
 
-typedef struct evp_pkey_st EVP_PKEY;
+typedef struct evp_pkey_st EVP_PKEY;  // as <openssl/types.h> declares it
 
 namespace postern::crypto {
 
@@ -62,7 +62,8 @@ class PrivateKey {
   absl::StatusOr<std::string> Sign(absl::string_view message) const;
 
  private:
-  PrivateKey(std::shared_ptr<EVP_PKEY> key, PublicKey public_key) : key_(std::move(key)), public_key_(std::move(public_key)) {}
+  PrivateKey(std::shared_ptr<EVP_PKEY> key, PublicKey public_key)
+      : key_(std::move(key)), public_key_(std::move(public_key)) {}
   static absl::StatusOr<PrivateKey> FromKey(std::shared_ptr<EVP_PKEY> key);
 
   std::shared_ptr<EVP_PKEY> key_;

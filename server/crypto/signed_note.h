@@ -16,7 +16,8 @@ namespace postern::crypto {
 // Signs notes under one name. Thread-safe.
 class NoteSigner {
  public:
-  // INVALID_ARGUMENT unless the key is Ed25519 and the name non-empty, without spaces, plus signs or control characters.
+  // INVALID_ARGUMENT unless the key is Ed25519 and the name non-empty, without spaces, plus signs or control
+  // characters.
   static absl::StatusOr<NoteSigner> Create(std::string name, PrivateKey key);
 
   const std::string& name() const { return name_; }
@@ -35,8 +36,8 @@ class NoteSigner {
   std::array<uint8_t, 4> key_id_;
 };
 
-// The text of `note`, trailing newline included, if it carries a valid signature by `verifier_key` (the form above); PERMISSION_DENIED if not,
-// INVALID_ARGUMENT if either is malformed. Signatures by other keys are ignored.
+// The text of `note`, trailing newline included, if it carries a valid signature by `verifier_key` (the form above);
+// PERMISSION_DENIED if not, INVALID_ARGUMENT if either is malformed. Signatures by other keys are ignored.
 absl::StatusOr<std::string> OpenNote(absl::string_view note, absl::string_view verifier_key);
 
 }  // namespace postern::crypto
