@@ -75,6 +75,14 @@ absl::Status MakeError(v1::ErrorReason reason, absl::string_view message, ErrorM
   return status;
 }
 
+absl::Status MakeErrorWithCode(absl::StatusCode code, v1::ErrorReason reason, absl::string_view message,
+                               const std::vector<std::pair<std::string, std::string>>& metadata) {
+  absl::Status status(code, message);
+  status.SetPayload(kReasonUrl, absl::Cord(v1::ErrorReason_Name(reason)));
+  for (const auto& [key, value] : metadata) status.SetPayload(absl::StrCat(kMetadataUrlPrefix, key), absl::Cord(value));
+  return status;
+}
+
 v1::ErrorReason ReasonOf(const absl::Status& status) {
   if (status.ok()) return v1::ERROR_REASON_UNSPECIFIED;
   const auto payload = status.GetPayload(kReasonUrl);

@@ -20,6 +20,10 @@ using ErrorMetadata = std::initializer_list<std::pair<absl::string_view, absl::s
 // A status with the canonical code that errors.proto documents for `reason`.
 absl::Status MakeError(v1::ErrorReason reason, absl::string_view message, ErrorMetadata metadata = {});
 
+// The same with the canonical code given, for statuses that came over the wire.
+absl::Status MakeErrorWithCode(absl::StatusCode code, v1::ErrorReason reason, absl::string_view message,
+                               const std::vector<std::pair<std::string, std::string>>& metadata);
+
 // The reason inside `status`; ERROR_REASON_UNSPECIFIED if it is OK or was not made by MakeError.
 v1::ErrorReason ReasonOf(const absl::Status& status);
 
