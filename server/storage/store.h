@@ -72,7 +72,7 @@ struct NewDisclosure {
   bool exchange = false;                 // never queued; settled by its caller
   std::vector<uint64_t> withheld_bits;
   std::string sealed_salt;               // of the audit commitment, under the subject's key
-  std::string audit_leaf;                // serialised v1::AuditEntry
+  std::string audit_leaf;                // bytes of one leaf, as server/audit/leaf.h makes them
   // Idempotency: at most one disclosure per (principal, request id, target).
   Mac16 principal{};
   crypto::Uuid request_id;
