@@ -1,0 +1,47 @@
+// Policy bundles and contract revisions: what is applied, what waits for a second person, what is in force.
+//
+// In force is: the catalogue and privacy policy of the newest bundle, and of every contract in that bundle's text the
+// ACTIVE revision. A contract that the newest bundle no longer holds has ended: its revisions are SUPERSEDED, its
+// partner keeps no grant of it, and its backlog is withdrawn. The partner's state does not change by that.
+#pragma once
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "proto/postern/v1/operator_service.pb.h"
+#include "server/registry/control_plane.h"
+
+namespace postern::registry {
+
+// The diagnostics inside a POLICY_INVALID status; empty if there are none. The status carries them under their type
+// URL, "type.googleapis.com/postern.v1.PolicyDiagnostics".
+v1::PolicyDiagnostics PolicyDiagnosticsOf(const absl::Status& status);
+
+// Thread-safe. `principal` as in PartnerRegistry; persons are told apart by it.
+class BundleRegistry {
+ public:
+  explicit BundleRegistry(ControlPlane* control) : control_(*control) {}
+
+  // Compiles and applies a bundle, or with validate_only says what would happen. A new revision is made of every
+  // contract whose text changed; one that releases nothing its predecessor did not, and is in force today, is ACTIVE at
+  // once, any other PENDING (the first of a contract always). Replaces pending revisions of the same contract.
+  // Errors: POLICY_INVALID; ETAG_MISMATCH.
+  absl::StatusOr<v1::ApplyPolicyBundleResponse> ApplyPolicyBundle(absl::string_view principal,
+                                                                  const v1::ApplyPolicyBundleRequest& request);
+  // POLICY_ABSENT before the first.
+  absl::StatusOr<v1::PolicyBundle> GetPolicyBundle(const v1::GetPolicyBundleRequest& request);
+  // PARTNER_UNKNOWN.
+  absl::StatusOr<v1::ListContractRevisionsResponse> ListContractRevisions(
+      const v1::ListContractRevisionsRequest& request);
+  // Puts a pending revision in force and activates a DRAFT partner. NOT_FOUND; SECOND_PERSON_REQUIRED for the principal
+  // that applied it; CONTRACT_NOT_IN_FORCE, DOCUMENT_EXPIRED today; STATE_TRANSITION if it is not pending;
+  // PARTNER_TERMINATED; POLICY_INVALID if the policy has changed under it.
+  absl::StatusOr<v1::ContractRevision> ActivateContractRevision(absl::string_view principal,
+                                                                const v1::ActivateContractRevisionRequest& request);
+
+ private:
+  ControlPlane& control_;
+};
+
+}  // namespace postern::registry

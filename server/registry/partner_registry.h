@@ -1,0 +1,31 @@
+// Partners as operators see and change them. States change elsewhere: activation in bundle_registry.h, the rest in
+// server/revocation.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "proto/postern/v1/operator_service.pb.h"
+#include "server/registry/control_plane.h"
+
+namespace postern::registry {
+
+// Thread-safe. `principal` is the caller's name, as identity::Principal::name has it; it goes into the audit log.
+// Errors of all methods: PARTNER_UNKNOWN, INVALID_ARGUMENT with the field in metadata "field", storage errors.
+class PartnerRegistry {
+ public:
+  explicit PartnerRegistry(ControlPlane* control) : control_(*control) {}
+
+  // A partner in DRAFT, with its epoch, pseudonym and handle keys. ALREADY_EXISTS if the name, or one of its
+  // identities, is taken.
+  absl::StatusOr<v1::Partner> CreatePartner(absl::string_view principal, const v1::CreatePartnerRequest& request);
+  // Replaces the masked fields. ETAG_MISMATCH; ALREADY_EXISTS for an identity of another partner. Connections are
+  // aborted when an identity was removed.
+  absl::StatusOr<v1::Partner> UpdatePartner(absl::string_view principal, const v1::UpdatePartnerRequest& request);
+  absl::StatusOr<v1::Partner> GetPartner(const v1::GetPartnerRequest& request);
+  absl::StatusOr<v1::ListPartnersResponse> ListPartners(const v1::ListPartnersRequest& request);
+
+ private:
+  ControlPlane& control_;
+};
+
+}  // namespace postern::registry

@@ -1,0 +1,62 @@
+// Builds the snapshot from the store and the key store and swaps it in. The same code runs at start and after every
+// change.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "server/crypto/key_store.h"
+#include "server/registry/partner_fence.h"
+#include "server/registry/snapshot.h"
+#include "server/storage/store.h"
+
+namespace postern::registry {
+
+// Thread-safe. Store, key store and holder must outlive it.
+class SnapshotBuilder {
+ public:
+  using Clock = std::function<absl::Time()>;
+  SnapshotBuilder(storage::Store* store, crypto::KeyStore* keys, SnapshotHolder* holder, Clock clock);
+
+  // Reads the state and swaps a new snapshot in. Rebuilds are serialised, so the last one to finish has read the
+  // newest state. Compiles only if the policy in force changed since the last rebuild. POLICY_INVALID if what is stored
+  // does not compile, or a storage error; the old snapshot stays.
+  absl::Status Rebuild() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The one fence of a partner, shared by every snapshot. Made on first use: open if the partner was ACTIVE in the
+  // rebuild that first saw it, closed otherwise. Null before any rebuild saw the partner. After that only the holder
+  // of ControlPlane::mutex opens and closes it; Rebuild never does.
+  std::shared_ptr<PartnerFence> Fence(absl::string_view partner) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const SnapshotHolder& holder() const { return *holder_; }
+
+ private:
+  struct Policy;
+  absl::StatusOr<std::shared_ptr<const Policy>> LoadPolicy(const std::vector<storage::PartnerRow>& partners)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::shared_ptr<const PartnerView>> BuildView(const storage::PartnerRow& row, const Policy* policy)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<storage::GrantId> Intern(const storage::GrantRef& ref) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Constant after construction.
+  storage::Store* const store_;
+  crypto::KeyStore* const keys_;
+  SnapshotHolder* const holder_;
+  const Clock clock_;
+
+  absl::Mutex mutex_;
+  absl::flat_hash_map<std::string, std::shared_ptr<PartnerFence>> fences_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const Policy> policy_ ABSL_GUARDED_BY(mutex_);  // compiled last
+  std::map<std::string, storage::GrantId> interned_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace postern::registry

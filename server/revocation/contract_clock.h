@@ -1,0 +1,58 @@
+// Looks at the calendar: contracts and documents that end, campaigns that are overdue, exemptions that are over.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include "absl/status/status.h"
+#include "absl/time/civil_time.h"
+#include "absl/time/time.h"
+#include "server/registry/control_plane.h"
+#include "server/revocation/background_loop.h"
+#include "server/revocation/campaign_runner.h"
+#include "server/revocation/suspender.h"
+#include "server/revocation/terminator.h"
+
+namespace postern::revocation {
+
+// Counted since start; for metrics.
+struct ContractClockTotals {
+  std::atomic<int64_t> suspended{0};
+  std::atomic<int64_t> terminated{0};
+  std::atomic<int64_t> warnings{0};
+  std::atomic<int64_t> campaigns_overdue{0};
+  std::atomic<int64_t> failed_rounds{0};
+};
+
+// Thread-safe, except RunOnce.
+class ContractClock {
+ public:
+  ContractClock(registry::ControlPlane* control, Suspender* suspender, Terminator* terminator,
+                CampaignRunner* campaigns, absl::Duration interval = absl::Seconds(30));
+
+  // A first round at once, then one an interval.
+  void Start() { loop_.Start(); }
+  void Stop() { loop_.Stop(); }
+
+  // One round in the calling thread: suspends partners with a contract or document that ended, terminates those whose
+  // grace is over, warns 30, 7 and 1 days before an end (once each while the process lives), flags overdue campaigns.
+  // Goes on after an error and returns the first. Not beside Start.
+  absl::Status RunOnce();
+  const ContractClockTotals& totals() const { return totals_; }
+
+ private:
+  absl::Status CheckPartner(const storage::PartnerRow& row, absl::CivilDay today);
+
+  registry::ControlPlane& control_;
+  Suspender& suspender_;
+  Terminator& terminator_;
+  CampaignRunner& campaigns_;
+  std::set<std::tuple<std::string, absl::CivilDay, int>> warned_;  // contract, its end, days; the loop's thread alone
+  ContractClockTotals totals_;
+  BackgroundLoop loop_;  // last: its thread uses everything above
+};
+
+}  // namespace postern::revocation

@@ -1,0 +1,44 @@
+// Revokes a partner for good. The order of the steps is the promise: see TerminatePartner in the .cc.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "proto/postern/v1/operator_service.pb.h"
+#include "server/crypto/uuid7.h"
+#include "server/identity/principal.h"
+#include "server/registry/control_plane.h"
+#include "server/revocation/campaign_runner.h"
+
+namespace postern::revocation {
+
+// Thread-safe. Errors of all methods: PARTNER_UNKNOWN, STATE_TRANSITION, storage errors. If a storage error comes after
+// the first step, the partner is TERMINATING, nothing is handed over to it any more, and ResumeTerminations at the next
+// start does the rest.
+class Terminator {
+ public:
+  // `campaigns` is woken when there is something to enumerate.
+  Terminator(registry::ControlPlane* control, CampaignRunner* campaigns) : control_(*control), campaigns_(*campaigns) {}
+
+  // When it returns, no byte more is written to the partner. With validate_only the effect, and nothing happens.
+  // ETAG_MISMATCH; CONFIRMATION_REQUIRED unless `confirm` is the name; INVALID_ARGUMENT without a reason.
+  absl::StatusOr<v1::TerminatePartnerResponse> TerminatePartner(const identity::Principal& caller,
+                                                                const v1::TerminatePartnerRequest& request);
+  // The gateway's own termination, for example "contract_expired".
+  absl::StatusOr<v1::TerminatePartnerResponse> TerminateFor(absl::string_view partner, absl::string_view reason);
+
+  // Takes up every termination that a crash interrupted. Called at start, after the first Rebuild and before the
+  // partners' listener opens.
+  absl::Status ResumeTerminations();
+
+ private:
+  struct Request;
+  absl::StatusOr<v1::TerminatePartnerResponse> Terminate(const Request& request);
+  absl::StatusOr<storage::CampaignRow> Commit(const Request& request, storage::PartnerRow* row);
+  absl::StatusOr<v1::RevocationEffect> Cut(const storage::PartnerRow& row, absl::string_view principal);
+
+  registry::ControlPlane& control_;
+  CampaignRunner& campaigns_;
+  crypto::Uuid7Generator ids_;
+};
+
+}  // namespace postern::revocation
