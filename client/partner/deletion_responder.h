@@ -1,0 +1,59 @@
+// A partner's side of deletion: fetches notices, checks that the gateway signed them, deletes, and attests with an
+// outcome for every handle.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <grpcpp/channel.h>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/partner/attestation_signer.h"
+#include "client/verify/public_key.h"
+#include "proto/postern/v1/partner_service.grpc.pb.h"
+
+namespace postern::client {
+
+// What the partner did with one handle.
+struct DeletionResult {
+  v1::DeletionAttestationStatement::Result result = v1::DeletionAttestationStatement::RESULT_UNSPECIFIED;
+  std::string ground;  // for EXEMPTED
+  absl::Time until;    // for EXEMPTED
+};
+
+struct DeletionProgress {
+  int notices = 0;  // attested by this run
+  int handles = 0;
+  int open = 0;              // notices left open: the handler failed or the gateway refused
+  bool enumerating = false;  // more notices are still being written
+};
+
+// Not thread-safe.
+class DeletionResponder {
+ public:
+  // Deletes everything that is stored under the item's handle. An error leaves the notice open; it is tried again with
+  // the next run.
+  using DeleteFn = std::function<absl::StatusOr<DeletionResult>(const v1::DeletionNoticeStatement::Item& item)>;
+
+  // `notice_key`: the gateway's public notice key, got on a trusted way.
+  DeletionResponder(std::shared_ptr<grpc::Channel> channel, std::string partner, verify::PublicKey notice_key,
+                    AttestationSigner signer, DeleteFn delete_handle);
+
+  // Answers every open notice once: acknowledge, delete, attest. Errors: the first call that failed for another reason
+  // than a refused notice; notices that were attested before stay attested.
+  absl::StatusOr<DeletionProgress> AnswerOpenNotices();
+
+ private:
+  absl::Status Answer(const v1::DeletionNotice& notice, DeletionProgress& progress);
+
+  const std::unique_ptr<v1::PartnerService::StubInterface> stub_;
+  const std::string partner_;
+  const verify::PublicKey notice_key_;
+  const AttestationSigner signer_;
+  const DeleteFn delete_handle_;
+};
+
+}  // namespace postern::client
