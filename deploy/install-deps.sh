@@ -42,7 +42,7 @@ fi
 npm_install() {
   local dir=$1 stamp=$1/node_modules/.postern-lock
   if ! cmp -s "$dir/package-lock.json" "$stamp"; then
-    npm ci --prefix "$dir" --no-audit --no-fund --silent
+    npm ci --prefix "$dir" --no-audit --no-fund --loglevel=error
     cp "$dir/package-lock.json" "$stamp"
   fi
 }
