@@ -1,4 +1,5 @@
-// Compiles the three layers of the policy language: Catalogue ∩ PrivacyPolicy ∩ Contracts -> ProjectionPlans, or diagnostics.
+// Compiles the three layers of the policy language: Catalogue ∩ PrivacyPolicy ∩ Contracts -> ProjectionPlans, or
+// diagnostics.
 #pragma once
 
 #include <cstdint>
@@ -9,20 +10,18 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/civil_time.h"
+#include "policy/language/catalogue.h"
 #include "policy/language/diagnostic.h"
+#include "policy/language/source_text.h"
+#include "policy/language/vocabulary.h"
 #include "policy/projection/plan.h"
+#include "policy/projection/plan_spec.h"
 #include "policy/projection/projector.h"
 #include "policy/projection/verifier.h"
 #include "proto/postern/v1/contract.pb.h"
 #include "proto/postern/v1/privacy_policy.pb.h"
 
 namespace postern::policy {
-
-// One text file of the bundle; its layer is told by its "# proto-message:" header.
-struct TextSource {
-  std::string name;  // for diagnostics
-  std::string text;
-};
 
 struct BundleSources {
   std::string descriptor_set;  // a serialised google.protobuf.FileDescriptorSet with its imports
@@ -34,10 +33,13 @@ struct CompiledGrant {
   std::string purpose;
   std::string record_type;
   std::string justification;
+  SourceLocation location;
+  std::shared_ptr<const PlanSpec> spec;  // what plan and verifier were built from, for reports
   std::shared_ptr<const ProjectionPlan> plan;
   std::shared_ptr<const Verifier> verifier;
   std::vector<std::string> categories;  // of the granted leaves, sorted, without repeats
-  bool consent_required = false;        // the ceiling's: the whole disclosure needs "purpose:<purpose>"
+  bool consent_required =
+      false;  // the ceiling's: the whole disclosure needs "purpose:<purpose>"; the gateway refuses without
 };
 
 // One contract. Immutable.
@@ -64,6 +66,9 @@ class CompiledBundle {
   virtual bool HasRecordType(absl::string_view full_name) const = 0;
   virtual std::vector<std::string> RecordTypes() const = 0;
   virtual const google::protobuf::Descriptor* FindMessage(absl::string_view full_name) const = 0;
+  // The first two layers, for reports.
+  virtual const Vocabulary& vocabulary() const = 0;
+  virtual const Catalogue& catalogue() const = 0;
   // The category of a leaf, empty if unclassified or unknown. `path` is dotted.
   virtual std::string CategoryOf(absl::string_view record_type, absl::string_view path) const = 0;
 };
@@ -73,8 +78,9 @@ struct CompileResult {
   std::vector<Diagnostic> diagnostics;           // errors and warnings, by file and line
 };
 
-// Total: any input gives a bundle or diagnostics. Dates in contracts are checked for form and order, not against today: being in force is the
-// gateway's question (ContractStanding below).
+// Total: any input gives a bundle or diagnostics. Layers are checked from the top down, and a layer only if those above
+// it are sound. Dates in contracts are checked for form and order, not against today: being in force is the gateway's
+// question (StandingOn below).
 CompileResult Compile(const BundleSources& sources);
 
 // Whether a contract and its documents are in force on a day.
