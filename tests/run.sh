@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# run.sh [MODE] [-j N] [--preset NAME] [--mutants] [--json]
+#
+#   unit | integration | e2e   the tests of that label, in the dev build
+#   fuzz                       every fuzz target: its corpus, then FUZZ_SECONDS (20) of new inputs each (clang)
+#   asan                       unit, integration and fuzz corpora under AddressSanitizer and UndefinedBehaviorSanitizer
+#   tsan                       unit tests of everything that does not include gRPC, under ThreadSanitizer
+#   lint                       protos, API golden, layering, systemd unit, the tools' own tests
+#   clauses                    unit, integration and e2e, then the clause report (--mutants, --json: see tests/clauses/report.mjs)
+#   all                        lint, unit, integration, e2e, asan, tsan and the clause report (default; what .ci/run does)
+#
+# --preset NAME runs unit, integration, e2e, lint and clauses in another build. The last line is "N passed, N failed", summed over all
+# CTest runs; skipped and disabled tests count as failed, and so does a build that breaks. Exit status: 0 only if some test ran and
+# none failed. POSTERN_BUILD_ROOT moves the builds away from build/.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+mode=all jobs=$(nproc) preset=dev report_args=()
+while (($#)); do
+  case $1 in
+    unit | integration | e2e | fuzz | asan | tsan | lint | clauses | all) mode=$1 ;;
+    -j) jobs=$2; shift ;;
+    -j*) jobs=${1#-j} ;;
+    --preset) preset=$2; shift ;;
+    --mutants | --json) report_args+=("$1") ;;
+    -h | --help) sed -n '2,17s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) sed -n '2,17s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+build_root=${POSTERN_BUILD_ROOT:-$PWD/build}
+results=$build_root/test-results
+rm -rf "$results"
+mkdir -p "$results"
+
+passed=0 failed=0 timings=()
+
+# timed NAME COMMAND...: runs it and remembers how long it took.
+timed() {
+  local name=$1 started=$SECONDS status=0
+  shift
+  printf '\n== %s\n' "$name"
+  "$@" || status=$?
+  timings+=("$(printf '%5d s  %s' $((SECONDS - started)) "$name")")
+  return $status
+}
+
+# fail WHAT: counts something that is not a test as one failure.
+fail() {
+  echo "FAILED: $1"
+  failed=$((failed + 1))
+}
+
+configure_and_build() {
+  cmake --preset "$1" -B "$build_root/$1" >"$results/configure-$1.log" 2>&1 || { tail -40 "$results/configure-$1.log"; return 1; }
+  cmake --build "$build_root/$1" -j "$jobs" >"$results/build-$1.log" 2>&1 || { grep -A20 -E 'FAILED|error:' "$results/build-$1.log" | head -120; return 1; }
+}
+
+# build PRESET: once a preset; later calls return the first outcome.
+declare -A built=()
+build() {
+  if [[ -z ${built[$1]:-} ]]; then
+    if timed "build $1" configure_and_build "$1"; then built[$1]=yes; else built[$1]=no; fail "the $1 build"; fi
+  fi
+  [[ ${built[$1]} == yes ]]
+}
+
+attribute() { sed -n "s/.*<testsuite.* $2=\"\([0-9]*\)\".*/\1/p;s/^[[:space:]]*$2=\"\([0-9]*\)\".*/\1/p" "$1" | head -1; }
+
+# ctest_run NAME PRESET LABELS [CTEST OPTIONS]: runs the tests whose label matches, and adds them to the sums.
+ctest_run() {
+  local name=$1 build=$build_root/$2 labels=$3 xml=$results/$1.xml status=0
+  shift 3
+  ctest --test-dir "$build" -L "^($labels)\$" --no-tests=error --output-on-failure --output-junit "$xml" --timeout 600 "$@" \
+    >"$results/$name.log" 2>&1 || status=$?
+  local tests failures disabled skipped
+  tests=$(attribute "$xml" tests) failures=$(attribute "$xml" failures) disabled=$(attribute "$xml" disabled)
+  skipped=$(attribute "$xml" skipped)
+  local bad=$((${failures:-0} + ${disabled:-0} + ${skipped:-0}))
+  passed=$((passed + ${tests:-0} - bad)) failed=$((failed + bad))
+  if ((status != 0 || bad > 0)); then grep -vE '^ *[0-9]+/[0-9]+ Test .*Passed|^ +Start +[0-9]+:' "$results/$name.log" | tail -150; fi
+  if ((${tests:-0} == 0)); then fail "$name ran no tests"; elif ((status != 0 && bad == 0)); then fail "$name (ctest exit status $status)"; fi
+  echo "$name: ${tests:-0} tests, $bad failed"
+  return $status
+}
+
+run_lint() { build "$preset" && timed lint ctest_run lint "$preset" 'lint|layering' -j "$jobs"; }
+run_unit() { build "$preset" && timed unit ctest_run unit "$preset" 'unit' -j "$jobs"; }
+run_integration() { build "$preset" && timed integration ctest_run integration "$preset" integration -j "$jobs"; }
+# Whole processes share the machine's ports and cores: one at a time.
+run_e2e() { build "$preset" && timed e2e ctest_run e2e "$preset" e2e -j 1; }
+run_asan() { build asan && timed asan ctest_run asan asan 'unit|integration|fuzz' -j "$jobs"; }
+run_tsan() { build tsan && timed tsan ctest_run tsan tsan unit -j "$jobs"; }
+
+run_fuzz() {
+  build fuzz || return
+  timed 'fuzz corpora' ctest_run fuzz-corpora fuzz fuzz -j "$jobs"
+  local target found=$build_root/fuzz/found
+  mkdir -p "$found"
+  for target in "$build_root"/fuzz/bin/fuzz_*; do
+    [[ -x $target ]] || continue
+    local name=${target##*/}
+    mkdir -p "$found/$name"
+    # New inputs go to the build directory; a crash leaves its input there too.
+    if timed "fuzz $name" "$target" -max_total_time="${FUZZ_SECONDS:-20}" -print_final_stats=1 -artifact_prefix="$found/$name-" \
+      "$found/$name" >"$results/$name.log" 2>&1; then
+      passed=$((passed + 1))
+    else
+      tail -60 "$results/$name.log"
+      fail "$name"
+    fi
+  done
+}
+
+run_clauses() {
+  local xml
+  xml=$(ls "$results"/{unit,integration,e2e,asan,tsan,lint}.xml 2>/dev/null)
+  # shellcheck disable=SC2086  # a list of files
+  node tests/clauses/report.mjs --json $xml >"$results/clauses.json"
+  # shellcheck disable=SC2086
+  POSTERN_BUILD=$build_root/$preset timed 'clause report' node tests/clauses/report.mjs "${report_args[@]}" $xml || fail 'the clause report'
+}
+
+finish() {
+  printf '\n'
+  ((${#timings[@]})) && printf '%s\n' "${timings[@]}"
+  if ((passed + failed == 0)); then echo 'no test ran'; fi
+  echo "$passed passed, $failed failed"
+  ((failed == 0 && passed > 0))
+  exit
+}
+trap 'fail interrupted; finish' INT TERM
+
+timed dependencies deploy/install-deps.sh build test || { fail dependencies; finish; }
+case $mode in
+  unit) run_unit ;;
+  integration) run_integration ;;
+  e2e) run_e2e ;;
+  lint) run_lint ;;
+  fuzz) run_fuzz ;;
+  asan) run_asan ;;
+  tsan) run_tsan ;;
+  clauses) run_unit; run_integration; run_e2e; run_clauses ;;
+  all) run_lint; run_unit; run_integration; run_e2e; run_asan; run_tsan; run_clauses ;;
+esac
+finish
