@@ -4,7 +4,9 @@
 // Thread-safety: every method may be called from any thread; writes are serialised inside. Methods block (a write waits for the disk).
 // Errors: LEDGER_UNAVAILABLE when the disk or the database fails: the state is then either before or after the transaction, and the store
 // refuses every later write until it was reopened or has read back what is true. Others are named at each method.
+// After such an error the outcome of that one call is unknown: ask again with the same request ids. The metadata key "cause" says what failed.
 // Nothing given to a store is plaintext personal data: payloads come sealed, people and record keys as HMACs.
+// Times are kept to the microsecond.
 #pragma once
 
 #include <array>
@@ -91,14 +93,16 @@ struct CommitResult {
   absl::Time time;
 };
 
-// A run of lanes of one partner that one gateway owns; a single gateway owns one span of all lanes.
+// A run of lanes of one partner that one gateway owns; a single gateway owns one span of all lanes. A store for one gateway (SQLite) takes
+// no other span: INVALID_ARGUMENT.
 struct LaneSpan {
   PartnerId partner = 0;
   int first = 0;
   int last = kLanes - 1;
 };
 
-// Everything of a lane span at or below `seq` may be handed over from now on (possibly held).
+// Everything of a lane span at or below `seq` may be handed over from now on (possibly held). A mark beyond the newest ledger position is
+// taken as that position.
 struct DispatchMark {
   LaneSpan span;
   int64_t seq = 0;
@@ -141,12 +145,13 @@ struct DisclosureRow {
   Hash32 handle{};
   std::vector<crypto::Uuid> key_ids;
   std::vector<uint64_t> withheld_bits;
+  std::string sealed_salt;
   uint64_t leaf_index = 0;
   crypto::Uuid request_id;
   bool exchange = false;
 };
 
-// The end of one disclosure that was not simply acknowledged.
+// The end of one disclosure that was not simply acknowledged. An exchange always ends by one of these, DELIVERED included.
 struct Settlement {
   int64_t seq = 0;
   v1::DisclosureState state = v1::DISCLOSURE_STATE_UNSPECIFIED;
@@ -158,14 +163,14 @@ struct SettleBatch {
   LaneSpan span;
   absl::Time time;
   int64_t watermark = 0;                 // new watermark, or 0: unchanged
-  std::vector<int64_t> acknowledged;     // every newly acknowledged seq, at or below the watermark or above it
+  std::vector<int64_t> acknowledged;     // every newly acknowledged seq, ascending, at or below the watermark or above it; known ones are ignored
   std::vector<Settlement> settlements;   // become outcomes, as acknowledgements do
   std::vector<std::string> audit_leaves;
 };
 
 // One line of the outcome feed.
 struct OutcomeRow {
-  int64_t position = 0;                  // resume after this
+  int64_t position = 0;                  // resume after this; positions grow, with gaps
   DisclosureRow disclosure;
   v1::DisclosureState state = v1::DISCLOSURE_STATE_UNSPECIFIED;
   std::string reason;
@@ -184,7 +189,7 @@ struct DeadLetterRow {
 
 struct PartnerRow {
   PartnerId id = 0;
-  v1::Partner partner;                   // name, state, epoch, etag and times as stored
+  v1::Partner partner;                   // name, state, epoch and times as written; the etag is the store's: new with every write
   uint64_t fence_version = 0;            // when its fence was raised last
   crypto::Uuid epoch_key;                // KeyStore id of the partner-epoch DEK
   crypto::Uuid pseudonym_key;            // KeyStore id
@@ -193,7 +198,7 @@ struct PartnerRow {
 
 struct BundleRow {
   std::string digest;                    // lower-case hex SHA-256 of the content
-  v1::PolicyBundle bundle;
+  v1::PolicyBundle bundle;               // its etag is the store's: new with every write
   bool in_force = false;
   std::string applied_by;                // first person of a pending one
 };
@@ -211,6 +216,7 @@ struct CampaignRow {
 };
 
 struct NoticeRow {
+  int64_t row = 0;                       // place in ListNotices; set by reads
   v1::DeletionNotice notice;             // with envelope and, once given, attestation
   std::string campaign;
   PartnerId partner = 0;
@@ -240,12 +246,12 @@ struct ChangeSet {
   std::vector<PartnerWrite> partners;
   std::vector<FenceScope> raise_fences;  // all get one new FenceVersion
   std::optional<BundleRow> bundle;       // in_force: replaces the one in force
-  std::optional<std::string> expected_bundle_etag;
+  std::optional<std::string> expected_bundle_etag;  // of the one in force, "" for none; ETAG_MISMATCH otherwise
   std::vector<RevisionRow> revisions;    // insert or replace by name
   std::vector<CampaignRow> campaigns;    // insert or replace by name
   std::vector<NoticeRow> notices;        // insert or replace by name
   std::vector<HandleOutcomeRow> handle_outcomes;
-  std::vector<OrderEventRow> order_events;
+  std::vector<OrderEventRow> order_events;  // the first time of an event stays
   std::vector<SettleBatch> settlements;
   struct SubmittedResult {
     int64_t seq = 0;
@@ -256,8 +262,9 @@ struct ChangeSet {
     Hash32 content_digest{};
   };
   std::vector<SubmittedResult> results;
-  // Shreds every pending payload of a partner in one step: rows stay, their state becomes UNDELIVERED with this reason where they are
-  // above the dispatch mark; one outcome line stands for all of them.
+  // Ends every pending and dead-lettered payload of a partner in one step, whatever their number: rows stay, their state becomes UNDELIVERED
+  // with this reason where they are above the dispatch mark; one outcome entry stands for all of them and is expanded as it is read. The
+  // payloads leave the files soon after; their key is the caller's to destroy.
   struct EndBacklog {
     PartnerId partner = 0;
     std::string reason;
@@ -270,6 +277,8 @@ struct ChangeSet {
 struct AppliedChange {
   uint64_t fence_version = 0;            // after the change
   std::vector<PartnerId> partner_ids;    // one for each PartnerWrite
+  std::vector<std::string> partner_etags;  // likewise
+  std::string bundle_etag;               // where a bundle was written
   uint64_t first_leaf = 0;               // index of the first audit leaf
 };
 
@@ -287,11 +296,12 @@ class Store {
   // transaction. `results` has one element per entry, in order. Not OK: nothing of the group is committed.
   virtual absl::Status CommitGroup(absl::Span<const NewDisclosure> group, absl::Span<const DispatchMark> marks,
                                    std::vector<CommitResult>* results) = 0;
-  // Makes dispatch marks durable; a mark never goes back.
+  // Makes dispatch marks durable; a mark never goes back. FENCED, and no mark is moved, if one lies in a backlog that was ended.
   virtual absl::Status ReserveDispatch(absl::Span<const DispatchMark> marks) = 0;
   virtual absl::Status Settle(absl::Span<const SettleBatch> batches) = 0;
 
   // --- cold path
+  // Errors: ETAG_MISMATCH; ALREADY_EXISTS for a second partner of a name or a repeated result; PARTNER_UNKNOWN; NOT_FOUND for a seq.
   virtual absl::StatusOr<AppliedChange> Apply(const ChangeSet& change) = 0;
   // Appends audit leaves alone (refusals, reads, lifecycle). Returns the index of the first.
   virtual absl::StatusOr<uint64_t> AppendAudit(absl::Span<const std::string> leaves) = 0;
@@ -301,6 +311,8 @@ class Store {
   // --- reads (each sees one consistent state; none blocks a writer)
   virtual absl::StatusOr<GrantRef> ReadGrant(GrantId id) = 0;
   virtual absl::StatusOr<uint64_t> ReadFenceVersion() = 0;
+  // The newest ledger position, 0 at first.
+  virtual absl::StatusOr<int64_t> ReadLastSeq() = 0;
   // Pending payloads of a partner with seq above `after`, in order; at most `limit` records and, after the first, `max_bytes`.
   // Settled, dead-lettered and withdrawn ones are left out.
   virtual absl::StatusOr<std::vector<PendingPayload>> ReadBacklog(PartnerId partner, int64_t after, int limit, int64_t max_bytes) = 0;
@@ -308,9 +320,10 @@ class Store {
   // Ledger positions above the watermark that are settled already.
   virtual absl::StatusOr<std::vector<int64_t>> ReadSettledAbove(PartnerId partner, int64_t watermark) = 0;
   virtual absl::StatusOr<DisclosureRow> ReadDisclosure(const crypto::Uuid& id) = 0;  // NOT_FOUND
-  // Newest first, below `before` (0: from the end).
+  // Newest first, below `before` (0: from the end). A replayed dead letter is listed at its new position only.
   virtual absl::StatusOr<std::vector<DisclosureRow>> ListDisclosures(PartnerId partner, int64_t before, int limit) = 0;
-  // Oldest first, above `after`, not above `to`; what the partner may hold or held: handed over or acknowledged.
+  // Oldest first, above `after`, not above `to`; what the partner may hold or held: handed over or acknowledged, and every exchange that did
+  // not FAIL. A replayed dead letter can come twice.
   virtual absl::StatusOr<std::vector<DisclosureRow>> ListHeld(PartnerId partner, int64_t after, int64_t to, int limit) = 0;
   // Disclosures that concern a subject, oldest first. Sees the unindexed tail too.
   virtual absl::StatusOr<std::vector<DisclosureRow>> ListBySubject(const Mac16& subject, int64_t after, int limit) = 0;
@@ -326,7 +339,8 @@ class Store {
   virtual absl::StatusOr<std::vector<OutcomeRow>> ReadOutcomes(int64_t after, int limit) = 0;
   virtual absl::StatusOr<std::vector<DeadLetterRow>> ListDeadLetters(PartnerId partner, int64_t after, int limit) = 0;
   virtual absl::StatusOr<PendingPayload> ReadDeadLetter(const crypto::Uuid& id) = 0;  // NOT_FOUND
-  // A dead letter becomes pending again under a new ledger position of its own (returned), or is given up.
+  // A dead letter becomes pending again under a new ledger position of its own (returned), or is given up and stays DEAD_LETTERED without
+  // payload. NOT_FOUND if it is no dead letter.
   virtual absl::StatusOr<int64_t> ReplayDeadLetter(const crypto::Uuid& id, absl::string_view audit_leaf) = 0;
   virtual absl::Status DropDeadLetter(const crypto::Uuid& id, absl::string_view audit_leaf) = 0;
 
@@ -340,6 +354,7 @@ class Store {
                                                              bool open_only) = 0;  // empty campaign: all; oldest first
   virtual absl::StatusOr<std::optional<NoticeRow>> ReadNotice(absl::string_view name) = 0;
   virtual absl::StatusOr<std::vector<HandleOutcomeRow>> ListHandleOutcomes(absl::string_view notice) = 0;
+  virtual absl::StatusOr<std::vector<OrderEventRow>> ListOrderEvents(const Mac16& order) = 0;
 
   virtual absl::StatusOr<TreeHead> ReadTreeHead() = 0;
   virtual absl::StatusOr<std::vector<std::string>> ReadLeaves(uint64_t start, int limit) = 0;
@@ -350,7 +365,9 @@ class Store {
   virtual absl::Status WriteCheckpoint(absl::string_view checkpoint) = 0;
   // A random id made with the store: the gateway incarnation's identity.
   virtual crypto::Uuid instance() const = 0;
-  // Walks everything: page checks, tree against leaves, rows against leaves. Slow.
+  // Asks that the bytes of deleted rows leave the store's files soon; done in the background. For use after keys were shredded.
+  virtual void RequestScrub() = 0;
+  // Walks everything: page checks, tree against leaves, rows against leaves. DATA_LOSS names the first thing that is wrong. Slow.
   virtual absl::Status Check() = 0;
 };
 
