@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/types/span.h"
 #include "server/storage/store.h"
@@ -11,7 +12,7 @@ namespace postern::disclosure {
 
 // A durable disclosure with its projected bytes still at hand.
 struct CommittedDisclosure {
-  storage::PendingPayload payload;           // sealed_payload as stored
+  storage::PendingPayload payload;  // sealed_payload is left empty: the bytes are here and the sealed form is durable
   storage::PartnerId partner = 0;
   std::shared_ptr<const std::string> bytes;  // projected record, plaintext, memory only
 };
@@ -20,11 +21,17 @@ struct CommittedDisclosure {
 class ReleaseSink {
  public:
   virtual ~ReleaseSink() = default;
-  // Called by the committing thread before a group is committed: dispatch marks to make durable with it, for partners that are being served
-  // right now, so that their records need no second transaction. `next_seq` is the first position that the group will get.
-  virtual std::vector<storage::DispatchMark> MarksFor(absl::Span<const storage::NewDisclosure> group, int64_t next_seq) = 0;
-  // Called by the committing thread after a durable commit, in ledger order. Must not block.
+  // Called by the committing thread before a group is committed: dispatch marks to make durable with it, for partners
+  // that are being served right now, so that their records need no second transaction. `next_seq` is the first position
+  // that the group will get, or 0 while that is not known.
+  virtual std::vector<storage::DispatchMark> MarksFor(absl::Span<const storage::NewDisclosure> group,
+                                                      int64_t next_seq) = 0;
+  // Called by the committing thread after a durable commit, in ledger order, without exchanges and replays. Must not
+  // block.
   virtual void OnCommitted(std::vector<CommittedDisclosure> disclosures) = 0;
+  // Called by the committing thread when it cannot tell whether a group became durable. The sink must not take what it
+  // saw of the ledger for complete, and reads the backlog again.
+  virtual void OnUncertain() = 0;
 };
 
 }  // namespace postern::disclosure

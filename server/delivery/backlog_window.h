@@ -1,0 +1,104 @@
+// The part of a partner's backlog that is in memory: which record may go next, which are on their way, and up to where
+// everything has ended. No I/O, no locks, no clock.
+//
+// Records of one key go one at a time, in order: the next one is ready when the previous one has ended. A key that is
+// blocked by a dead letter holds its later records back; they are not kept in memory, only the position of the first.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/time/time.h"
+#include "server/storage/store.h"
+
+namespace postern::delivery {
+
+// A record that waits for its partner, unsealed.
+struct WindowEntry {
+  storage::PendingPayload payload;           // sealed_payload empty
+  std::shared_ptr<const std::string> bytes;  // the projected record
+  bool redelivered = false;                  // may have been handed over by an earlier process
+};
+
+// Not thread-safe.
+class BacklogWindow {
+ public:
+  // Everything at or below `position` has ended already.
+  explicit BacklogWindow(int64_t position) : loaded_to_(position) {}
+
+  // Takes a record; positions must grow. A record of a blocked key is only remembered as held back.
+  void Add(WindowEntry entry);
+  // Takes a record that goes before all others of its key: a replayed dead letter.
+  void AddFirst(WindowEntry entry);
+  // Everything at or below `position` has been seen, whether it was added or has ended.
+  void SetLoadedTo(int64_t position) { loaded_to_ = std::max(loaded_to_, position); }
+  int64_t loaded_to() const { return loaded_to_; }
+
+  // Ready records by position.
+  const std::set<int64_t>& ready() const { return ready_; }
+  // Null if the record is not in memory.
+  const WindowEntry* Find(int64_t seq) const;
+  bool InFlight(int64_t seq) const;
+  // How often the record was handed over before.
+  int attempts(int64_t seq) const;
+  // How often the partner asked for the record again.
+  int retries(int64_t seq) const;
+
+  // A ready record is on its way.
+  void HandOut(int64_t seq);
+  // It comes back and is ready again at `not_before`. `asked` if the partner asked for it. False if it is not on its
+  // way.
+  bool GiveBack(int64_t seq, absl::Time not_before, bool asked);
+  // Records whose time has come are ready; true if any.
+  bool Wake(absl::Time now);
+  // The record has ended; the next of its key is ready. Unknown positions are ignored.
+  void Remove(int64_t seq);
+  // A dead letter blocks its key, or no longer does. Records held back by it come back by reading the backlog again.
+  void Block(const storage::Mac16& key);
+  void Unblock(const storage::Mac16& key);
+  bool blocked(const storage::Mac16& key) const { return blocked_.contains(key); }
+  // Forgets every record in memory; what has not ended must be read again from loaded_to(). Counts of attempts stay.
+  void Clear();
+
+  // Everything at or below has ended.
+  int64_t Watermark() const;
+  int64_t in_flight() const { return in_flight_; }
+  int64_t records() const { return static_cast<int64_t>(entries_.size()); }
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  enum class Place : uint8_t { kWaiting, kReady, kInFlight };
+  struct Slot {
+    WindowEntry entry;
+    Place place = Place::kWaiting;
+    absl::Time not_before = absl::InfinitePast();
+  };
+  struct Attempts {
+    int handed_over = 0;
+    int asked = 0;
+  };
+
+  void Insert(WindowEntry entry, bool first);
+  // Makes the first record of a key ready if nothing holds it.
+  void Promote(const storage::Mac16& key);
+
+  std::map<int64_t, Slot> entries_;
+  absl::flat_hash_map<storage::Mac16, absl::InlinedVector<int64_t, 2>> keys_;  // in order of delivery
+  absl::flat_hash_map<storage::Mac16, int64_t> blocked_;                       // first position held back, or 0
+  absl::flat_hash_map<int64_t, Attempts> attempts_;
+  std::set<int64_t> ready_;
+  std::set<std::pair<absl::Time, int64_t>> delayed_;
+  int64_t loaded_to_;
+  int64_t in_flight_ = 0;
+  int64_t bytes_ = 0;
+};
+
+}  // namespace postern::delivery

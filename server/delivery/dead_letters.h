@@ -1,0 +1,43 @@
+// Dead letters: records that a partner rejected or that failed too often. Each blocks its record key until an operator
+// replays or drops it.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "proto/postern/v1/operator_service.pb.h"
+#include "server/delivery/delivery_hub.h"
+#include "server/identity/principal.h"
+#include "server/registry/snapshot.h"
+#include "server/storage/store.h"
+
+namespace postern::delivery {
+
+// Thread-safe; methods block on the store. Errors besides those named: INVALID_ARGUMENT, LEDGER_UNAVAILABLE.
+class DeadLetters {
+ public:
+  DeadLetters(const registry::SnapshotHolder* snapshots, storage::Store* store, DeliveryHub* hub,
+              std::string log_origin, std::function<absl::Time()> clock);
+
+  // PARTNER_UNKNOWN.
+  absl::StatusOr<v1::ListDeadLettersResponse> List(const identity::Principal& principal,
+                                                   const v1::ListDeadLettersRequest& request);
+  // The record is delivered again, before the later ones of its key. NOT_FOUND if it is no dead letter; PARTNER_* if
+  // the partner is not active.
+  absl::StatusOr<v1::ReplayDeadLetterResponse> Replay(const identity::Principal& principal,
+                                                      const v1::ReplayDeadLetterRequest& request);
+  // The record is given up, and its key goes on. NOT_FOUND if it is no dead letter.
+  absl::StatusOr<v1::DropDeadLetterResponse> Drop(const identity::Principal& principal,
+                                                  const v1::DropDeadLetterRequest& request);
+
+ private:
+  const registry::SnapshotHolder* const snapshots_;
+  storage::Store* const store_;
+  DeliveryHub* const hub_;
+  const std::string log_origin_;
+  const std::function<absl::Time()> clock_;
+};
+
+}  // namespace postern::delivery

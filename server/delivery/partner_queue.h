@@ -1,0 +1,163 @@
+// One partner's queue: a window over its durable backlog, shared by all its streams.
+//
+// What was just committed is appended with its bytes while the window has room and the queue has seen everything
+// before it; otherwise it is read again from the store, and unsealed, when there is room. A record is handed over only
+// at or below the dispatch mark, which is durable first.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "proto/postern/v1/partner_service.pb.h"
+#include "server/crypto/key_store.h"
+#include "server/delivery/backlog_window.h"
+#include "server/disclosure/grant_cache.h"
+#include "server/disclosure/release.h"
+#include "server/registry/partner_fence.h"
+#include "server/storage/store.h"
+
+namespace postern::delivery {
+
+class ReceiveSession;
+
+struct PartnerQueueOptions {
+  // Memory of one partner: records and plaintext bytes; one record more may be held.
+  int64_t max_window_records = 4096;
+  int64_t max_window_bytes = 8 << 20;
+  // One read of the backlog.
+  int page_records = 512;
+  int64_t page_bytes = 1 << 20;
+  // A record that the partner asked for again this often becomes a dead letter. Broken streams do not count.
+  int max_retries = 16;
+  // Delay of the first retry; doubles up to the longest.
+  absl::Duration first_retry = absl::Seconds(1);
+  absl::Duration longest_retry = absl::Minutes(1);
+};
+
+// Thread-safe.
+class PartnerQueue {
+ public:
+  struct Counters {
+    int64_t delivered = 0;
+    int64_t redelivered = 0;
+    int64_t acknowledged = 0;
+  };
+
+  // Reads lanes and dead letters. `wake` is called, without a lock held, when Prepare has something to do.
+  static absl::StatusOr<std::shared_ptr<PartnerQueue>> Open(
+      storage::PartnerId id, std::string name, std::shared_ptr<registry::PartnerFence> fence, storage::Store* store,
+      crypto::KeyStore* keys, disclosure::GrantCache* grants, const PartnerQueueOptions& options,
+      std::function<absl::Time()> clock, std::function<void()> wake);
+
+  storage::PartnerId id() const { return id_; }
+  const std::string& name() const { return name_; }
+  registry::PartnerFence* fence() const { return fence_.get(); }
+
+  // --- committing thread
+  // The mark to make durable with a group whose entries of this partner are `count` and end at `last_seq`; 0 if they
+  // are not to be handed over right away.
+  int64_t ProposeMark(int64_t count, int64_t last_seq);
+  void Append(std::vector<disclosure::CommittedDisclosure> disclosures);
+  // What is in memory may not be all up to where it was read.
+  void Distrust();
+
+  // --- pump thread
+  // Reads and unseals backlog while there is room and a stream; returns the mark that has to be durable before more can
+  // be handed over, or 0.
+  absl::StatusOr<int64_t> Prepare();
+  void MarkDurable(int64_t mark);
+  // Records to be tried again are ready if their time has come; true if any.
+  bool WakeDelayed(absl::Time now);
+  // Records that Take would hand over now, the window permitting.
+  int64_t Available() const;
+  std::vector<std::shared_ptr<ReceiveSession>> Sessions() const;
+
+  // --- sessions
+  void Attach(const std::shared_ptr<ReceiveSession>& session);
+  // A stream has ended; `unacknowledged` come back. The last one takes the window's memory with it.
+  void Detach(const ReceiveSession* session, const std::vector<int64_t>& unacknowledged);
+  // Moves ready records into `response`, at most as many and as large as said, and appends their positions. The caller
+  // holds a pass of the fence.
+  absl::Status Take(int64_t max_records, int64_t max_bytes, v1::ReceiveResponse* response,
+                    std::vector<int64_t>* positions);
+  void Acknowledge(const std::vector<int64_t>& positions);
+  void Retry(int64_t position);
+  void Reject(int64_t position);
+
+  // --- settling
+  // What has ended since the last call; nullopt if nothing has. The next call must come after Settled or SettleFailed.
+  std::optional<storage::SettleBatch> TakeSettleBatch();
+  void Settled(const storage::SettleBatch& batch);
+  void SettleFailed(storage::SettleBatch batch);
+  // How many ends wait to be taken.
+  int64_t Unsettled() const;
+
+  // --- hub
+  void SetWindow(int max_unacknowledged);
+  int live_streams() const;
+  // Forgets what is in memory. Returns how many records were on their way.
+  int64_t Clear();
+  // Ends records that have waited too long, except those on their way. Returns how many.
+  int64_t Expire(const std::vector<storage::PendingPayload>& overdue);
+  // A dead letter was replayed under a new position, or (no payload) dropped.
+  absl::Status Unblock(const storage::Mac16& key, const storage::PendingPayload* replayed);
+  void Describe(Counters* counters, int64_t* in_flight, int64_t* records, int64_t* bytes) const;
+
+ private:
+  PartnerQueue(storage::PartnerId id, std::string name, std::shared_ptr<registry::PartnerFence> fence,
+               storage::Store* store, crypto::KeyStore* keys, disclosure::GrantCache* grants,
+               const PartnerQueueOptions& options, std::function<absl::Time()> clock, std::function<void()> wake,
+               const storage::LaneState& lanes);
+
+  bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool NeedsPage() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int64_t WantedMark() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Reads one page, unlocked meanwhile.
+  absl::Status LoadPage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The projected bytes; KEY_SHREDDED or DATA_LOSS if they are gone.
+  absl::StatusOr<std::string> Unseal(const storage::PendingPayload& payload) const;
+  bool KeysLive(const storage::PendingPayload& payload) const;
+  void EndRecord(const storage::PendingPayload& payload, v1::DisclosureState state, v1::ErrorReason reason)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void DeadLetter(int64_t position, v1::ErrorReason reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ClearLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Constant after construction.
+  const storage::PartnerId id_;
+  const std::string name_;
+  const std::shared_ptr<registry::PartnerFence> fence_;
+  storage::Store* const store_;
+  crypto::KeyStore* const keys_;
+  disclosure::GrantCache* const grants_;
+  const PartnerQueueOptions options_;
+  const std::function<absl::Time()> clock_;
+  const std::function<void()> wake_;
+  const int64_t mark_at_open_;  // records at or below may have been handed over by an earlier process
+
+  mutable absl::Mutex mutex_;
+  BacklogWindow window_ ABSL_GUARDED_BY(mutex_);
+  int64_t max_in_flight_ ABSL_GUARDED_BY(mutex_) = 1;
+  int64_t mark_ ABSL_GUARDED_BY(mutex_);
+  bool more_ ABSL_GUARDED_BY(mutex_) = true;  // the store may hold records after window_.loaded_to()
+  bool loading_ ABSL_GUARDED_BY(mutex_) = false;
+  bool missed_ ABSL_GUARDED_BY(mutex_) = false;  // something was committed while a page was read
+  uint64_t clears_ ABSL_GUARDED_BY(mutex_) = 0;  // a page read before a Clear is thrown away
+  std::vector<std::weak_ptr<ReceiveSession>> sessions_ ABSL_GUARDED_BY(mutex_);
+  std::vector<const ReceiveSession*> attached_ ABSL_GUARDED_BY(mutex_);
+  storage::SettleBatch ends_ ABSL_GUARDED_BY(mutex_);              // since the last TakeSettleBatch
+  absl::flat_hash_set<int64_t> settling_ ABSL_GUARDED_BY(mutex_);  // ended, not yet durable: a page may still have them
+  int64_t durable_watermark_ ABSL_GUARDED_BY(mutex_);
+  Counters counters_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace postern::delivery

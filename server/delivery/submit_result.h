@@ -1,0 +1,38 @@
+// PartnerService.SubmitResult: a partner's result, projected to the contract's inbound grant and kept sealed for the
+// shop.
+#pragma once
+
+#include <functional>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "proto/postern/v1/partner_service.pb.h"
+#include "server/crypto/key_store.h"
+#include "server/identity/principal.h"
+#include "server/registry/snapshot.h"
+#include "server/storage/store.h"
+
+namespace postern::delivery {
+
+// Thread-safe; Submit blocks on the store.
+class ResultReceiver {
+ public:
+  // Borrows the parts. `on_outcomes` is called after a result became durable; may be null.
+  ResultReceiver(const registry::SnapshotHolder* snapshots, storage::Store* store, crypto::KeyStore* keys,
+                 std::function<absl::Time()> clock, std::function<void()> on_outcomes);
+
+  // Errors: NOT_FOUND (no such disclosure of this partner), PARTNER_* states, PURPOSE_NOT_GRANTED (nothing of this type
+  // comes back), RESPONSE_MALFORMED, RECORD_TOO_LARGE, REQUEST_ID_*, KEY_SHREDDED (the subject is erased),
+  // LEDGER_UNAVAILABLE.
+  absl::StatusOr<v1::SubmitResultResponse> Submit(const identity::Principal& principal,
+                                                  const v1::SubmitResultRequest& request);
+
+ private:
+  const registry::SnapshotHolder* const snapshots_;
+  storage::Store* const store_;
+  crypto::KeyStore* const keys_;
+  const std::function<absl::Time()> clock_;
+  const std::function<void()> on_outcomes_;
+};
+
+}  // namespace postern::delivery

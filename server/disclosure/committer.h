@@ -1,0 +1,102 @@
+// The one writer of the ledger: seals and commits disclosures in groups.
+//
+// A group is whatever is queued when the previous one is durable. One key store transaction makes the keys of a group,
+// one ledger transaction commits it; then its entries are released and its callers answered.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "server/crypto/key_store.h"
+#include "server/disclosure/entry.h"
+#include "server/disclosure/release.h"
+#include "server/storage/store.h"
+
+namespace postern::disclosure {
+
+struct CommitterOptions {
+  // Entries that may wait. A job that would exceed it is refused with OVERLOADED.
+  size_t max_queued_entries = 8192;
+  // How often a ledger that failed is tried again while nobody asks.
+  absl::Duration probe_interval = absl::Seconds(1);
+  std::function<absl::Time()> clock = [] { return absl::Now(); };
+  // Told when the ledger stops and starts to accept writes, from the committing thread. May be null.
+  std::function<void(bool serving)> on_serving;
+};
+
+// The entries of one call, in order. An entry that is refused makes later entries of the same partner and record key in
+// the job EARLIER_RECORD_REFUSED.
+struct CommitJob {
+  std::vector<Entry> entries;
+  // Called exactly once when every entry has its result (Entry::result), from a thread of the committer.
+  std::function<void(std::vector<Entry> entries)> done;
+};
+
+// Thread-safe.
+class Committer {
+ public:
+  struct Stats {
+    uint64_t groups = 0;     // ledger transactions
+    uint64_t committed = 0;  // fresh entries
+    uint64_t failures = 0;   // groups that could not be written
+    size_t queued = 0;       // entries that wait now
+  };
+
+  // Borrows the parts, which must outlive this. `sink` may be null: nothing is released then.
+  Committer(storage::Store* store, crypto::KeyStore* keys, ReleaseSink* sink, CommitterOptions options);
+  // Drains.
+  ~Committer();
+  Committer(const Committer&) = delete;
+  Committer& operator=(const Committer&) = delete;
+
+  // Takes a job. OVERLOADED if the queue is full and DRAINING after Drain; then `done` is not called and `job` is left
+  // as it was.
+  absl::Status Enqueue(CommitJob& job);
+  // Refuses new jobs, answers all that were taken, and returns.
+  void Drain();
+
+  bool serving() const;
+  Stats stats() const;
+
+ private:
+  struct PendingJob;
+  struct Slot;
+
+  void WriterLoop();
+  void CompletionLoop();
+  std::vector<Slot> TakeGroup() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CommitGroup(std::vector<Slot>& group);
+  void Finish(std::vector<Slot>& group);
+  void SetServing(bool serving);
+  void Probe();
+
+  // Constant after construction.
+  storage::Store* const store_;
+  crypto::KeyStore* const keys_;
+  ReleaseSink* const sink_;
+  const CommitterOptions options_;
+
+  // The committing thread's own.
+  int64_t next_seq_ = 0;
+
+  mutable absl::Mutex mutex_;
+  std::deque<std::shared_ptr<PendingJob>> queue_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::shared_ptr<PendingJob>> completed_ ABSL_GUARDED_BY(mutex_);
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  bool writer_done_ ABSL_GUARDED_BY(mutex_) = false;
+  bool serving_ ABSL_GUARDED_BY(mutex_) = true;
+  Stats stats_ ABSL_GUARDED_BY(mutex_);
+
+  std::thread completer_;
+  std::thread writer_;
+};
+
+}  // namespace postern::disclosure

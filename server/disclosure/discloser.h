@@ -1,0 +1,109 @@
+// The main path: authenticate → resolve → project → seal → commit → release → settle.
+//
+// Authentication happens before (server/rpc); this class resolves and projects on the caller's thread and hands entries
+// to the Committer, which seals, commits and releases them. Settling is delivery's.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <google/protobuf/repeated_field.h>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "proto/postern/v1/storefront_service.pb.h"
+#include "server/disclosure/committer.h"
+#include "server/disclosure/refusal_recorder.h"
+#include "server/disclosure/resolver.h"
+#include "server/identity/principal.h"
+#include "server/registry/snapshot.h"
+
+namespace postern::disclosure {
+
+struct DiscloserOptions {
+  // Origin of the audit log, told with every disclosure.
+  std::string log_origin;
+  // The independent verifier looks at one record in this many; 1 is every record.
+  uint32_t verify_one_in = 16;
+  std::function<absl::Time()> clock = [] { return absl::Now(); };
+};
+
+// A committed exchange, for its caller to carry out and to settle.
+struct CommittedExchange {
+  Entry entry;                // result.replayed: it was committed by an earlier call
+  v1::Disclosure disclosure;  // as the shop sees it; state is that of the ledger when replayed
+  std::string reason;         // ErrorReason name of a replayed one that ended badly
+};
+
+// Thread-safe. Requests and principals are not kept after a call returns. `done` is called exactly once: on the
+// caller's thread if everything was refused before the commit, else on a thread of the committer; it must not block.
+class Discloser {
+ public:
+  using CreateDone = std::function<void(absl::StatusOr<v1::CreateDisclosureResponse>)>;
+  using BatchDone = std::function<void(absl::StatusOr<std::vector<v1::DisclosureAnswer>>)>;
+  using ExchangeDone = std::function<void(absl::StatusOr<CommittedExchange>)>;
+  using Requests = google::protobuf::RepeatedPtrField<v1::CreateDisclosureRequest>;
+
+  // Borrows the parts, which must outlive this.
+  Discloser(const registry::SnapshotHolder* snapshots, storage::Store* store, crypto::KeyStore* keys,
+            Committer* committer, RefusalRecorder* refusals, DiscloserOptions options);
+
+  // One record to its targets. Not OK: the whole request is refused (INVALID_ARGUMENT, REQUEST_ID_*, RECORD_TOO_LARGE,
+  // RECORD_TYPE_UNKNOWN, POLICY_ABSENT, POLICY_VERSION, LEDGER_UNAVAILABLE, OVERLOADED, DRAINING); refusals of single
+  // targets are in the response.
+  void Create(const identity::Principal& principal, const v1::CreateDisclosureRequest& request, CreateDone done);
+
+  // Many records, for BatchCreateDisclosures and for one message of StreamDisclosures: one answer each, in order. Calls
+  // made one after another by one thread are committed in that order. Not OK: no record was looked at (size of the
+  // batch, OVERLOADED, DRAINING).
+  void CreateBatch(const identity::Principal& principal, const Requests& requests, BatchDone done);
+
+  // What every target would get; discloses nothing. Blocks for the time of a projection.
+  absl::StatusOr<v1::PreviewDisclosureResponse> Preview(const identity::Principal& principal,
+                                                        const v1::PreviewDisclosureRequest& request);
+
+  // For delivery::Exchanger: projects and commits one record for a contract with an exchange channel; nothing is queued
+  // and no payload is kept. Not OK: refused, nothing may leave.
+  void CommitExchange(const identity::Principal& principal, const v1::ExchangeRequest& request, ExchangeDone done);
+
+  // How many projections the independent verifier has checked.
+  uint64_t verified() const { return verified_.load(std::memory_order_relaxed); }
+
+ private:
+  // The place of one target's outcome: a refusal known already, or an entry of the job.
+  struct TargetPlace {
+    absl::Status refusal;
+    int entry = -1;
+  };
+  struct RequestPlace {
+    absl::Status refusal;  // of the whole request
+    std::vector<TargetPlace> targets;
+  };
+  class KeyGuard;
+
+  RequestPlace Prepare(const identity::Principal& principal, const v1::CreateDisclosureRequest& request,
+                       const std::shared_ptr<const registry::Snapshot>& snapshot, KeyGuard* guard,
+                       std::vector<Entry>* entries);
+  absl::StatusOr<Entry> PrepareTarget(const RequestFacts& facts, const v1::DisclosureTarget& target,
+                                      const std::shared_ptr<const registry::Snapshot>& snapshot, bool exchange);
+  bool VerifyThisOne();
+  void RecordRefusals(const std::string& principal, const v1::CreateDisclosureRequest& request,
+                      const RequestPlace& place);
+  v1::Disclosure Receipt(const Entry& entry, absl::string_view request_id, std::string* reason) const;
+  v1::TargetResult ResultOf(const Entry& entry, absl::string_view request_id) const;
+
+  const registry::SnapshotHolder* const snapshots_;
+  storage::Store* const store_;
+  crypto::KeyStore* const keys_;
+  Committer* const committer_;
+  RefusalRecorder* const refusals_;
+  const DiscloserOptions options_;
+  std::atomic<uint64_t> projections_{0};
+  std::atomic<uint64_t> verified_{0};
+};
+
+}  // namespace postern::disclosure

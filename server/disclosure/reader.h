@@ -1,0 +1,44 @@
+// Reading the ledger back for the shop. Every read is audited before it is answered.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "proto/postern/v1/storefront_service.pb.h"
+#include "server/crypto/key_store.h"
+#include "server/identity/principal.h"
+#include "server/registry/snapshot.h"
+#include "server/storage/store.h"
+
+namespace postern::disclosure {
+
+// Thread-safe; methods block on the store. Errors besides those named: INVALID_ARGUMENT, LEDGER_UNAVAILABLE.
+class Reader {
+ public:
+  // Borrows the parts. `log_origin` is told with every disclosure.
+  Reader(const registry::SnapshotHolder* snapshots, storage::Store* store, crypto::KeyStore* keys,
+         std::string log_origin, std::function<absl::Time()> clock);
+
+  // NOT_FOUND if there is none of that name. Withheld fields are listed while the contract revision that the disclosure
+  // was made under is in force.
+  absl::StatusOr<v1::Disclosure> Get(const identity::Principal& principal, const v1::GetDisclosureRequest& request);
+  // PARTNER_UNKNOWN.
+  absl::StatusOr<v1::ListDisclosuresResponse> List(const identity::Principal& principal,
+                                                   const v1::ListDisclosuresRequest& request);
+  // Stores and audits an event of an order.
+  absl::StatusOr<v1::ReportOrderEventResponse> ReportOrderEvent(const identity::Principal& principal,
+                                                                const v1::ReportOrderEventRequest& request);
+
+ private:
+  absl::Status AuditRead(const identity::Principal& principal, const std::string& resource);
+
+  const registry::SnapshotHolder* const snapshots_;
+  storage::Store* const store_;
+  crypto::KeyStore* const keys_;
+  const std::string log_origin_;
+  const std::function<absl::Time()> clock_;
+};
+
+}  // namespace postern::disclosure

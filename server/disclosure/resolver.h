@@ -1,0 +1,54 @@
+// Resolve: from what a request says to what holds for it. Pure functions over one snapshot.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "proto/postern/v1/disclosure.pb.h"
+#include "proto/postern/v1/storefront_service.pb.h"
+#include "server/crypto/sha256.h"
+#include "server/crypto/uuid7.h"
+#include "server/identity/principal.h"
+#include "server/registry/snapshot.h"
+#include "server/storage/store.h"
+
+namespace postern::disclosure {
+
+// What holds for all targets of one request. Views are borrowed from request and principal.
+struct RequestFacts {
+  absl::string_view principal;
+  storage::Mac16 principal_mac{};
+  crypto::Uuid request_id;
+  absl::string_view record_type;
+  absl::string_view record;
+  crypto::Sha256Digest content{};
+  absl::Time now;
+};
+
+// Checks one request as a whole: request id, record, policy version. Errors are those of Discloser::Create.
+absl::StatusOr<RequestFacts> CheckRequest(const identity::Principal& principal, absl::string_view request_id,
+                                          const v1::Record& record, absl::string_view policy_version,
+                                          const registry::Snapshot& snapshot, absl::Time now);
+
+// INVALID_ARGUMENT unless there are 1 to 8 targets, each complete and each once.
+absl::Status CheckTargets(const google::protobuf::RepeatedPtrField<v1::DisclosureTarget>& targets);
+
+struct Resolved {
+  const registry::PartnerView* partner = nullptr;  // owned by the snapshot
+  const registry::ActiveGrant* grant = nullptr;
+};
+
+// PARTNER_UNKNOWN, PARTNER_SUSPENDED, PARTNER_TERMINATED, PARTNER_NOT_ACTIVE, PURPOSE_NOT_GRANTED,
+// CONTRACT_NOT_IN_FORCE, DOCUMENT_EXPIRED, CONSENT_REQUIRED; INVALID_ARGUMENT if the contract's channel is not the one
+// asked for.
+absl::StatusOr<Resolved> Resolve(const registry::Snapshot& snapshot, const v1::DisclosureTarget& target,
+                                 absl::string_view record_type, absl::Time now, bool exchange);
+
+// INVALID_ARGUMENT, REQUEST_ID_INVALID or REQUEST_ID_EXPIRED.
+absl::StatusOr<crypto::Uuid> CheckRequestId(absl::string_view request_id, absl::Time now);
+
+}  // namespace postern::disclosure
