@@ -1,4 +1,5 @@
-// The compiled form of one grant: per message level a flat table from field number to action. Immutable after BuildPlan.
+// The compiled form of one grant: per message level a flat table from field number to action. Immutable after
+// BuildPlan.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,9 @@ class ProjectionPlan {
   const std::string& record_type() const;
   // Consent keys that must be resolved before projecting; at most 64.
   const std::vector<std::string>& consents() const;
-  // Every leaf that the plan may withhold, by path; indexes of ProjectionResult::withheld_bits.
+  // What the plan may withhold, by path; indexes of ProjectionResult::withheld_bits. A message that the plan does not
+  // enter is one path, "marketing"; unknown fields of a message are "customer.(unknown)"; a granted leaf that may be
+  // withheld for several reasons occurs once for each.
   const std::vector<std::string>& withheld_paths() const;
   // Leaves that may leave, by path, in field-number order.
   const std::vector<std::string>& granted_paths() const;
@@ -35,7 +38,9 @@ class ProjectionPlan {
   std::unique_ptr<const Tables> tables_;
 };
 
-// InvalidArgument if the spec contradicts itself (a leaf twice, more than 64 consents, a transform that its field's type cannot take).
+// InvalidArgument if the spec contradicts itself (a leaf twice or inside another, more than 64 consents, a transform
+// that its field's type cannot take, a path that does not follow its descriptors or leads into google.protobuf.Any, a
+// role or condition on an unfit field).
 absl::StatusOr<std::shared_ptr<const ProjectionPlan>> BuildPlan(const PlanSpec& spec);
 
 }  // namespace postern::policy

@@ -1,7 +1,8 @@
 // Applies a ProjectionPlan to the bytes of one record.
 //
-// The result means exactly what parse -> trim -> serialise means; anything malformed on a granted level is refused and yields no output.
-// policy/README.md specifies the meaning. Pure: no clock, no I/O, no keys; what depends on them comes in through ProjectionContext.
+// The result means exactly what parse -> trim -> serialise means; anything malformed on a granted level is refused and
+// yields no output. policy/README.md specifies the meaning. Pure: no clock, no I/O, no keys; what depends on them comes
+// in through ProjectionContext.
 #pragma once
 
 #include <cstdint>
@@ -22,18 +23,18 @@ using PseudonymFn = absl::FunctionRef<void(absl::string_view value, uint8_t dige
 
 // Facts about this disclosure that the record does not hold.
 struct ProjectionContext {
-  absl::CivilDay today;             // UTC; decides majority from a birth date
+  absl::CivilDay today;  // UTC; decides majority from a birth date
   PseudonymFn pseudonym;
-  uint64_t consents_granted = 0;    // bit i: the consent ProjectionPlan::consents()[i] is on record for every subject
-  bool known_minor = false;         // a subject record says so, whatever the record holds
+  uint64_t consents_granted = 0;  // bit i: the consent ProjectionPlan::consents()[i] is on record for every subject
+  bool known_minor = false;       // a subject record says so, whatever the record holds
 };
 
 // What the gateway itself needs from a record. Views point into the input.
 struct Extracts {
   absl::string_view record_key;
-  uint64_t record_version = 0;      // 0 if the type has none
+  uint64_t record_version = 0;  // 0 if the type has none
   bool has_record_version = false;
-  absl::string_view order_id;       // the record key where the type has no order field
+  absl::string_view order_id;                       // the record key where the type has no order field
   std::vector<absl::string_view> subject_ids;       // in order of occurrence, without repeats
   std::vector<absl::string_view> subject_contacts;  // likewise; of persons without an id
   std::vector<absl::string_view> guardian_ids;
@@ -43,13 +44,11 @@ struct Extracts {
 };
 
 // Why a field did not leave.
-enum class WithheldReason : uint8_t {
-  kNotGranted, kUnclassified, kUnknown, kCondition, kMinor, kConsent, kSuperseded
-};
+enum class WithheldReason : uint8_t { kNotGranted, kUnclassified, kUnknown, kCondition, kMinor, kConsent, kSuperseded };
 
 // Reused from record to record: clearing keeps capacity, so that steady traffic allocates nothing.
 struct ProjectionResult {
-  std::string bytes;                // the projected record; empty on error
+  std::string bytes;  // the projected record; empty on error
   Extracts extracts;
   // Presence of withheld leaves: bit i is ProjectionPlan::withheld_paths()[i]. Never shown to a partner.
   std::vector<uint64_t> withheld_bits;
@@ -63,14 +62,19 @@ struct WithheldField {
 };
 
 // Stateless; safe to call from any thread with distinct results.
-// Errors: RECORD_MALFORMED, RECORD_TOO_DEEP, RECORD_KEY_MISSING, SUBJECT_MISSING, REQUIRED_FIELD_MISSING, CARD_NUMBER; each names the
-// field path in metadata "path" where there is one, and never a value. On error `result->bytes` is empty.
-absl::Status Project(const ProjectionPlan& plan, const ProjectionContext& context, absl::string_view record, ProjectionResult* result);
+// Errors: RECORD_MALFORMED, RECORD_TOO_DEEP, RECORD_KEY_MISSING, SUBJECT_MISSING, REQUIRED_FIELD_MISSING, CARD_NUMBER;
+// each names the field path in metadata "path" where there is one, and never a value. On error `result->bytes` is
+// empty.
+absl::Status Project(const ProjectionPlan& plan, const ProjectionContext& context, absl::string_view record,
+                     ProjectionResult* result);
 
-// Only the field roles, for what must be known before projection (consents of the subjects). Same errors, except those of granted leaves.
-absl::Status ExtractRoles(const ProjectionPlan& plan, absl::CivilDay today, absl::string_view record, Extracts* extracts);
+// Only the field roles, for what must be known before projection (consents of the subjects). Same errors, except those
+// of granted leaves.
+absl::Status ExtractRoles(const ProjectionPlan& plan, absl::CivilDay today, absl::string_view record,
+                          Extracts* extracts);
 
-// The exact report, on demand: every leaf of the record that is present and not in the output, with its reason. Slow (parses).
+// The exact report, on demand: every leaf of the record that is present and not in the output, with its reason. Slow
+// (parses).
 absl::Status ExplainWithheld(const ProjectionPlan& plan, const ProjectionContext& context, absl::string_view record,
                              std::vector<WithheldField>* withheld);
 

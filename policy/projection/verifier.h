@@ -1,5 +1,5 @@
-// A second opinion: says whether projected bytes hold anything that the grant does not give. Simple on purpose, and shares no code with the
-// projector. It works from the PlanSpec, not from the compiled tables.
+// A second opinion: says whether projected bytes hold anything that the grant does not give. Simple on purpose, and
+// shares no code with the projector. It works from the PlanSpec, not from the compiled tables.
 #pragma once
 
 #include <memory>

@@ -1,0 +1,128 @@
+#include "policy/projection/card_number.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/types/span.h"
+#include "policy/projection/digits.h"
+#include "policy/projection/utf8.h"
+
+namespace postern::policy {
+namespace {
+
+constexpr size_t kMinDigits = 13;
+constexpr size_t kMaxDigits = 19;
+constexpr int kMaxSeparators = 3;
+
+struct Digit {
+  int value;
+  size_t begin, end;  // bytes
+  bool starts_group;
+};
+
+// Leading digits (as a range of numbers of `digits` digits) and lengths of one issuer's numbers.
+struct Issuer {
+  int digits;
+  int first, last;
+  size_t min_length, max_length;
+};
+
+// ISO/IEC 7812 ranges as the networks publish them.
+constexpr Issuer kIssuers[] = {
+    {1, 4, 4, 13, 13},           {1, 4, 4, 16, 16},           {1, 4, 4, 19, 19},        // Visa
+    {2, 51, 55, 16, 16},         {4, 2221, 2720, 16, 16},                               // Mastercard
+    {2, 34, 34, 15, 15},         {2, 37, 37, 15, 15},                                   // American Express
+    {3, 300, 305, 14, 19},       {4, 3095, 3095, 14, 19},     {2, 36, 36, 14, 19},      // Diners Club
+    {2, 38, 39, 14, 19},         {4, 6011, 6011, 16, 19},     {3, 644, 659, 16, 19},    // Diners Club, Discover
+    {4, 3528, 3589, 16, 19},                                                            // JCB
+    {2, 62, 62, 16, 19},         {2, 81, 81, 16, 19},                                   // UnionPay
+    {4, 5018, 5018, 13, 19},     {4, 5020, 5020, 13, 19},     {4, 5038, 5038, 13, 19},  // Maestro
+    {4, 5893, 5893, 13, 19},     {4, 6304, 6304, 13, 19},     {4, 6759, 6763, 13, 19},  // Maestro
+    {4, 2200, 2204, 16, 19},                                                            // Mir
+    {2, 60, 60, 16, 16},         {2, 82, 82, 16, 16},         {3, 508, 508, 16, 16},    // RuPay
+    {4, 9792, 9792, 16, 16},                                                            // Troy
+    {6, 636368, 636369, 16, 16}, {6, 506699, 506778, 16, 16},                           // Elo
+};
+
+bool HasIssuer(absl::Span<const Digit> digits) {
+  for (const Issuer& issuer : kIssuers) {
+    if (digits.size() < issuer.min_length || digits.size() > issuer.max_length) continue;
+    int prefix = 0;
+    for (int i = 0; i < issuer.digits; ++i) prefix = prefix * 10 + digits[i].value;
+    if (prefix >= issuer.first && prefix <= issuer.last) return true;
+  }
+  return false;
+}
+
+bool PassesLuhn(absl::Span<const Digit> digits) {
+  int sum = 0;
+  bool twice = false;
+  for (size_t i = digits.size(); i-- > 0; twice = !twice) {
+    const int value = twice ? digits[i].value * 2 : digits[i].value;
+    sum += value > 9 ? value - 9 : value;
+  }
+  return sum % 10 == 0;
+}
+
+// `run` is digits parted by separators only. Numbers begin and end where a group does; the longest from each start is
+// taken.
+void SearchRun(absl::Span<const Digit> run, absl::FunctionRef<void(size_t, size_t)> found) {
+  size_t start = 0;
+  while (start + kMinDigits <= run.size()) {
+    size_t matched = 0;
+    if (run[start].starts_group) {
+      for (size_t size = std::min(kMaxDigits, run.size() - start); size >= kMinDigits && matched == 0; --size) {
+        if (start + size < run.size() && !run[start + size].starts_group) continue;
+        const absl::Span<const Digit> window = run.subspan(start, size);
+        if (HasIssuer(window) && PassesLuhn(window)) matched = size;
+      }
+    }
+    if (matched > 0) found(run[start].begin, run[start + matched - 1].end);
+    start += matched > 0 ? matched : 1;
+  }
+}
+
+// True if the text may hold 13 digits: every digit outside ASCII takes two bytes or more.
+bool MayHoldNumber(absl::string_view text) {
+  size_t ascii = 0, high = 0;
+  for (const char c : text) {
+    ascii += static_cast<unsigned>(c - '0') < 10u;
+    high += static_cast<uint8_t>(c) >= 0x80;
+  }
+  return ascii + high / 2 >= kMinDigits;
+}
+
+}  // namespace
+
+void FindCardNumbers(absl::string_view text, absl::FunctionRef<void(size_t begin, size_t end)> found) {
+  if (text.size() < kMinDigits || !MayHoldNumber(text)) return;
+  absl::InlinedVector<Digit, 64> run;
+  int separators = 0;
+  const auto finish = [&] {
+    SearchRun(run, found);
+    run.clear();
+  };
+  for (size_t at = 0; at < text.size();) {
+    uint32_t code_point = 0xfffd;
+    const size_t decoded = utf8::Decode(text, at, &code_point);
+    const size_t size = decoded == 0 ? 1 : decoded;
+    const int value = decoded == 0 ? -1 : DigitValue(code_point);
+    if (value >= 0) {
+      run.push_back({value, at, at + size, run.empty() || separators > 0});
+      separators = 0;
+    } else if (decoded == 0 || !IsDigitSeparator(code_point) || ++separators > kMaxSeparators) {
+      finish();
+    }
+    at += size;
+  }
+  finish();
+}
+
+bool HasCardNumber(absl::string_view text) {
+  bool has = false;
+  FindCardNumbers(text, [&](size_t, size_t) { has = true; });
+  return has;
+}
+
+}  // namespace postern::policy

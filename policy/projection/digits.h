@@ -1,0 +1,17 @@
+// Digits and letters that look the same to a reader: decimal digits of every script, full-width Latin letters.
+#pragma once
+
+#include <cstdint>
+
+namespace postern::policy {
+
+// The value of a decimal digit (general category Nd, Unicode 15), or -1.
+int DigitValue(uint32_t code_point);
+
+// ASCII for decimal digits of any script and for full-width ASCII forms; every other code point unchanged.
+uint32_t FoldToAscii(uint32_t code_point);
+
+// True for what people put between groups of digits: spaces, dashes, dots, and characters that do not show.
+bool IsDigitSeparator(uint32_t code_point);
+
+}  // namespace postern::policy
