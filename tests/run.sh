@@ -53,17 +53,20 @@ fail() {
 }
 
 configure_and_build() {
-  cmake --preset "$1" -B "$build_root/$1" >"$results/configure-$1.log" 2>&1 || { tail -40 "$results/configure-$1.log"; return 1; }
-  cmake --build "$build_root/$1" -j "$jobs" >"$results/build-$1.log" 2>&1 || { grep -A20 -E 'FAILED|error:' "$results/build-$1.log" | head -120; return 1; }
+  local preset=$1 target=$2 log=$results/build-$1-$2.log
+  cmake --preset "$preset" -B "$build_root/$preset" >"$log" 2>&1 || { tail -40 "$log"; return 1; }
+  cmake --build "$build_root/$preset" --target "$target" -j "$jobs" >"$log" 2>&1 || { grep -A20 -E 'FAILED|error:' "$log" | head -120; return 1; }
 }
 
-# build PRESET: once a preset; later calls return the first outcome.
+# build PRESET [TARGET]: once each; later calls return the first outcome.
 declare -A built=()
 build() {
-  if [[ -z ${built[$1]:-} ]]; then
-    if timed "build $1" configure_and_build "$1"; then built[$1]=yes; else built[$1]=no; fail "the $1 build"; fi
+  local preset=$1 target=${2:-all}
+  local key=$preset/$target
+  if [[ -z ${built[$key]:-} ]]; then
+    if timed "build $key" configure_and_build "$preset" "$target"; then built[$key]=yes; else built[$key]=no; fail "build $key"; fi
   fi
-  [[ ${built[$1]} == yes ]]
+  [[ ${built[$key]} == yes ]]
 }
 
 attribute() { sed -n "s/.*<testsuite.* $2=\"\([0-9]*\)\".*/\1/p;s/^[[:space:]]*$2=\"\([0-9]*\)\".*/\1/p" "$1" | head -1; }
@@ -85,7 +88,7 @@ ctest_run() {
   return $status
 }
 
-run_lint() { build "$preset" && timed lint ctest_run lint "$preset" 'lint|layering' -j "$jobs"; }
+run_lint() { build "$preset" layering && timed lint ctest_run lint "$preset" 'lint|layering' -j "$jobs"; }
 run_unit() { build "$preset" && timed unit ctest_run unit "$preset" 'unit' -j "$jobs"; }
 run_integration() { build "$preset" && timed integration ctest_run integration "$preset" integration -j "$jobs"; }
 # Whole processes share the machine's ports and cores: one at a time.
@@ -94,17 +97,16 @@ run_asan() { build asan && timed asan ctest_run asan asan 'unit|integration|fuzz
 run_tsan() { build tsan && timed tsan ctest_run tsan tsan unit -j "$jobs"; }
 
 run_fuzz() {
-  build fuzz || return
+  build fuzz postern_fuzzers || return
   timed 'fuzz corpora' ctest_run fuzz-corpora fuzz fuzz -j "$jobs"
-  local target found=$build_root/fuzz/found
-  mkdir -p "$found"
+  local target name found=$build_root/fuzz/found
   for target in "$build_root"/fuzz/bin/fuzz_*; do
     [[ -x $target ]] || continue
-    local name=${target##*/}
+    name=${target##*/}
     mkdir -p "$found/$name"
     # New inputs go to the build directory; a crash leaves its input there too.
     if timed "fuzz $name" "$target" -max_total_time="${FUZZ_SECONDS:-20}" -print_final_stats=1 -artifact_prefix="$found/$name-" \
-      "$found/$name" >"$results/$name.log" 2>&1; then
+      "$found/$name" "$(<"$target.corpus")" >"$results/$name.log" 2>&1; then
       passed=$((passed + 1))
     else
       tail -60 "$results/$name.log"

@@ -53,7 +53,8 @@ function(postern_binary name)
   postern_tidy(${name})
 endfunction()
 
-# postern_test(NAME LABEL unit SRCS ... DEPS ...): a GoogleTest binary, one per folder; every TEST is a CTest test with that label.
+# postern_test(NAME LABEL unit [TIMEOUT seconds] SRCS ... DEPS ...): a GoogleTest binary, one per folder; every TEST is a CTest test with
+# that label. In a core-only build a test whose dependency was left out is left out too, and says so.
 function(postern_test name)
   cmake_parse_arguments(A "" "LABEL;TIMEOUT" "SRCS;DEPS" ${ARGN})
   postern_left_out(_left_out ${A_DEPS})
@@ -70,24 +71,36 @@ function(postern_test name)
     target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/sanitizers/tsan_absl_mutex.cc)
     target_link_libraries(${name} PRIVATE absl::synchronization ${CMAKE_DL_LIBS})
   endif()
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
-    PROPERTIES LABELS ${A_LABEL} TIMEOUT ${A_TIMEOUT})
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} NO_PRETTY_VALUES
+    PROPERTIES LABELS ${A_LABEL} TIMEOUT ${A_TIMEOUT} ENVIRONMENT "${POSTERN_SANITIZER_OPTIONS}")
 endfunction()
 
-# postern_fuzzer(NAME SRCS file.cc CORPUS dir DEPS ...): a libFuzzer target under POSTERN_FUZZ; in every other build the same source is
-# linked with a small driver and its corpus is replayed as a CTest test labelled fuzz.
+# postern_fuzzer(fuzz_x SRCS file.cc CORPUS dir DEPS ...): a libFuzzer target under POSTERN_FUZZ; in every other build the same source is
+# linked with a small driver. Either way its corpus is replayed as a CTest test labelled fuzz.
 function(postern_fuzzer name)
   cmake_parse_arguments(A "" "CORPUS" "SRCS;DEPS" ${ARGN})
+  if(NOT name MATCHES "^fuzz_")
+    message(FATAL_ERROR "${name}: tests/run.sh looks for fuzzers by the prefix fuzz_")
+  endif()
+  postern_left_out(_left_out ${A_DEPS})
+  if(_left_out)
+    message(STATUS "Core only: ${name} is left out, it needs ${_left_out}")
+    return()
+  endif()
+  get_filename_component(_corpus ${A_CORPUS} ABSOLUTE)
   if(POSTERN_FUZZ)
+    file(WRITE ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/${name}.corpus "${_corpus}\n")  # tests/run.sh fuzz starts from it
     postern_binary(${name} SRCS ${A_SRCS} DEPS ${A_DEPS})
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-    add_test(NAME ${name}.corpus COMMAND ${name} -runs=0 ${A_CORPUS})
+    add_test(NAME ${name}.corpus COMMAND ${name} -runs=0 ${_corpus})
   else()
     postern_binary(${name} SRCS ${A_SRCS} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cc DEPS ${A_DEPS})
-    add_test(NAME ${name}.corpus COMMAND ${name} ${A_CORPUS})
+    add_test(NAME ${name}.corpus COMMAND ${name} ${_corpus})
   endif()
-  set_tests_properties(${name}.corpus PROPERTIES LABELS fuzz TIMEOUT 300)
+  set_tests_properties(${name}.corpus PROPERTIES LABELS fuzz TIMEOUT 300 ENVIRONMENT "${POSTERN_SANITIZER_OPTIONS}")
+  add_dependencies(postern_fuzzers ${name})
 endfunction()
+add_custom_target(postern_fuzzers)
 
 # postern_left_out(OUT dep ...): the first dependency that a core-only build does not have, or nothing.
 function(postern_left_out out)

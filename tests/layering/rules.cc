@@ -14,9 +14,10 @@ struct Room {
   std::string_view prefix;
   int rank;
 };
-constexpr std::array<Room, 17> kServerSide = {{
+constexpr std::array<Room, 18> kServerSide = {{
     {"proto/", 0},
     {"policy/", 1},
+    {"server/base/", 2},
     {"server/crypto/", 2},
     {"server/storage/", 2},
     {"server/registry/", 3},
