@@ -1,0 +1,150 @@
+#include "policy/report/lint.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "absl/strings/str_cat.h"
+#include "policy/projection/date_value.h"
+#include "policy/report/errors.h"
+
+namespace postern::policy {
+namespace {
+
+using Kind = LintFinding::Kind;
+
+class Linter {
+ public:
+  Linter(const CompiledBundle& bundle, std::vector<LintFinding>* findings) : bundle_(bundle), findings_(findings) {}
+
+  void UnclassifiedFields() {
+    for (const auto& [name, record] : bundle_.catalogue().record_types()) {
+      for (const FieldPath& path : record.unclassified) Unclassified(name, path);
+    }
+    for (const auto& contract : bundle_.contracts()) {
+      for (const CompiledGrant& inbound : contract->inbound) {
+        for (const FieldPath& path : inbound.spec->unclassified) Unclassified(inbound.record_type, path);
+      }
+    }
+  }
+
+  void NewFields(const Schema& previous) {
+    for (const auto& [name, record] : bundle_.catalogue().record_types()) {
+      const google::protobuf::Descriptor* before = previous.FindMessage(name);
+      for (const ClassifiedLeaf& leaf : record.leaves) {
+        if (before != nullptr && !ResolvePath(*before, leaf.path).path.empty()) continue;
+        const std::string& category = leaf.classification.category;
+        Add(Kind::kNewField, Schema::LocationOf(*leaf.fields.back()), absl::StrCat(name, ".", leaf.path),
+            category.empty() ? "is new and not classified: it is withheld"
+                             : absl::StrCat("is new, classified as ", category),
+            "P1.1a");
+      }
+    }
+  }
+
+  void UnusedCategories() {
+    std::set<std::string> used;
+    for (const auto& [name, record] : bundle_.catalogue().record_types()) {
+      for (const ClassifiedLeaf& leaf : record.leaves) used.insert(leaf.classification.category);
+    }
+    for (const auto& contract : bundle_.contracts()) {
+      for (const CompiledGrant& inbound : contract->inbound) {
+        for (const ClassifiedLeaf& leaf : bundle_.catalogue().ClassifiedLeaves(*inbound.spec->record_type)) {
+          used.insert(leaf.classification.category);
+        }
+      }
+    }
+    for (const auto& category : bundle_.privacy_policy().categories()) {
+      if (used.count(category.id()) == 0) {
+        Add(Kind::kUnusedCategory, {}, category.id(), "no field of any record type is in this category", "P1.1b");
+      }
+    }
+  }
+
+  void UnusedCeilings() {
+    for (const auto& ceiling : bundle_.privacy_policy().ceilings()) {
+      const bool granted =
+          std::any_of(bundle_.contracts().begin(), bundle_.contracts().end(), [&ceiling](const auto& contract) {
+            return contract->terms.partner_kind() == ceiling.partner_kind() &&
+                   std::any_of(contract->grants.begin(), contract->grants.end(),
+                               [&ceiling](const CompiledGrant& grant) { return grant.purpose == ceiling.purpose(); });
+          });
+      if (granted) continue;
+      Add(Kind::kUnusedCeiling, {}, absl::StrCat(ceiling.partner_kind(), "/", ceiling.purpose()),
+          "no contract grants anything under this ceiling", ClausesOf(ceiling));
+    }
+  }
+
+  void Expiries(absl::CivilDay today, int warning_days) {
+    for (const auto& contract : bundle_.contracts()) {
+      Expiry(*contract, contract->terms.expires_on(), "the contract", today, warning_days);
+      for (const auto& document : contract->terms.documents()) {
+        Expiry(*contract, document.expires_on(),
+               absl::StrCat("document ", v1::Contract::Document::Kind_Name(document.kind())), today, warning_days);
+      }
+    }
+  }
+
+ private:
+  void Add(Kind kind, SourceLocation location, std::string subject, std::string message, std::string clause) {
+    findings_->push_back({kind, std::move(location), std::move(subject), std::move(message), std::move(clause)});
+  }
+
+  void Unclassified(const std::string& type, const FieldPath& path) {
+    Add(Kind::kUnclassifiedField, Schema::LocationOf(*path.back()), absl::StrCat(type, ".", ToDotted(path)),
+        "has no category: it is withheld from everybody", "P1.1a");
+  }
+
+  void Expiry(const CompiledContract& contract, const std::string& ends_on, const std::string& what,
+              absl::CivilDay today, int warning_days) {
+    const auto end = ParseDay(ends_on);
+    if (!end || *end - today > warning_days) return;
+    const auto left = *end - today;
+    Add(Kind::kExpiring, {contract.source_file, 1, 1}, contract.name,
+        left < 0 ? absl::StrCat(what, " expired on ", ends_on)
+                 : absl::StrCat(what, " expires on ", ends_on, ", in ", left, " days"),
+        "P1.4c");
+  }
+
+  const CompiledBundle& bundle_;
+  std::vector<LintFinding>* findings_;
+};
+
+}  // namespace
+
+std::string KindText(LintFinding::Kind kind) {
+  switch (kind) {
+    case Kind::kUnclassifiedField:
+      return "unclassified_field";
+    case Kind::kNewField:
+      return "new_field";
+    case Kind::kUnusedCategory:
+      return "unused_category";
+    case Kind::kUnusedCeiling:
+      return "unused_ceiling";
+    case Kind::kExpiring:
+      return "expiring";
+  }
+  return "";
+}
+
+absl::StatusOr<std::vector<LintFinding>> Lint(const CompiledBundle& bundle, const LintOptions& options) {
+  std::vector<LintFinding> findings;
+  Linter linter(bundle, &findings);
+  linter.UnclassifiedFields();
+  if (!options.previous_descriptor_set.empty()) {
+    DiagnosticSink sink;
+    const std::unique_ptr<const Schema> previous = Schema::Load(options.previous_descriptor_set, sink);
+    if (previous == nullptr) return errors::DescriptorSetInvalid(ToString(sink.Take().front()));
+    linter.NewFields(*previous);
+  }
+  linter.UnusedCategories();
+  linter.UnusedCeilings();
+  if (options.today) linter.Expiries(*options.today, options.expiry_warning_days);
+  std::stable_sort(findings.begin(), findings.end(), [](const LintFinding& a, const LintFinding& b) {
+    return std::tie(a.kind, a.subject, a.message) < std::tie(b.kind, b.subject, b.message);
+  });
+  return findings;
+}
+
+}  // namespace postern::policy
