@@ -1,0 +1,154 @@
+// campaign list, get, notices, wait, attest-document.
+#include <memory>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/ctl/commands.h"
+
+namespace postern::client::ctl {
+namespace {
+
+struct CampaignOptions {
+  std::string name;
+  std::string document;
+  std::string signed_on;
+  int wait_seconds = 60;
+};
+
+std::string StateOf(const v1::DeletionCampaign& c) {
+  const std::string state = ShortEnum(v1::DeletionCampaign::State_Name(c.state()), "STATE_");
+  return c.overdue() ? absl::StrCat(state, ", overdue") : state;
+}
+
+std::string Describe(const v1::DeletionCampaign& c) {
+  Table table({"NAME", "CAUSE", "STATE", "HANDLES", "NOTICES", "ATTESTED", "DELETED", "NOT FOUND", "EXEMPTED",
+               "REFUSED", "DUE"});
+  table.Add({c.name(), ShortEnum(v1::DeletionCampaign::Cause_Name(c.cause()), "CAUSE_"), StateOf(c),
+             absl::StrCat(c.handle_count()), absl::StrCat(c.notice_count()), absl::StrCat(c.attested_count()),
+             absl::StrCat(c.deleted_count()), absl::StrCat(c.not_found_count()), absl::StrCat(c.exempted_count()),
+             absl::StrCat(c.refused_count()), FormatTime(c.due_time())});
+  return table.ToString();
+}
+
+int List(Session& session, const std::string& parent) {
+  const auto gateway = session.Operator();
+  if (!gateway.ok()) return session.Fail(gateway.status());
+  v1::ListDeletionCampaignsRequest request;
+  request.set_parent(parent.empty()                          ? "partners/-"
+                     : absl::StartsWith(parent, "partners/") ? parent
+                                                             : absl::StrCat("partners/", parent));
+  v1::ListDeletionCampaignsResponse all;
+  do {
+    v1::ListDeletionCampaignsResponse page;
+    const grpc::Status status = (*gateway)->ListDeletionCampaigns(session.Call().get(), request, &page);
+    if (!status.ok()) return session.FailRpc(status);
+    all.mutable_campaigns()->MergeFrom(page.campaigns());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  Table table({"NAME", "CAUSE", "STATE", "NOTICES", "ATTESTED", "DUE"});
+  for (const auto& c : all.campaigns()) {
+    table.Add({c.name(), ShortEnum(v1::DeletionCampaign::Cause_Name(c.cause()), "CAUSE_"), StateOf(c),
+               absl::StrCat(c.notice_count()), absl::StrCat(c.attested_count()), FormatTime(c.due_time())});
+  }
+  session.out().Result(all, table.ToString());
+  return kOk;
+}
+
+// Asks until the campaign is closed (or exempted), drawing progress.
+int Wait(Session& session, const std::string& name, absl::Duration patience) {
+  const auto gateway = session.Operator();
+  if (!gateway.ok()) return session.Fail(gateway.status());
+  const absl::Time deadline = absl::Now() + patience;
+  while (true) {
+    v1::GetDeletionCampaignRequest request;
+    request.set_name(name);
+    v1::DeletionCampaign campaign;
+    const grpc::Status status = (*gateway)->GetDeletionCampaign(session.Call().get(), request, &campaign);
+    if (!status.ok()) return session.FailRpc(status);
+    const bool done = campaign.state() == v1::DeletionCampaign::STATE_CLOSED ||
+                      campaign.state() == v1::DeletionCampaign::STATE_EXEMPTED;
+    session.out().Progress("notices attested", campaign.attested_count(),
+                           campaign.enumeration_done() ? campaign.notice_count() : 0);
+    if (done || absl::Now() >= deadline) {
+      session.out().Result(campaign, Describe(campaign));
+      return done ? kOk : kDifferences;
+    }
+    absl::SleepFor(absl::Milliseconds(200));
+  }
+}
+
+int Notices(Session& session, const std::string& name) {
+  const auto gateway = session.Operator();
+  if (!gateway.ok()) return session.Fail(gateway.status());
+  v1::ListCampaignNoticesRequest request;
+  request.set_parent(name);
+  v1::ListCampaignNoticesResponse all;
+  do {
+    v1::ListCampaignNoticesResponse page;
+    const grpc::Status status = (*gateway)->ListCampaignNotices(session.Call().get(), request, &page);
+    if (!status.ok()) return session.FailRpc(status);
+    all.mutable_notices()->MergeFrom(page.notices());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  Table table({"NAME", "STATE", "HANDLES", "ISSUED", "ATTESTED", "DUE"});
+  for (const auto& n : all.notices()) {
+    const std::string state = ShortEnum(v1::DeletionNotice::State_Name(n.state()), "STATE_");
+    table.Add({n.name(), n.overdue() ? absl::StrCat(state, ", overdue") : state, absl::StrCat(n.handle_count()),
+               FormatTime(n.create_time()), FormatTime(n.attest_time()), FormatTime(n.due_time())});
+  }
+  session.out().Result(all, table.ToString());
+  return kOk;
+}
+
+int AttestDocument(Session& session, const CampaignOptions& options) {
+  const auto gateway = session.Operator();
+  if (!gateway.ok()) return session.Fail(gateway.status());
+  v1::RecordDocumentAttestationRequest request;
+  request.set_name(options.name);
+  request.set_document_sha256(options.document);
+  request.set_signed_on(options.signed_on);
+  v1::DeletionNotice notice;
+  const grpc::Status status = (*gateway)->RecordDocumentAttestation(session.Call().get(), request, &notice);
+  if (!status.ok()) return session.FailRpc(status);
+  session.out().Result(notice, absl::StrCat(notice.name(), " is ",
+                                            ShortEnum(v1::DeletionNotice::State_Name(notice.state()), "STATE_"), "\n"));
+  return kOk;
+}
+
+}  // namespace
+
+void AddCampaignCommands(CLI::App& app, Session& session) {
+  const auto options = std::make_shared<CampaignOptions>();
+  CLI::App* campaign = app.add_subcommand("campaign", "Follow deletion to a signed end")->require_subcommand(1);
+  CLI::App* list = campaign->add_subcommand("list", "Campaigns of one partner or of all");
+  list->add_option("partner", options->name, "partners/P or P; all where absent");
+  session.OnRun(list, [&session, options] { return List(session, options->name); });
+
+  CLI::App* get = campaign->add_subcommand("get", "One campaign");
+  get->add_option("campaign", options->name, "partners/P/deletionCampaigns/C")->required();
+  session.OnRun(get, [&session, options] {
+    const int code = Wait(session, options->name, absl::ZeroDuration());
+    return code == kDifferences ? kOk : code;
+  });
+
+  CLI::App* wait = campaign->add_subcommand("wait", "Wait until every notice is attested; exit code 1 if not in time");
+  wait->add_option("campaign", options->name, "partners/P/deletionCampaigns/C")->required();
+  wait->add_option("--seconds", options->wait_seconds, "How long")->default_val(60);
+  session.OnRun(wait,
+                [&session, options] { return Wait(session, options->name, absl::Seconds(options->wait_seconds)); });
+
+  CLI::App* notices = campaign->add_subcommand("notices", "Notices of a campaign");
+  notices->add_option("campaign", options->name, "partners/P/deletionCampaigns/C")->required();
+  session.OnRun(notices, [&session, options] { return Notices(session, options->name); });
+
+  CLI::App* document =
+      campaign->add_subcommand("attest-document", "Record a signed document as attestation; two persons must");
+  document->add_option("notice", options->name, "partners/P/deletionCampaigns/C/notices/N")->required();
+  document->add_option("--sha256", options->document, "Digest of the document")->required();
+  document->add_option("--signed-on", options->signed_on, "YYYY-MM-DD")->required();
+  session.OnRun(document, [&session, options] { return AttestDocument(session, *options); });
+}
+
+}  // namespace postern::client::ctl

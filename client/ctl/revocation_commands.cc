@@ -1,0 +1,128 @@
+// suspend, resume, terminate.
+#include <memory>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "client/ctl/commands.h"
+
+namespace postern::client::ctl {
+namespace {
+
+struct RevocationOptions {
+  std::string partner;
+  std::string reason = "operator";
+  std::string confirm;
+  bool dry_run = false;
+};
+
+std::string PartnerName(const std::string& name) {
+  return absl::StartsWith(name, "partners/") ? name : absl::StrCat("partners/", name);
+}
+
+std::string Describe(const v1::Partner& partner, const v1::RevocationEffect& effect, bool dry_run, bool terminate) {
+  Table table({"", ""});
+  table.Add({"live streams", absl::StrCat(effect.live_streams())});
+  table.Add({"delivered", absl::StrCat(effect.delivered_count())});
+  table.Add({"possibly held", absl::StrCat(effect.possibly_held_count())});
+  table.Add({terminate ? "undelivered" : "waiting", absl::StrCat(effect.undelivered_count())});
+  if (terminate) table.Add({"handles to delete", absl::StrCat(effect.handle_count())});
+  const std::string state = ShortEnum(v1::PartnerState_Name(partner.state()), "PARTNER_STATE_");
+  return absl::StrCat(partner.name(), " is ", state, dry_run ? "; nothing was changed. It would mean:" : "",
+                      table.ToString());
+}
+
+// The current etag of a partner.
+absl::StatusOr<std::string> EtagOf(Session& session, v1::OperatorService::StubInterface& gateway,
+                                   const std::string& name, grpc::Status* status) {
+  v1::GetPartnerRequest request;
+  request.set_name(name);
+  v1::Partner partner;
+  *status = gateway.GetPartner(session.Call().get(), request, &partner);
+  return partner.etag();
+}
+
+int Suspend(Session& session, const RevocationOptions& options) {
+  const auto gateway = session.Operator();
+  if (!gateway.ok()) return session.Fail(gateway.status());
+  v1::SuspendPartnerRequest request;
+  request.set_name(PartnerName(options.partner));
+  request.set_reason(options.reason);
+  request.set_validate_only(options.dry_run);
+  v1::SuspendPartnerResponse response;
+  const grpc::Status status = (*gateway)->SuspendPartner(session.Call().get(), request, &response);
+  if (!status.ok()) return session.FailRpc(status);
+  session.out().Result(response, Describe(response.partner(), response.effect(), options.dry_run, false));
+  return kOk;
+}
+
+int Resume(Session& session, const RevocationOptions& options) {
+  const auto gateway = session.Operator();
+  if (!gateway.ok()) return session.Fail(gateway.status());
+  grpc::Status status;
+  v1::ResumePartnerRequest request;
+  request.set_name(PartnerName(options.partner));
+  const auto etag = EtagOf(session, **gateway, request.name(), &status);
+  if (!status.ok()) return session.FailRpc(status);
+  request.set_etag(*etag);
+  v1::Partner partner;
+  status = (*gateway)->ResumePartner(session.Call().get(), request, &partner);
+  if (!status.ok()) return session.FailRpc(status);
+  session.out().Result(partner, absl::StrCat(partner.name(), " is active\n"));
+  return kOk;
+}
+
+int Terminate(Session& session, const RevocationOptions& options) {
+  const auto gateway = session.Operator();
+  if (!gateway.ok()) return session.Fail(gateway.status());
+  v1::TerminatePartnerRequest request;
+  request.set_name(PartnerName(options.partner));
+  request.set_reason(options.reason);
+  request.set_validate_only(options.dry_run);
+  if (!options.dry_run) {
+    if (options.confirm.empty()) {
+      session.out().Error(
+          "", absl::StrCat("termination cannot be undone: repeat the name with --confirm=", options.partner), {});
+      return kUsage;
+    }
+    request.set_confirm(PartnerName(options.confirm));
+  }
+  grpc::Status status;
+  const auto etag = EtagOf(session, **gateway, request.name(), &status);
+  if (!status.ok()) return session.FailRpc(status);
+  request.set_etag(*etag);
+  v1::TerminatePartnerResponse response;
+  status = (*gateway)->TerminatePartner(session.Call().get(), request, &response);
+  if (!status.ok()) return session.FailRpc(status);
+  std::string text = Describe(response.partner(), response.effect(), options.dry_run, true);
+  if (response.has_campaign()) {
+    absl::StrAppend(&text, response.campaign().name(), " is due ", FormatTime(response.campaign().due_time()), "\n");
+  }
+  session.out().Result(response, text);
+  return kOk;
+}
+
+}  // namespace
+
+void AddRevocationCommands(CLI::App& app, Session& session) {
+  const auto options = std::make_shared<RevocationOptions>();
+  const auto common = [&](CLI::App* command) {
+    command->add_option("partner", options->partner, "partners/P or P")->required();
+    return command;
+  };
+  CLI::App* suspend = common(app.add_subcommand("suspend", "Pause a partner at once; its backlog is kept"));
+  suspend->add_option("--reason", options->reason, "Short reason for the record");
+  suspend->add_flag("--dry-run", options->dry_run, "Show the effect, change nothing");
+  session.OnRun(suspend, [&session, options] { return Suspend(session, *options); });
+
+  session.OnRun(common(app.add_subcommand("resume", "End a suspension")),
+                [&session, options] { return Resume(session, *options); });
+
+  CLI::App* terminate = common(app.add_subcommand("terminate", "Revoke a partner for good and begin deletion"));
+  terminate->add_option("--reason", options->reason, "Short reason for the record");
+  terminate->add_option("--confirm", options->confirm, "The partner's name again");
+  terminate->add_flag("--dry-run", options->dry_run, "Show the effect, change nothing");
+  session.OnRun(terminate, [&session, options] { return Terminate(session, *options); });
+}
+
+}  // namespace postern::client::ctl
