@@ -35,8 +35,12 @@ absl::Status KeyNotFound(const KeyId& id);
 // FAILED_PRECONDITION: the root keyset is not the one that the store was made with, or lacks a version that it still
 // needs.
 absl::Status RootKeysetMismatch(absl::string_view path, unsigned version);
+// FAILED_PRECONDITION: the newest version of a root keyset cannot be removed.
+absl::Status RootVersionInUse(absl::string_view path, unsigned version);
 // FAILED_PRECONDITION: another process has the key store open.
 absl::Status KeyStoreInUse(absl::string_view path);
+// FAILED_PRECONDITION: the file is not a key store, or one of a later version.
+absl::Status KeyStoreLayoutUnknown(absl::string_view path);
 // SQLite failed; `code` is its extended result code. LEDGER_UNAVAILABLE.
 absl::Status KeyStoreUnavailable(absl::string_view operation, int code);
 // FAILED_PRECONDITION: living keys are wrapped by this KEK generation, or it is the newest.

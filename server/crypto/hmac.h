@@ -25,4 +25,7 @@ class HmacKey {
   std::shared_ptr<const State> state_;
 };
 
+// HMAC of the concatenation of `parts` under a key that is used once; cheaper than making an HmacKey for it.
+Sha256Digest HmacOnce(absl::string_view key, std::initializer_list<absl::string_view> parts);
+
 }  // namespace postern::crypto

@@ -1,9 +1,12 @@
-// Random bytes from OpenSSL's DRBG (SP 800-90A). Thread-safe.
+// Random bytes from OpenSSL's DRBG (SP 800-90A). Thread-safe. Not for use after fork without exec: small requests are
+// served from a buffer that each thread fills ahead, because one call of the generator costs more than sealing a
+// record.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/crypto/secret.h"
 

@@ -28,7 +28,7 @@ class RootKeyset {
   static absl::Status CreateFile(const std::string& path);
   // Adds a new version, which KEK generations made from then on use. The file is replaced atomically.
   static absl::Status AddVersion(const std::string& path);
-  // Removes a version; FAILED_PRECONDITION for the last one. Everything that it wraps is unreadable for ever.
+  // Removes a version; FAILED_PRECONDITION for the newest one. Everything that it wraps is unreadable for ever.
   static absl::Status RemoveVersion(const std::string& path, uint32_t version);
 
   uint32_t primary_version() const { return keys_.rbegin()->first; }
@@ -37,7 +37,7 @@ class RootKeyset {
 
  private:
   explicit RootKeyset(std::map<uint32_t, SecretBytes> keys) : keys_(std::move(keys)) {}
-  static absl::Status Replace(const std::string& path, const std::map<uint32_t, SecretBytes>& keys);
+  SecretBytes Encode() const;
 
   std::map<uint32_t, SecretBytes> keys_;
 };

@@ -39,15 +39,10 @@ class Uuid7Generator {
   absl::StatusOr<Uuid> Next(absl::Time now);
 
  private:
-  absl::Status Refill() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<uint64_t> Random64() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
   absl::Mutex mutex_;
   uint64_t last_millis_ ABSL_GUARDED_BY(mutex_) = 0;
   uint32_t last_high_ ABSL_GUARDED_BY(mutex_) = 0;  // the 12 bits after the version
   uint64_t last_low_ ABSL_GUARDED_BY(mutex_) = 0;   // the 62 bits after the variant
-  std::array<uint8_t, 1024> pool_ ABSL_GUARDED_BY(mutex_);
-  size_t pool_used_ ABSL_GUARDED_BY(mutex_) = sizeof(pool_);
 };
 
 }  // namespace postern::crypto

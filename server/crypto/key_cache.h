@@ -1,0 +1,34 @@
+// The unwrapped keys in memory: the least recently used go first.
+#pragma once
+
+#include <cstddef>
+#include <list>
+#include <optional>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
+#include "server/crypto/key_store.h"
+
+namespace postern::crypto {
+
+// Holds one living key a name, whatever its incarnation. Thread-safe.
+class KeyCache {
+ public:
+  explicit KeyCache(size_t capacity) : capacity_(capacity) {}
+
+  // The living key of the name in `id`, whose incarnation is not looked at.
+  std::optional<KeyHandle> Find(const KeyId& id);
+  void Insert(KeyHandle key);
+  void Erase(const KeyId& id);
+
+ private:
+  const size_t capacity_;
+
+  absl::Mutex mutex_;
+  std::list<KeyHandle> by_use_ ABSL_GUARDED_BY(mutex_);  // the most recent first
+  // Keyed by the id with incarnation 0.
+  absl::flat_hash_map<KeyId, std::list<KeyHandle>::iterator> by_name_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace postern::crypto

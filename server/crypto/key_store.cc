@@ -1,0 +1,399 @@
+#include "server/crypto/key_store.h"
+
+#include <sys/stat.h>
+
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "proto/errors/error.h"
+#include "server/crypto/aead.h"
+#include "server/crypto/errors.h"
+#include "server/crypto/kek_ring.h"
+#include "server/crypto/key_cache.h"
+#include "server/crypto/key_file.h"
+#include "server/crypto/key_table.h"
+#include "server/crypto/random.h"
+#include "server/crypto/root_keyset.h"
+
+namespace postern::crypto {
+namespace {
+
+// Checkpoints run in the background once the log is this long; a commit never runs one.
+constexpr int64_t kCheckpointLogBytes = int64_t{4} << 20;
+constexpr absl::Duration kScrubRetry = absl::Seconds(1);
+constexpr uint8_t kLastIncarnation = 255;
+
+KeyId IndexKeyId() {
+  return KeyId(KeyKind::kGateway, KeyRealm::kStandard, Sha256("postern index key"), 0);
+}
+
+// One secret keyset twice would put minors' keys under the standard root.
+bool SameFile(const std::string& a, const std::string& b) {
+  struct stat first, second;
+  return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
+struct Roots {
+  RootKeyset standard;
+  RootKeyset minors;
+};
+
+absl::StatusOr<Roots> LoadRoots(const KeyStoreOptions& options) {
+  POSTERN_ASSIGN_OR_RETURN(RootKeyset standard, RootKeyset::Load(options.root_keyset_path));
+  POSTERN_ASSIGN_OR_RETURN(RootKeyset minors, RootKeyset::Load(options.minors_root_keyset_path));
+  if (SameFile(options.root_keyset_path, options.minors_root_keyset_path)) {
+    return errors::Malformed("the root keyset and the one for minors must be different files");
+  }
+  return Roots{std::move(standard), std::move(minors)};
+}
+
+}  // namespace
+
+class KeyStore::Impl {
+ public:
+  Impl(KeyStoreOptions options, KeyTable table)
+      : options_(std::move(options)), cache_(options_.cache_capacity), table_(std::move(table)) {}
+
+  ~Impl() {
+    {
+      absl::MutexLock lock(&mutex_);
+      stopping_ = true;
+    }
+    if (background_.joinable()) background_.join();
+  }
+
+  absl::Status Start(const Roots& roots);
+  absl::Status EnsureKeys(absl::Span<KeyRequest> requests);
+  absl::StatusOr<KeyHandle> Get(const KeyId& id);
+  absl::StatusOr<KeyId> Find(const KeyId& name);
+  absl::Status Shred(absl::Span<const KeyId> ids, absl::Time now);
+  absl::Status Scrub();
+  absl::StatusOr<std::vector<KeyTombstone>> ListTombstones(uint64_t after, size_t limit);
+  const HmacKey& index_key() const { return *index_key_; }
+  absl::StatusOr<uint32_t> StartGeneration(absl::Time now);
+  absl::StatusOr<size_t> RewrapSome(size_t limit);
+  absl::Status DestroyGeneration(uint32_t generation, absl::Time now);
+  std::vector<uint32_t> LivingGenerations();
+
+ private:
+  // Runs `body` as one transaction: committed if it returns OK, rolled back otherwise.
+  template <typename Body>
+  absl::Status InTransaction(Body body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status AddKeks(const Roots& roots, uint32_t generation, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status EnsureMissing(absl::Span<KeyRequest* const> missing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<KeyHandle> ReadKey(const KeySlot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<KeySlot> LivingSlot(const KeyId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RequestCheckpointIfLong() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CheckpointInBackground();
+  bool BackgroundHasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || checkpoint_wanted_; }
+
+  // Constant after Start.
+  const KeyStoreOptions options_;
+  std::optional<HmacKey> index_key_;
+
+  KeyCache cache_;
+
+  // Held over every use of the file, and over the change of the cache that goes with it: a reader can never put a key
+  // back into the cache after Shred has taken it out.
+  absl::Mutex mutex_;
+  KeyTable table_ ABSL_GUARDED_BY(mutex_);
+  KekRing keks_ ABSL_GUARDED_BY(mutex_);
+  int64_t rewrapped_up_to_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool checkpoint_wanted_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+
+  std::thread background_;
+};
+
+absl::Status KeyStore::Impl::Start(const Roots& roots) {
+  {
+    absl::MutexLock lock(&mutex_);
+    POSTERN_ASSIGN_OR_RETURN(const std::vector<StoredKek> keks, table_.LivingKeks());
+    for (const StoredKek& kek : keks) {
+      const bool minors = kek.realm == KeyRealm::kMinors;
+      POSTERN_RETURN_IF_ERROR(keks_.Add(kek, minors ? roots.minors : roots.standard,
+                                        minors ? options_.minors_root_keyset_path : options_.root_keyset_path));
+    }
+    if (keks.empty()) {
+      // A new store, or one whose creation was cut short: it has tables and no key.
+      POSTERN_ASSIGN_OR_RETURN(const bool any_key, table_.AnyKey());
+      if (any_key) return errors::KeyStoreLayoutUnknown(options_.path);
+      POSTERN_RETURN_IF_ERROR(AddKeks(roots, 1, absl::Now()));
+    }
+    // A crash may have come between a shred and its scrub.
+    checkpoint_wanted_ = true;
+  }
+  KeyRequest index{KeyKind::kGateway, KeyRealm::kStandard, Sha256("postern index key")};
+  POSTERN_RETURN_IF_ERROR(EnsureKeys(absl::MakeSpan(&index, 1)));
+  POSTERN_RETURN_IF_ERROR(index.result.status());
+  index_key_.emplace(*index.result->secret);
+  background_ = std::thread([this] { CheckpointInBackground(); });
+  return absl::OkStatus();
+}
+
+template <typename Body>
+absl::Status KeyStore::Impl::InTransaction(Body body) {
+  POSTERN_RETURN_IF_ERROR(table_.Begin());
+  absl::Status status = body();
+  if (status.ok()) status = table_.Commit();
+  if (!status.ok()) table_.Rollback();
+  RequestCheckpointIfLong();
+  return status;
+}
+
+absl::Status KeyStore::Impl::AddKeks(const Roots& roots, uint32_t generation, absl::Time now) {
+  POSTERN_ASSIGN_OR_RETURN(const StoredKek standard, KekRing::MakeKek(roots.standard, KeyRealm::kStandard, generation));
+  POSTERN_ASSIGN_OR_RETURN(const StoredKek minors, KekRing::MakeKek(roots.minors, KeyRealm::kMinors, generation));
+  const absl::Status written = InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    POSTERN_RETURN_IF_ERROR(table_.InsertKek(standard, now));
+    return table_.InsertKek(minors, now);
+  });
+  POSTERN_RETURN_IF_ERROR(written);
+  POSTERN_RETURN_IF_ERROR(keks_.Add(standard, roots.standard, options_.root_keyset_path));
+  return keks_.Add(minors, roots.minors, options_.minors_root_keyset_path);
+}
+
+absl::Status KeyStore::Impl::EnsureKeys(absl::Span<KeyRequest> requests) {
+  std::vector<KeyRequest*> missing;
+  for (KeyRequest& request : requests) {
+    std::optional<KeyHandle> cached = cache_.Find(KeyId(request.kind, request.realm, request.name, 0));
+    if (cached.has_value()) {
+      request.result = *std::move(cached);
+    } else {
+      missing.push_back(&request);
+    }
+  }
+  if (missing.empty()) return absl::OkStatus();
+  absl::MutexLock lock(&mutex_);
+  return EnsureMissing(missing);
+}
+
+absl::Status KeyStore::Impl::EnsureMissing(absl::Span<KeyRequest* const> missing) {
+  // Keys made here, by name; they are valid once the transaction is durable.
+  absl::flat_hash_map<KeyId, KeyHandle> made;
+  POSTERN_ASSIGN_OR_RETURN(const SecretBytes fresh, RandomSecret(missing.size() * kAeadKeySize));
+  const absl::string_view fresh_bytes = fresh.Reveal(SecretAccess::Granted());
+
+  const absl::Status written = InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+    for (size_t i = 0; i < missing.size(); ++i) {
+      KeyRequest& request = *missing[i];
+      KeyId id(request.kind, request.realm, request.name, 0);
+      if (const auto found = made.find(id); found != made.end()) {
+        request.result = found->second;
+        continue;
+      }
+      POSTERN_ASSIGN_OR_RETURN(const std::optional<KeySlot> slot, table_.FindSlot(id));
+      if (slot.has_value() && slot->sequence != 0) {
+        POSTERN_ASSIGN_OR_RETURN(request.result, ReadKey(*slot));
+        continue;
+      }
+      if (slot.has_value()) {
+        if (!request.allow_new_after_shred || slot->id.incarnation() == kLastIncarnation) {
+          request.result = errors::KeyShredded(slot->id);
+          continue;
+        }
+        id = slot->id.WithIncarnation(static_cast<uint8_t>(slot->id.incarnation() + 1));
+      }
+      KeyHandle key{id, std::make_shared<const SecretBytes>(
+                            SecretBytes::CopyOf(fresh_bytes.substr(i * kAeadKeySize, kAeadKeySize)))};
+      POSTERN_ASSIGN_OR_RETURN(const std::string wrapped, keks_.Wrap(id, *key.secret));
+      POSTERN_RETURN_IF_ERROR(table_.InsertKey(id, keks_.current(), wrapped));
+      request.result = key;
+      made.emplace(id.WithIncarnation(0), std::move(key));
+    }
+    return absl::OkStatus();
+  });
+  POSTERN_RETURN_IF_ERROR(written);
+  for (const KeyRequest* request : missing) {
+    if (request->result.ok()) cache_.Insert(*request->result);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<KeyHandle> KeyStore::Impl::ReadKey(const KeySlot& slot) {
+  POSTERN_ASSIGN_OR_RETURN(const WrappedKey stored, table_.ReadKey(slot.sequence));
+  POSTERN_ASSIGN_OR_RETURN(SecretBytes secret, keks_.Unwrap(slot.id, stored.generation, stored.bytes));
+  return KeyHandle{slot.id, std::make_shared<const SecretBytes>(std::move(secret))};
+}
+
+// The slot of exactly this key: KEY_SHREDDED if it or a later key of its name is gone, NOT_FOUND if it never was.
+absl::StatusOr<KeySlot> KeyStore::Impl::LivingSlot(const KeyId& id) {
+  POSTERN_ASSIGN_OR_RETURN(const std::optional<KeySlot> slot, table_.FindSlot(id));
+  if (!slot.has_value() || slot->id.incarnation() < id.incarnation()) return errors::KeyNotFound(id);
+  if (slot->sequence == 0 || slot->id.incarnation() > id.incarnation()) return errors::KeyShredded(id);
+  return *slot;
+}
+
+absl::StatusOr<KeyHandle> KeyStore::Impl::Get(const KeyId& id) {
+  if (std::optional<KeyHandle> cached = cache_.Find(id); cached.has_value() && cached->id == id)
+    return *std::move(cached);
+  absl::MutexLock lock(&mutex_);
+  POSTERN_ASSIGN_OR_RETURN(const KeySlot slot, LivingSlot(id));
+  POSTERN_ASSIGN_OR_RETURN(KeyHandle key, ReadKey(slot));
+  cache_.Insert(key);
+  return key;
+}
+
+absl::StatusOr<KeyId> KeyStore::Impl::Find(const KeyId& name) {
+  if (const std::optional<KeyHandle> cached = cache_.Find(name); cached.has_value()) return cached->id;
+  absl::MutexLock lock(&mutex_);
+  POSTERN_ASSIGN_OR_RETURN(const std::optional<KeySlot> slot, table_.FindSlot(name));
+  if (!slot.has_value()) return errors::KeyNotFound(name);
+  if (slot->sequence == 0) return errors::KeyShredded(slot->id);
+  return slot->id;
+}
+
+absl::Status KeyStore::Impl::Shred(absl::Span<const KeyId> ids, absl::Time now) {
+  absl::MutexLock lock(&mutex_);
+  const absl::Status written = InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+    for (const KeyId& id : ids) {
+      if (id == IndexKeyId()) return errors::Malformed("the index key cannot be shredded");
+      const absl::StatusOr<KeySlot> slot = LivingSlot(id);
+      if (ReasonOf(slot.status()) == v1::ERROR_REASON_KEY_SHREDDED) continue;
+      POSTERN_RETURN_IF_ERROR(slot.status());
+      POSTERN_RETURN_IF_ERROR(table_.ShredKey(*slot, now, keks_.current()));
+    }
+    return absl::OkStatus();
+  });
+  POSTERN_RETURN_IF_ERROR(written);
+  for (const KeyId& id : ids) {
+    // A later key of the same name may be cached, and lives.
+    if (const std::optional<KeyHandle> cached = cache_.Find(id); cached.has_value() && cached->id == id)
+      cache_.Erase(id);
+  }
+  checkpoint_wanted_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status KeyStore::Impl::Scrub() {
+  absl::MutexLock lock(&mutex_);
+  POSTERN_RETURN_IF_ERROR(table_.file().CheckpointAndTruncate());
+  checkpoint_wanted_ = false;
+  return absl::OkStatus();
+}
+
+void KeyStore::Impl::RequestCheckpointIfLong() {
+  if (table_.file().log_bytes() >= kCheckpointLogBytes) checkpoint_wanted_ = true;
+}
+
+void KeyStore::Impl::CheckpointInBackground() {
+  absl::MutexLock lock(&mutex_);
+  for (;;) {
+    mutex_.Await(absl::Condition(this, &Impl::BackgroundHasWork));
+    if (stopping_) return;
+    if (table_.file().CheckpointAndTruncate().ok()) {
+      checkpoint_wanted_ = false;
+    } else {
+      // The disk is full or failing: shredded keys stay unreadable through the store, and their bytes go when it
+      // recovers.
+      mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kScrubRetry);
+    }
+  }
+}
+
+absl::StatusOr<std::vector<KeyTombstone>> KeyStore::Impl::ListTombstones(uint64_t after, size_t limit) {
+  absl::MutexLock lock(&mutex_);
+  return table_.ListTombstones(after, limit);
+}
+
+absl::StatusOr<uint32_t> KeyStore::Impl::StartGeneration(absl::Time now) {
+  POSTERN_ASSIGN_OR_RETURN(const Roots roots, LoadRoots(options_));
+  absl::MutexLock lock(&mutex_);
+  POSTERN_RETURN_IF_ERROR(AddKeks(roots, keks_.current() + 1, now));
+  rewrapped_up_to_ = 0;
+  return keks_.current();
+}
+
+absl::StatusOr<size_t> KeyStore::Impl::RewrapSome(size_t limit) {
+  absl::MutexLock lock(&mutex_);
+  const uint32_t generation = keks_.current();
+  POSTERN_ASSIGN_OR_RETURN(const std::vector<WrappedKey> keys, table_.KeysBefore(generation, rewrapped_up_to_, limit));
+  if (keys.empty()) return 0;
+  const absl::Status written = InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+    for (const WrappedKey& key : keys) {
+      POSTERN_ASSIGN_OR_RETURN(const SecretBytes secret, keks_.Unwrap(key.id, key.generation, key.bytes));
+      POSTERN_ASSIGN_OR_RETURN(const std::string wrapped, keks_.Wrap(key.id, secret));
+      POSTERN_RETURN_IF_ERROR(table_.ReplaceKey(key.sequence, generation, wrapped));
+    }
+    return absl::OkStatus();
+  });
+  POSTERN_RETURN_IF_ERROR(written);
+  rewrapped_up_to_ = keys.back().sequence;
+  return keys.size();
+}
+
+absl::Status KeyStore::Impl::DestroyGeneration(uint32_t generation, absl::Time now) {
+  absl::MutexLock lock(&mutex_);
+  if (generation == keks_.current()) return errors::GenerationInUse(generation);
+  POSTERN_ASSIGN_OR_RETURN(const bool needed, table_.AnyKeyOf(generation));
+  if (needed) return errors::GenerationInUse(generation);
+  POSTERN_RETURN_IF_ERROR(
+      InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return table_.DestroyKeks(generation, now); }));
+  keks_.Remove(generation);
+  checkpoint_wanted_ = true;
+  return absl::OkStatus();
+}
+
+std::vector<uint32_t> KeyStore::Impl::LivingGenerations() {
+  absl::MutexLock lock(&mutex_);
+  return keks_.Generations();
+}
+
+KeyStore::KeyStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+KeyStore::~KeyStore() = default;
+
+absl::StatusOr<std::unique_ptr<KeyStore>> KeyStore::Open(const KeyStoreOptions& options) {
+  // Before anything is created: a store must not come into being under roots that do not load.
+  POSTERN_ASSIGN_OR_RETURN(const Roots roots, LoadRoots(options));
+  absl::Status present = CheckPrivateFile(options.path);
+  if (absl::IsNotFound(present) && options.create_if_missing) {
+    present = CreatePrivateFile(options.path, SecretBytes());
+  }
+  POSTERN_RETURN_IF_ERROR(present);
+  POSTERN_ASSIGN_OR_RETURN(KeyTable table, KeyTable::Open(options.path));
+  auto impl = std::make_unique<Impl>(options, std::move(table));
+  POSTERN_RETURN_IF_ERROR(impl->Start(roots));
+  return std::unique_ptr<KeyStore>(new KeyStore(std::move(impl)));
+}
+
+absl::Status KeyStore::EnsureKeys(absl::Span<KeyRequest> requests) {
+  return impl_->EnsureKeys(requests);
+}
+absl::StatusOr<KeyHandle> KeyStore::Get(const KeyId& id) {
+  return impl_->Get(id);
+}
+absl::StatusOr<KeyId> KeyStore::Find(KeyKind kind, KeyRealm realm, const KeyName& name) {
+  return impl_->Find(KeyId(kind, realm, name, 0));
+}
+absl::Status KeyStore::Shred(absl::Span<const KeyId> ids, absl::Time now) {
+  return impl_->Shred(ids, now);
+}
+absl::Status KeyStore::Scrub() {
+  return impl_->Scrub();
+}
+absl::StatusOr<std::vector<KeyTombstone>> KeyStore::ListTombstones(uint64_t after, size_t limit) {
+  return impl_->ListTombstones(after, limit);
+}
+const HmacKey& KeyStore::index_key() const {
+  return impl_->index_key();
+}
+absl::StatusOr<uint32_t> KeyStore::StartGeneration(absl::Time now) {
+  return impl_->StartGeneration(now);
+}
+absl::StatusOr<size_t> KeyStore::RewrapSome(size_t limit) {
+  return impl_->RewrapSome(limit);
+}
+absl::Status KeyStore::DestroyGeneration(uint32_t generation, absl::Time now) {
+  return impl_->DestroyGeneration(generation, now);
+}
+std::vector<uint32_t> KeyStore::LivingGenerations() {
+  return impl_->LivingGenerations();
+}
+
+}  // namespace postern::crypto
