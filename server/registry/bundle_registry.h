@@ -5,11 +5,12 @@
 // partner keeps no grant of it, and its backlog is withdrawn. The partner's state does not change by that.
 #pragma once
 
-#include <vector>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "proto/postern/v1/operator_service.pb.h"
+#include "server/registry/bundle_plan.h"
 #include "server/registry/control_plane.h"
 
 namespace postern::registry {
@@ -41,6 +42,20 @@ class BundleRegistry {
                                                                 const v1::ActivateContractRevisionRequest& request);
 
  private:
+  absl::StatusOr<PolicyState> ReadState();
+  // Remembers that one person has applied a bundle that needs two.
+  absl::Status KeepForSecondPerson(absl::string_view principal, storage::BundleRow row, const PolicyPlan& plan);
+  // True if another person than `principal` has applied this content and it waits.
+  absl::StatusOr<bool> SecondPerson(absl::string_view digest, absl::string_view principal);
+  // Writes what was planned, with `change` holding what is special to the caller. Returns the withdrawn records and
+  // the bundle's etag.
+  struct Applied {
+    int64_t withdrawn = 0;
+    std::string bundle_etag;
+  };
+  absl::StatusOr<Applied> Apply(const PolicyState& state, const PolicyPlan& plan, const absl::Time now,
+                                absl::string_view principal, storage::ChangeSet change);
+
   ControlPlane& control_;
 };
 

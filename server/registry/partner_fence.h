@@ -1,5 +1,6 @@
-// The partner's fence: senders hold it shared while they hand bytes over; a revocation takes it exclusively and, once it has it, no write to
-// the partner starts. An epoch and a count of those inside, so that a revoker is never starved by looping senders.
+// The partner's fence: senders hold it shared while they hand bytes over; a revocation takes it exclusively and, once
+// it has it, no write to the partner starts. An epoch and a count of those inside, so that a revoker is never starved
+// by looping senders.
 #pragma once
 
 #include <atomic>
@@ -35,8 +36,8 @@ class PartnerFence {
   // The generation senders must name; changes with every Close and Open.
   uint64_t generation() const;
   bool open() const;
-  // Closes the fence and waits until everyone inside has left: after it returns no handover is under way or starts. Idempotent.
-  // Returns false if someone was still inside after `timeout`; the fence stays closed.
+  // Closes the fence and waits until everyone inside has left: after it returns no handover is under way or starts.
+  // Idempotent. Returns false if someone was still inside after `timeout`; the fence stays closed.
   bool Close(absl::Duration timeout = absl::InfiniteDuration());
   // Opens it under a new generation. After a termination nobody calls this.
   void Open();
@@ -45,9 +46,9 @@ class PartnerFence {
   static constexpr uint64_t Pack(uint64_t generation, bool open) { return generation << 1 | (open ? 1 : 0); }
   void Leave();
 
-  std::atomic<uint64_t> state_;     // generation and the open bit
+  std::atomic<uint64_t> state_;  // generation and the open bit
   std::atomic<int64_t> inside_{0};
-  absl::Mutex mutex_;               // only for waiting in Close
+  absl::Mutex mutex_;  // only for waiting in Close
   absl::CondVar left_;
 };
 

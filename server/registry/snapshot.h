@@ -1,4 +1,5 @@
-// What holds at one instant: policy, contracts in force, partners and their fences. Compiled, immutable, replaced whole.
+// What holds at one instant: policy, contracts in force, partners and their fences. Compiled, immutable, replaced
+// whole.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +21,9 @@ namespace postern::registry {
 
 // A grant in force, with everything the disclosure path needs of it.
 struct ActiveGrant {
-  const policy::CompiledGrant* grant = nullptr;          // owned by the snapshot's bundle or revision
+  const policy::CompiledGrant* grant = nullptr;  // owned by the snapshot's bundle or revision
   const policy::CompiledContract* contract = nullptr;
-  std::string contract_revision;                         // resource name
+  std::string contract_revision;  // resource name
   storage::GrantId grant_id = 0;
 };
 
@@ -30,11 +31,11 @@ struct ActiveGrant {
 struct PartnerView {
   storage::PartnerId id = 0;
   v1::Partner resource;
-  std::shared_ptr<PartnerFence> fence;                   // shared by all snapshots
+  std::shared_ptr<PartnerFence> fence;  // shared by all snapshots
   uint64_t fence_version = 0;
   crypto::Uuid epoch_key, pseudonym_key, handle_key;
-  std::shared_ptr<const crypto::HmacKey> pseudonym;      // null when destroyed
-  std::shared_ptr<const crypto::HmacKey> handle;         // null when destroyed
+  std::shared_ptr<const crypto::HmacKey> pseudonym;  // null when destroyed
+  std::shared_ptr<const crypto::HmacKey> handle;     // null when destroyed
   std::vector<ActiveGrant> grants;
   std::vector<std::shared_ptr<const policy::CompiledContract>> contracts;  // in force
   // Null if no contract in force grants the pair.
@@ -46,7 +47,7 @@ class Snapshot {
   std::shared_ptr<const policy::CompiledBundle> bundle;  // null before the first bundle
   std::string bundle_digest;
   std::string policy_version;
-  uint64_t fence_version = 0;                            // read from the store when this snapshot was made
+  uint64_t fence_version = 0;  // read from the store when this snapshot was made
   // Null if unknown. `name` is "partners/{partner}".
   const PartnerView* FindPartner(absl::string_view name) const;
   absl::flat_hash_map<std::string, std::shared_ptr<const PartnerView>> partners;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -16,6 +17,7 @@
 #include "absl/time/time.h"
 #include "server/crypto/key_store.h"
 #include "server/registry/partner_fence.h"
+#include "server/registry/policy_in_force.h"
 #include "server/registry/snapshot.h"
 #include "server/storage/store.h"
 
@@ -25,26 +27,29 @@ namespace postern::registry {
 class SnapshotBuilder {
  public:
   using Clock = std::function<absl::Time()>;
-  SnapshotBuilder(storage::Store* store, crypto::KeyStore* keys, SnapshotHolder* holder, Clock clock);
+  SnapshotBuilder(storage::Store* store, crypto::KeyStore* keys, SnapshotHolder* holder, Clock clock)
+      : store_(store), keys_(keys), holder_(holder), clock_(std::move(clock)) {}
 
   // Reads the state and swaps a new snapshot in. Rebuilds are serialised, so the last one to finish has read the
   // newest state. Compiles only if the policy in force changed since the last rebuild. POLICY_INVALID if what is stored
   // does not compile, or a storage error; the old snapshot stays.
   absl::Status Rebuild() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // The one fence of a partner, shared by every snapshot. Made on first use: open if the partner was ACTIVE in the
-  // rebuild that first saw it, closed otherwise. Null before any rebuild saw the partner. After that only the holder
-  // of ControlPlane::mutex opens and closes it; Rebuild never does.
-  std::shared_ptr<PartnerFence> Fence(absl::string_view partner) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The one fence of a partner, shared by every snapshot. Made by the first rebuild that sees the partner: open if it
+  // is ACTIVE then, closed otherwise. Null before that. Afterwards only who holds ControlPlane::mutex opens and closes
+  // it; Rebuild never does.
+  std::shared_ptr<PartnerFence> Fence(absl::string_view partner) const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  const SnapshotHolder& holder() const { return *holder_; }
+  // What the last rebuild compiled; null before the first bundle.
+  std::shared_ptr<const PolicyInForce> policy() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  std::shared_ptr<const Snapshot> Get() const { return holder_->Get(); }
 
  private:
-  struct Policy;
-  absl::StatusOr<std::shared_ptr<const Policy>> LoadPolicy(const std::vector<storage::PartnerRow>& partners)
+  absl::Status LoadPolicy(const std::vector<storage::PartnerRow>& partners) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::shared_ptr<const PartnerView>> BuildView(const storage::PartnerRow& row)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<std::shared_ptr<const PartnerView>> BuildView(const storage::PartnerRow& row, const Policy* policy)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status AddGrants(PartnerView* view) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<storage::GrantId> Intern(const storage::GrantRef& ref) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Constant after construction.
@@ -53,10 +58,12 @@ class SnapshotBuilder {
   SnapshotHolder* const holder_;
   const Clock clock_;
 
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   absl::flat_hash_map<std::string, std::shared_ptr<PartnerFence>> fences_ ABSL_GUARDED_BY(mutex_);
-  std::shared_ptr<const Policy> policy_ ABSL_GUARDED_BY(mutex_);  // compiled last
-  std::map<std::string, storage::GrantId> interned_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const PolicyInForce> policy_ ABSL_GUARDED_BY(mutex_);
+  // Revision, purpose, record type, policy version; a revision fixes the partner and the locator path.
+  using InternKey = std::tuple<std::string, std::string, std::string, std::string>;
+  std::map<InternKey, storage::GrantId> interned_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace postern::registry

@@ -1,0 +1,140 @@
+#include "server/registry/partner_registry.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "proto/errors/error.h"
+#include "server/registry/audit_entry.h"
+#include "server/registry/errors.h"
+#include "server/registry/lifecycle.h"
+#include "server/registry/page.h"
+#include "server/registry/partner_keys.h"
+#include "server/registry/partner_rows.h"
+#include "server/registry/partner_validation.h"
+#include "server/registry/times.h"
+
+namespace postern::registry {
+namespace {
+
+// Copies the masked fields; an empty mask names all that can change.
+absl::Status CopyMasked(const google::protobuf::FieldMask& mask, const v1::Partner& from, v1::Partner* to) {
+  std::vector<std::string> paths(mask.paths().begin(), mask.paths().end());
+  if (paths.empty()) paths = {"legal_entity", "identities", "endpoints", "attestation_keys"};
+  for (const std::string& path : paths) {
+    if (path == "legal_entity") {
+      to->set_legal_entity(from.legal_entity());
+    } else if (path == "identities") {
+      *to->mutable_identities() = from.identities();
+    } else if (path == "endpoints") {
+      *to->mutable_endpoints() = from.endpoints();
+    } else if (path == "attestation_keys") {
+      *to->mutable_attestation_keys() = from.attestation_keys();
+    } else {
+      return errors::InvalidField("update_mask", "names a field that cannot be changed");
+    }
+  }
+  return absl::OkStatus();
+}
+
+// True if `before` has an identity, certificates included, that `after` has not.
+bool LostIdentity(const v1::Partner& before, const v1::Partner& after) {
+  return std::any_of(before.identities().begin(), before.identities().end(), [&](const v1::PartnerIdentity& old) {
+    return std::none_of(after.identities().begin(), after.identities().end(), [&](const v1::PartnerIdentity& now) {
+      return SanOf(now) == SanOf(old) && now.trust_bundle_pem() == old.trust_bundle_pem();
+    });
+  });
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Partner> PartnerRegistry::CreatePartner(absl::string_view principal,
+                                                           const v1::CreatePartnerRequest& request) {
+  POSTERN_RETURN_IF_ERROR(ValidatePartner(request.partner()));
+  absl::MutexLock lock(&control_.mutex);
+  POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::PartnerRow> rows, control_.store->ListPartners());
+  for (const storage::PartnerRow& row : rows) {
+    if (row.partner.name() == request.partner().name()) return errors::PartnerExists(row.partner.name());
+  }
+  POSTERN_RETURN_IF_ERROR(CheckIdentitiesFree(request.partner(), rows));
+
+  const absl::Time now = control_.clock();
+  storage::PartnerRow row;
+  POSTERN_RETURN_IF_ERROR(CopyMasked({}, request.partner(), &row.partner));
+  row.partner.set_name(request.partner().name());
+  row.partner.set_kind(request.partner().kind());
+  row.partner.set_state(v1::PARTNER_STATE_DRAFT);
+  row.partner.set_epoch(1);
+  SetTime(now, row.partner.mutable_create_time());
+  SetTime(now, row.partner.mutable_update_time());
+  if (request.validate_only()) return row.partner;
+
+  // Keys first: a crash between the two leaves keys that the next attempt finds and uses.
+  POSTERN_RETURN_IF_ERROR(EnsurePartnerKeys(*control_.keys, &row));
+  storage::ChangeSet change;
+  POSTERN_RETURN_IF_ERROR(AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_OPERATOR_ACTION,
+                                     {now, principal, row.partner.name()}, "partner.created",
+                                     {{"kind", row.partner.kind()}, {"to", StateName(row.partner.state())}}));
+  change.partners.push_back({row, ""});
+  POSTERN_ASSIGN_OR_RETURN(const storage::AppliedChange applied, control_.store->Apply(change));
+  row.partner.set_etag(applied.partner_etags.at(0));
+  POSTERN_RETURN_IF_ERROR(control_.snapshots->Rebuild());
+  control_.events->Publish(now, "partner.created", row.partner.name(), principal);
+  return row.partner;
+}
+
+absl::StatusOr<v1::Partner> PartnerRegistry::UpdatePartner(absl::string_view principal,
+                                                           const v1::UpdatePartnerRequest& request) {
+  absl::MutexLock lock(&control_.mutex);
+  POSTERN_ASSIGN_OR_RETURN(storage::PartnerRow row, ReadPartner(*control_.store, request.partner().name()));
+  if (request.partner().etag() != row.partner.etag()) return errors::EtagMismatch(row.partner.name());
+  const v1::Partner before = row.partner;
+  POSTERN_RETURN_IF_ERROR(CopyMasked(request.update_mask(), request.partner(), &row.partner));
+  POSTERN_RETURN_IF_ERROR(ValidatePartner(row.partner));
+  POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::PartnerRow> rows, control_.store->ListPartners());
+  POSTERN_RETURN_IF_ERROR(CheckIdentitiesFree(row.partner, rows));
+  const absl::Time now = control_.clock();
+  SetTime(now, row.partner.mutable_update_time());
+  if (request.validate_only()) return row.partner;
+
+  storage::ChangeSet change;
+  POSTERN_RETURN_IF_ERROR(AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_OPERATOR_ACTION,
+                                     {now, principal, row.partner.name()}, "partner.updated"));
+  change.partners.push_back({row, before.etag()});
+  POSTERN_ASSIGN_OR_RETURN(const storage::AppliedChange applied, control_.store->Apply(change));
+  row.partner.set_etag(applied.partner_etags.at(0));
+  POSTERN_RETURN_IF_ERROR(control_.snapshots->Rebuild());
+  // With the new snapshot in place the removed identity cannot come back, so what it has open can go. The partner's
+  // other connections go too and are made again.
+  if (LostIdentity(before, row.partner)) control_.connections->AbortPartner(row.partner.name());
+  control_.events->Publish(now, "partner.updated", row.partner.name(), principal);
+  return row.partner;
+}
+
+absl::StatusOr<v1::Partner> PartnerRegistry::GetPartner(const v1::GetPartnerRequest& request) {
+  POSTERN_ASSIGN_OR_RETURN(const storage::PartnerRow row, ReadPartner(*control_.store, request.name()));
+  return row.partner;
+}
+
+absl::StatusOr<v1::ListPartnersResponse> PartnerRegistry::ListPartners(const v1::ListPartnersRequest& request) {
+  POSTERN_ASSIGN_OR_RETURN(const int size, PageSize(request.page_size(), 100, 1000));
+  POSTERN_ASSIGN_OR_RETURN(std::vector<storage::PartnerRow> rows, control_.store->ListPartners());
+  std::sort(rows.begin(), rows.end(), [](const storage::PartnerRow& a, const storage::PartnerRow& b) {
+    return a.partner.name() < b.partner.name();
+  });
+  v1::ListPartnersResponse response;
+  for (storage::PartnerRow& row : rows) {
+    // The token is the last name given: stable while partners come.
+    if (row.partner.name() <= request.page_token()) continue;
+    if (response.partners_size() == size) {
+      response.set_next_page_token(response.partners(size - 1).name());
+      break;
+    }
+    *response.add_partners() = std::move(row.partner);
+  }
+  return response;
+}
+
+}  // namespace postern::registry

@@ -1,0 +1,148 @@
+#include "server/registry/release_diff.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace postern::registry {
+namespace {
+
+using policy::CompiledContract;
+using policy::CompiledGrant;
+using policy::LeafSpec;
+using policy::PlanSpec;
+
+// The two sides come from different descriptor pools, so everything is compared by name.
+std::string TransformOf(const LeafSpec& leaf) {
+  return std::visit(
+      [&](const auto& transform) -> std::string {
+        if constexpr (std::is_same_v<std::decay_t<decltype(transform)>, std::monostate>) {
+          return "";
+        } else {
+          return absl::StrCat(leaf.transform.index(), ":", transform.SerializeAsString());
+        }
+      },
+      leaf.transform);
+}
+
+std::string PredicateOf(const policy::PredicateSpec& predicate) {
+  return absl::StrCat(policy::DottedPath(predicate.left), "\n", static_cast<int>(predicate.kind), "\n",
+                      policy::DottedPath(predicate.right), "\n", absl::StrJoin(predicate.literals, "\r"), "\n",
+                      predicate.present, predicate.at_least, predicate.absent_is_false);
+}
+
+std::set<std::string> ConditionsOf(const LeafSpec& leaf) {
+  std::set<std::string> conditions;
+  for (const policy::PredicateSpec& predicate : leaf.when) conditions.insert(PredicateOf(predicate));
+  return conditions;
+}
+
+bool MinorsWithin(const PlanSpec& inner, const PlanSpec& outer) {
+  return (outer.adult_only || !inner.adult_only) && inner.majority_age >= outer.majority_age;
+}
+
+bool LeafWithin(const PlanSpec& inner_plan, const LeafSpec& inner, const PlanSpec& outer_plan, const LeafSpec& outer) {
+  const std::string transform = TransformOf(outer);
+  if (!transform.empty() && transform != TransformOf(inner)) return false;
+  const std::set<std::string> fewer = ConditionsOf(outer);
+  const std::set<std::string> more = ConditionsOf(inner);
+  if (!std::includes(more.begin(), more.end(), fewer.begin(), fewer.end())) return false;
+  if (outer.withheld_from_minors && !(inner.withheld_from_minors && MinorsWithin(inner_plan, outer_plan))) return false;
+  if (outer.consent >= 0 &&
+      (inner.consent < 0 || inner_plan.consents[inner.consent] != outer_plan.consents[outer.consent])) {
+    return false;
+  }
+  return outer.on_card_number == v1::CARD_NUMBER_ACTION_UNSPECIFIED || outer.on_card_number == inner.on_card_number;
+}
+
+using Leaves = std::map<std::string, const LeafSpec*>;
+Leaves LeavesOf(const CompiledGrant& grant) {
+  Leaves leaves;
+  for (const LeafSpec& leaf : grant.spec->leaves) leaves.emplace(policy::DottedPath(leaf.path), &leaf);
+  return leaves;
+}
+
+using Grants = std::map<std::pair<std::string, std::string>, const CompiledGrant*>;
+Grants GrantsOf(const std::vector<CompiledGrant>& grants) {
+  Grants by_pair;
+  for (const CompiledGrant& grant : grants) by_pair.emplace(std::pair(grant.purpose, grant.record_type), &grant);
+  return by_pair;
+}
+
+// The lines of one (purpose, record type); either side may be null.
+void DiffGrant(absl::string_view label, const CompiledGrant* before, const CompiledGrant* after, ContractDiff* diff) {
+  const Leaves old_leaves = before == nullptr ? Leaves() : LeavesOf(*before);
+  const Leaves new_leaves = after == nullptr ? Leaves() : LeavesOf(*after);
+  for (const auto& [path, leaf] : new_leaves) {
+    const auto old = old_leaves.find(path);
+    if (old == old_leaves.end()) {
+      diff->changes.push_back(absl::StrCat("+ ", label, " ", path));
+    } else if (!LeafWithin(*after->spec, *leaf, *before->spec, *old->second) ||
+               !LeafWithin(*before->spec, *old->second, *after->spec, *leaf)) {
+      diff->changes.push_back(absl::StrCat("~ ", label, " ", path));
+    }
+  }
+  for (const auto& [path, leaf] : old_leaves) {
+    if (new_leaves.find(path) == new_leaves.end()) diff->changes.push_back(absl::StrCat("- ", label, " ", path));
+  }
+  if (after != nullptr && (before == nullptr || !ReleasesWithin(*after, *before))) diff->widening = true;
+}
+
+void DiffGrants(absl::string_view direction, const std::vector<CompiledGrant>* before,
+                const std::vector<CompiledGrant>& after, ContractDiff* diff) {
+  const Grants old_grants = before == nullptr ? Grants() : GrantsOf(*before);
+  const Grants new_grants = GrantsOf(after);
+  Grants all = new_grants;
+  all.insert(old_grants.begin(), old_grants.end());
+  for (const auto& [pair, unused] : all) {
+    const auto old_grant = old_grants.find(pair);
+    const auto new_grant = new_grants.find(pair);
+    DiffGrant(absl::StrCat(direction, pair.first, " ", pair.second),
+              old_grant == old_grants.end() ? nullptr : old_grant->second,
+              new_grant == new_grants.end() ? nullptr : new_grant->second, diff);
+  }
+}
+
+}  // namespace
+
+bool ReleasesWithin(const CompiledGrant& inner, const CompiledGrant& outer) {
+  if (outer.consent_required && !inner.consent_required) return false;
+  const Leaves outer_leaves = LeavesOf(outer);
+  const Leaves inner_leaves = LeavesOf(inner);
+  return std::all_of(inner_leaves.begin(), inner_leaves.end(), [&](const auto& entry) {
+    const auto match = outer_leaves.find(entry.first);
+    return match != outer_leaves.end() && LeafWithin(*inner.spec, *entry.second, *outer.spec, *match->second);
+  });
+}
+
+ContractDiff DiffContracts(const CompiledContract* before, const CompiledContract& after) {
+  ContractDiff diff;
+  diff.widening = before == nullptr;
+  DiffGrants("", before == nullptr ? nullptr : &before->grants, after.grants, &diff);
+  DiffGrants("inbound ", before == nullptr ? nullptr : &before->inbound, after.inbound, &diff);
+  if (before == nullptr) return diff;
+  // Days are written "YYYY-MM-DD", so their order is the order of the text.
+  if (before->terms.expires_on() != after.terms.expires_on()) {
+    diff.changes.push_back(absl::StrCat("~ expires_on ", before->terms.expires_on(), " -> ", after.terms.expires_on()));
+    if (after.terms.expires_on() > before->terms.expires_on()) diff.widening = true;
+  }
+  if (before->terms.legal().SerializeAsString() != after.terms.legal().SerializeAsString()) {
+    diff.changes.push_back("~ legal");
+    diff.widening = true;
+  }
+  return diff;
+}
+
+void AddNarrowed(const CompiledContract& before, const CompiledContract* after, std::set<GrantKey>* narrowed) {
+  for (const CompiledGrant& grant : before.grants) {
+    const CompiledGrant* now = after == nullptr ? nullptr : after->FindGrant(grant.purpose, grant.record_type);
+    if (now == nullptr || !ReleasesWithin(grant, *now)) {
+      narrowed->insert({before.name, grant.purpose, grant.record_type});
+    }
+  }
+}
+
+}  // namespace postern::registry
