@@ -1,0 +1,201 @@
+#include "server/storage/sqlite/commit.h"
+
+#include <algorithm>
+
+#include "proto/errors/error.h"
+#include "server/base/failpoint.h"
+#include "server/storage/errors.h"
+#include "server/storage/sqlite/packing.h"
+#include "server/storage/sqlite/queue.h"
+
+namespace postern::storage {
+namespace {
+
+struct Count {
+  PartnerId partner = 0;
+  int64_t records = 0;
+  int64_t exchanges = 0;
+};
+
+class GroupCommit {
+ public:
+  GroupCommit(WriteScope& scope, VersionScopes& version_scopes)
+      : scope_(scope), db_(scope.db()), version_scopes_(version_scopes) {}
+
+  // Fills `result`; a status that is not OK is the whole group's.
+  absl::Status Commit(const NewDisclosure& entry, CommitResult* result);
+  absl::Status WriteCounts();
+
+ private:
+  absl::StatusOr<bool> ClaimRequest(const NewDisclosure& entry, int64_t seq);
+  absl::Status ReleaseRequest(const NewDisclosure& entry);
+  absl::Status ReadOriginal(const NewDisclosure& entry, CommitResult* result);
+  // Sets `verdict` to what speaks against this one entry.
+  absl::Status Admit(const NewDisclosure& entry, absl::Status* verdict);
+  absl::StatusOr<bool> AdvanceVersion(const NewDisclosure& entry);
+  absl::StatusOr<int64_t> VersionScope(GrantId grant);
+  absl::Status Insert(const NewDisclosure& entry, int64_t seq, uint64_t leaf_index);
+  void CountOne(const NewDisclosure& entry);
+
+  WriteScope& scope_;
+  Connection& db_;
+  VersionScopes& version_scopes_;
+  std::vector<Count> counts_;
+};
+
+absl::Status GroupCommit::Commit(const NewDisclosure& entry, CommitResult* result) {
+  POSTERN_ASSIGN_OR_RETURN(const bool fresh, ClaimRequest(entry, scope_.head().last_seq + 1));
+  if (!fresh) return ReadOriginal(entry, result);
+  POSTERN_RETURN_IF_ERROR(Admit(entry, &result->status));
+  if (!result->status.ok()) return ReleaseRequest(entry);
+
+  POSTERN_ASSIGN_OR_RETURN(const WriteScope::Leaf leaf, scope_.AppendLeaf(entry.audit_leaf));
+  const int64_t seq = scope_.NextSeq();
+  POSTERN_RETURN_IF_ERROR(Insert(entry, seq, leaf.index));
+  CountOne(entry);
+  result->seq = seq;
+  result->id = entry.id;
+  result->leaf_index = leaf.index;
+  result->leaf_hash = leaf.hash;
+  result->time = entry.time;
+  return absl::OkStatus();
+}
+
+// One descent of the tree for both questions: was the request there, and if not, now it is.
+absl::StatusOr<bool> GroupCommit::ClaimRequest(const NewDisclosure& entry, int64_t seq) {
+  POSTERN_RETURN_IF_ERROR(
+      Query(db_,
+            "INSERT INTO request(request_id, principal, target, content_digest, seq) VALUES(?, ?, ?, ?, ?) "
+            "ON CONFLICT DO NOTHING")
+          .Bind(View(entry.request_id))
+          .Bind(View(entry.principal))
+          .Bind(View(entry.target))
+          .Bind(View(entry.content_digest))
+          .Bind(seq)
+          .Run());
+  return db_.changes() == 1;
+}
+
+absl::Status GroupCommit::ReleaseRequest(const NewDisclosure& entry) {
+  return Query(db_, "DELETE FROM request WHERE request_id = ? AND principal = ? AND target = ?")
+      .Bind(View(entry.request_id))
+      .Bind(View(entry.principal))
+      .Bind(View(entry.target))
+      .Run();
+}
+
+absl::Status GroupCommit::ReadOriginal(const NewDisclosure& entry, CommitResult* result) {
+  Query query(
+      db_,
+      "SELECT r.content_digest, d.seq, d.id, d.leaf_index, d.time, l.leaf FROM request r JOIN disclosure d ON d.seq = "
+      "r.seq "
+      "JOIN audit_leaf l ON l.leaf_index = d.leaf_index WHERE r.request_id = ? AND r.principal = ? AND r.target = ?");
+  query.Bind(View(entry.request_id)).Bind(View(entry.principal)).Bind(View(entry.target));
+  if (!query.Next())
+    return query.status().ok() ? errors::Inconsistent("a request names no disclosure") : query.status();
+  if (!crypto::ConstantTimeEquals(query.Bytes(0), View(entry.content_digest))) {
+    result->status = errors::RequestIdReused();
+    return absl::OkStatus();
+  }
+  result->replayed = true;
+  result->seq = query.Int(1);
+  POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(2), &result->id));
+  result->leaf_index = static_cast<uint64_t>(query.Int(3));
+  result->time = UnpackTime(query.Int(4));
+  result->leaf_hash = crypto::MerkleLeafHash(query.Bytes(5));
+  return absl::OkStatus();
+}
+
+absl::Status GroupCommit::Admit(const NewDisclosure& entry, absl::Status* verdict) {
+  if (!base::FailpointSkips("fence.skip")) {
+    for (const FenceScope& fence : entry.fences) {
+      if (scope_.fences().VersionOf(fence) <= entry.resolved_at) continue;
+      *verdict = errors::Fenced(fence.kind);
+      return absl::OkStatus();
+    }
+  }
+  if (!entry.has_record_version) return absl::OkStatus();
+  POSTERN_ASSIGN_OR_RETURN(const bool newer, AdvanceVersion(entry));
+  if (!newer) *verdict = errors::RecordVersionStale();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> GroupCommit::AdvanceVersion(const NewDisclosure& entry) {
+  POSTERN_ASSIGN_OR_RETURN(const int64_t version_scope, VersionScope(entry.grant));
+  POSTERN_RETURN_IF_ERROR(
+      Query(db_,
+            "INSERT INTO record_version(scope, record_key, version) VALUES(?, ?, ?) ON CONFLICT(scope, record_key) "
+            "DO UPDATE SET version = excluded.version WHERE excluded.version > version")
+          .Bind(version_scope)
+          .Bind(View(entry.record_key))
+          .Bind(PackOrdered(entry.record_version))
+          .Run());
+  return db_.changes() == 1;
+}
+
+absl::StatusOr<int64_t> GroupCommit::VersionScope(GrantId grant) {
+  if (const auto known = version_scopes_.find(grant); known != version_scopes_.end()) return known->second;
+  Query query(db_, "SELECT scope FROM grant_ref WHERE id = ?");
+  query.Bind(grant);
+  if (!query.Next()) return query.status().ok() ? errors::NotFound("grant") : query.status();
+  return version_scopes_[grant] = query.Int(0);
+}
+
+absl::Status GroupCommit::Insert(const NewDisclosure& entry, int64_t seq, uint64_t leaf_index) {
+  POSTERN_RETURN_IF_ERROR(
+      Query(
+          db_,
+          "INSERT INTO disclosure(seq, id, partner, grant_id, lane, exchange, time, record_key, record_version, "
+          "subjects, key_ids, "
+          "order_mac, handle, withheld, sealed_salt, leaf_index, request_id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
+          .Bind(seq)
+          .Bind(View(entry.id))
+          .Bind(entry.partner)
+          .Bind(entry.grant)
+          .Bind(entry.lane)
+          .Bind(entry.exchange ? 1 : 0)
+          .Bind(PackTime(entry.time))
+          .Bind(View(entry.record_key))
+          .Bind(static_cast<int64_t>(entry.record_version))
+          .Bind(PackMacs(entry.subjects))
+          .Bind(PackUuids(entry.key_ids))
+          .Bind(View(entry.order))
+          .Bind(View(entry.handle))
+          .Bind(PackWords(entry.withheld_bits))
+          .Bind(entry.sealed_salt)
+          .Bind(static_cast<int64_t>(leaf_index))
+          .Bind(View(entry.request_id))
+          .Run());
+  if (entry.exchange) return absl::OkStatus();
+  return Query(db_, "INSERT INTO pending(queue_key, sealed_payload) VALUES(?, ?)")
+      .Bind(QueueKey(entry.partner, seq))
+      .Bind(entry.sealed_payload)
+      .Run();
+}
+
+void GroupCommit::CountOne(const NewDisclosure& entry) {
+  auto count = std::find_if(counts_.begin(), counts_.end(), [&](const Count& c) { return c.partner == entry.partner; });
+  if (count == counts_.end()) count = counts_.insert(counts_.end(), Count{entry.partner});
+  ++(entry.exchange ? count->exchanges : count->records);
+}
+
+absl::Status GroupCommit::WriteCounts() {
+  for (const Count& count : counts_) {
+    POSTERN_RETURN_IF_ERROR(CountCommitted(scope_, count.partner, count.records, count.exchanges));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CommitGroupIn(WriteScope& scope, VersionScopes& version_scopes, absl::Span<const NewDisclosure> group,
+                           absl::Span<const DispatchMark> marks, std::vector<CommitResult>* results) {
+  results->assign(group.size(), CommitResult{});
+  GroupCommit commit(scope, version_scopes);
+  for (size_t i = 0; i < group.size(); ++i) POSTERN_RETURN_IF_ERROR(commit.Commit(group[i], &(*results)[i]));
+  POSTERN_RETURN_IF_ERROR(commit.WriteCounts());
+  for (const DispatchMark& mark : marks) POSTERN_RETURN_IF_ERROR(MoveDispatchMark(scope, mark).status());
+  return absl::OkStatus();
+}
+
+}  // namespace postern::storage

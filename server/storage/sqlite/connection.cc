@@ -1,0 +1,119 @@
+#include "server/storage/sqlite/connection.h"
+
+#include "absl/strings/str_cat.h"
+#include "server/storage/errors.h"
+
+namespace postern::storage {
+namespace {
+
+constexpr int kBusyTimeoutMillis = 5000;
+
+// Enough of a statement to recognise it; literals only, so nothing of a row can be in it.
+std::string Name(const char* sql) {
+  return std::string(absl::string_view(sql).substr(0, 48));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& path, Mode mode, const std::string& vfs,
+                                                             int cache_kib) {
+  const int access = mode == Mode::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+  sqlite3* handle = nullptr;
+  const int code = sqlite3_open_v2(path.c_str(), &handle, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE,
+                                   vfs.empty() ? nullptr : vfs.c_str());
+  if (code != SQLITE_OK) {
+    sqlite3_close(handle);
+    return errors::SqliteFailed("open", code);
+  }
+  auto connection = std::unique_ptr<Connection>(new Connection(handle));
+  sqlite3_extended_result_codes(handle, 1);
+  sqlite3_busy_timeout(handle, kBusyTimeoutMillis);
+  sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  const std::string cache = absl::StrCat("PRAGMA cache_size = -", cache_kib, "; PRAGMA temp_store = MEMORY;");
+  if (absl::Status status = connection->Execute(cache.c_str(), "set up a connection"); !status.ok()) return status;
+  return connection;
+}
+
+Connection::~Connection() {
+  for (const auto& [sql, statement] : statements_) sqlite3_finalize(statement);
+  sqlite3_close(handle_);
+}
+
+absl::Status Connection::Execute(const char* sql, absl::string_view what) {
+  const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
+  return code == SQLITE_OK ? absl::OkStatus() : errors::SqliteFailed(what, sqlite3_extended_errcode(handle_));
+}
+
+int Connection::Prepare(const char* sql, sqlite3_stmt** statement) {
+  auto [found, inserted] = statements_.try_emplace(sql, nullptr);
+  if (inserted) {
+    const int code = sqlite3_prepare_v3(handle_, sql, -1, SQLITE_PREPARE_PERSISTENT, &found->second, nullptr);
+    if (code != SQLITE_OK) {
+      statements_.erase(found);
+      return code;
+    }
+  }
+  *statement = found->second;
+  return SQLITE_OK;
+}
+
+Query::Query(Connection& db, const char* sql) : sql_(sql), code_(db.Prepare(sql, &statement_)) {}
+
+Query::~Query() {
+  if (statement_ == nullptr) return;
+  sqlite3_reset(statement_);
+  sqlite3_clear_bindings(statement_);
+}
+
+Query& Query::Bind(int64_t value) {
+  if (code_ == SQLITE_OK) code_ = sqlite3_bind_int64(statement_, next_parameter_++, value);
+  return *this;
+}
+
+Query& Query::Bind(absl::string_view bytes) {
+  if (code_ != SQLITE_OK) return *this;
+  // SQLite takes a null pointer for NULL, and an empty view may hold one.
+  code_ = bytes.empty() ? sqlite3_bind_zeroblob(statement_, next_parameter_, 0)
+                        : sqlite3_bind_blob64(statement_, next_parameter_, bytes.data(), bytes.size(), SQLITE_STATIC);
+  ++next_parameter_;
+  return *this;
+}
+
+Query& Query::BindText(absl::string_view text) {
+  if (code_ != SQLITE_OK) return *this;
+  code_ = sqlite3_bind_text64(statement_, next_parameter_++, text.empty() ? "" : text.data(), text.size(),
+                              SQLITE_STATIC, SQLITE_UTF8);
+  return *this;
+}
+
+Query& Query::BindNull() {
+  if (code_ == SQLITE_OK) code_ = sqlite3_bind_null(statement_, next_parameter_++);
+  return *this;
+}
+
+bool Query::Next() {
+  if (code_ != SQLITE_OK) return false;
+  const int code = sqlite3_step(statement_);
+  if (code == SQLITE_ROW) return true;
+  if (code != SQLITE_DONE) code_ = code;
+  return false;
+}
+
+absl::Status Query::Run() {
+  while (Next()) {
+  }
+  return status();
+}
+
+absl::Status Query::status() const {
+  return code_ == SQLITE_OK ? absl::OkStatus() : errors::SqliteFailed(Name(sql_), code_);
+}
+
+absl::string_view Query::Bytes(int column) const {
+  const char* data = static_cast<const char*>(sqlite3_column_blob(statement_, column));
+  return absl::string_view(data, static_cast<size_t>(sqlite3_column_bytes(statement_, column)));
+}
+
+}  // namespace postern::storage

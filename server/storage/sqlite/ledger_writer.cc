@@ -1,0 +1,172 @@
+#include "server/storage/sqlite/ledger_writer.h"
+
+#include <utility>
+
+#include "proto/errors/error.h"
+#include "server/base/failpoint.h"
+#include "server/storage/errors.h"
+#include "server/storage/sqlite/packing.h"
+#include "server/storage/sqlite/schema.h"
+
+namespace postern::storage {
+namespace {
+
+constexpr int kCacheKib = 32 * 1024;
+
+// synchronous=FULL: a commit returns after the log is on disk. wal_autocheckpoint=0: no commit pays for copying the log
+// back.
+constexpr char kSetup[] =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = ON; "
+    "PRAGMA foreign_keys = OFF;";
+
+int KeepLogPages(void* pages, sqlite3*, const char*, int count) {
+  static_cast<std::atomic<int64_t>*>(pages)->store(count, std::memory_order_relaxed);
+  return SQLITE_OK;
+}
+
+bool SameTree(const LedgerHead& a, const LedgerHead& b) {
+  return a.tree.size() == b.tree.size() && a.root == b.root;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LedgerWriter>> LedgerWriter::Open(const std::string& path, const std::string& vfs) {
+  auto writer = std::unique_ptr<LedgerWriter>(new LedgerWriter(path, vfs));
+  absl::MutexLock lock(&writer->mutex_);
+  POSTERN_RETURN_IF_ERROR(writer->Reopen());
+  return writer;
+}
+
+absl::Status LedgerWriter::Reopen() {
+  POSTERN_ASSIGN_OR_RETURN(db_, Connection::Open(path_, Connection::Mode::kReadWrite, vfs_, kCacheKib));
+  absl::Status status = db_->Execute(kSetup, "set up the ledger");
+  if (status.ok()) status = Migrate(*db_);
+  if (status.ok()) status = CheckpointLocked(/*truncate=*/true);
+  if (status.ok()) status = Load();
+  if (status.ok()) {
+    sqlite3_wal_hook(db_->handle(), KeepLogPages, log_pages_.get());
+    Publish();
+  } else {
+    db_.reset();
+  }
+  return status;
+}
+
+absl::Status LedgerWriter::Load() {
+  LedgerHead head;
+  {
+    Query query(*db_,
+                "SELECT coalesce((SELECT max(seq) FROM disclosure), 0), coalesce((SELECT max(last) FROM outcome), 0)");
+    if (query.Next()) {
+      head.last_seq = query.Int(0);
+      head.last_outcome = query.Int(1);
+    }
+    POSTERN_RETURN_IF_ERROR(query.status());
+  }
+  {
+    Query query(*db_, "SELECT size, root, frontier FROM tree_head");
+    if (!query.Next()) return query.status().ok() ? errors::Inconsistent("the tree head is missing") : query.status();
+    POSTERN_ASSIGN_OR_RETURN(head.tree, crypto::MerkleFrontier::Parse(query.Bytes(2)));
+    head.root = head.tree.Root();
+    if (static_cast<int64_t>(head.tree.size()) != query.Int(0) || View(head.root) != query.Bytes(1)) {
+      return errors::Inconsistent("the tree head contradicts its own frontier");
+    }
+  }
+  FenceTable fences;
+  {
+    Query query(*db_, "SELECT kind, id, version FROM fence");
+    while (query.Next()) {
+      fences.Raise(static_cast<FenceScope::Kind>(query.Int(0)), query.Bytes(1), static_cast<uint64_t>(query.Int(2)));
+    }
+    POSTERN_RETURN_IF_ERROR(query.status());
+  }
+  head_ = std::move(head);
+  fences_ = std::move(fences);
+  return absl::OkStatus();
+}
+
+absl::Status LedgerWriter::RequireKnownState() {
+  if (forked_) return errors::LedgerUnavailable("write", "forked");
+  if (db_ != nullptr) return absl::OkStatus();
+  const LedgerHead before = head_;
+  POSTERN_RETURN_IF_ERROR(Reopen());
+  if (SameTree(head_, before) || SameTree(head_, attempted_)) return absl::OkStatus();
+  forked_ = true;
+  db_.reset();
+  return errors::LedgerUnavailable("read back", "forked");
+}
+
+absl::Status LedgerWriter::Write(absl::FunctionRef<absl::Status(WriteScope&)> body) {
+  absl::MutexLock lock(&mutex_);
+  POSTERN_RETURN_IF_ERROR(RequireKnownState());
+  attempted_ = head_;
+  WriteScope scope(*db_, fences_, attempted_);
+  absl::Status status = db_->Execute("BEGIN IMMEDIATE", "begin");
+  if (status.ok()) status = body(scope);
+  if (status.ok()) status = StoreTreeHead(scope);
+  if (status.ok()) status = Commit();
+  if (status.ok()) {
+    head_ = attempted_;
+    for (const WriteScope::RaisedFence& fence : scope.raised_)
+      fences_.Raise(fence.scope.kind, fence.scope.id, fence.version);
+    Publish();
+    return status;
+  }
+  // A refusal by `body` is rolled back and nothing happened. After a failure of the disk, the database or the rollback
+  // itself nothing that this connection holds in memory is trusted: it is closed, and the next write reads back what is
+  // true.
+  const bool refused = ReasonOf(status) != v1::ERROR_REASON_LEDGER_UNAVAILABLE;
+  const bool rolled_back = sqlite3_get_autocommit(db_->handle()) != 0 || db_->Execute("ROLLBACK", "roll back").ok();
+  if (!refused || !rolled_back) db_.reset();
+  return status;
+}
+
+// Compare-and-swap: a head that is not the one this process left there was moved by somebody else.
+absl::Status LedgerWriter::StoreTreeHead(WriteScope& scope) {
+  if (scope.head_.tree.size() == head_.tree.size()) return absl::OkStatus();
+  scope.head_.root = scope.head_.tree.Root();
+  POSTERN_RETURN_IF_ERROR(
+      Query(*db_, "UPDATE tree_head SET size = ?, root = ?, frontier = ? WHERE size = ? AND root = ?")
+          .Bind(static_cast<int64_t>(scope.head_.tree.size()))
+          .Bind(View(scope.head_.root))
+          .Bind(scope.head_.tree.Serialize())
+          .Bind(static_cast<int64_t>(head_.tree.size()))
+          .Bind(View(head_.root))
+          .Run());
+  if (db_->changes() == 1) return absl::OkStatus();
+  forked_ = true;
+  return errors::LedgerUnavailable("append to the tree", "forked");
+}
+
+absl::Status LedgerWriter::Commit() {
+  if (base::FailpointFails("commit.before_fsync")) return errors::LedgerUnavailable("commit", "failpoint");
+  POSTERN_RETURN_IF_ERROR(db_->Execute("COMMIT", "commit"));
+  // Durable, but nobody knows yet: what a crash or a lost reply leaves here is found again by request id.
+  if (base::FailpointFails("commit.after")) return errors::LedgerUnavailable("commit", "failpoint");
+  return absl::OkStatus();
+}
+
+void LedgerWriter::Publish() {
+  fence_version_.store(fences_.newest(), std::memory_order_release);
+  last_seq_.store(head_.last_seq, std::memory_order_release);
+}
+
+absl::Status LedgerWriter::Checkpoint(bool truncate) {
+  absl::MutexLock lock(&mutex_);
+  POSTERN_RETURN_IF_ERROR(RequireKnownState());
+  absl::Status status = CheckpointLocked(truncate);
+  if (!status.ok()) db_.reset();
+  return status;
+}
+
+absl::Status LedgerWriter::CheckpointLocked(bool truncate) {
+  int log_pages = 0;
+  int copied = 0;
+  const int code = sqlite3_wal_checkpoint_v2(
+      db_->handle(), nullptr, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, &log_pages, &copied);
+  if (code != SQLITE_OK) return errors::SqliteFailed("checkpoint", code);
+  if (copied == log_pages) log_pages_->store(0, std::memory_order_relaxed);
+  return absl::OkStatus();
+}
+
+}  // namespace postern::storage

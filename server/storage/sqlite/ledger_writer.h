@@ -1,0 +1,126 @@
+// The one connection that writes ledger.db and checkpoints it, and what follows from the ledger and is kept in memory
+// because nobody else writes.
+//
+// SQLite before 3.51.3 can corrupt a database when one connection checkpoints while another one writes; so both are
+// done here, under one mutex.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "server/crypto/merkle.h"
+#include "server/storage/sqlite/connection.h"
+#include "server/storage/sqlite/fence_table.h"
+#include "server/storage/store.h"
+
+namespace postern::storage {
+
+// Of the audit tree only every eighth level is stored: subtrees of 256 leaves, 65536, and so on.
+inline constexpr int kTileLevels = 8;
+
+// Where the ledger ends.
+struct LedgerHead {
+  int64_t last_seq = 0;
+  int64_t last_outcome = 0;
+  Hash32 root{};
+  crypto::MerkleFrontier tree;
+};
+
+// One write transaction. Lives inside LedgerWriter::Write only.
+class WriteScope {
+ public:
+  struct Leaf {
+    uint64_t index = 0;
+    Hash32 hash{};
+  };
+
+  WriteScope(Connection& db, const FenceTable& fences, LedgerHead& head) : db_(db), fences_(fences), head_(head) {}
+
+  Connection& db() { return db_; }
+  // As it was when the transaction began.
+  const FenceTable& fences() const { return fences_; }
+  const LedgerHead& head() const { return head_; }
+
+  int64_t NextSeq() { return ++head_.last_seq; }
+  // The last of `count` positions of the outcome feed that are the caller's now.
+  int64_t TakeOutcomePositions(int64_t count) { return head_.last_outcome += count; }
+  absl::StatusOr<Leaf> AppendLeaf(absl::string_view leaf);
+  absl::Status AppendLeaves(absl::Span<const std::string> leaves);
+  // Raises all to one new version, which fences() gives after the commit.
+  absl::Status RaiseFences(absl::Span<const FenceScope> scopes);
+
+ private:
+  friend class LedgerWriter;
+  struct RaisedFence {
+    FenceScope scope;
+    uint64_t version = 0;
+  };
+
+  Connection& db_;
+  const FenceTable& fences_;
+  LedgerHead& head_;
+  std::vector<crypto::MerkleNode> completed_;
+  std::vector<RaisedFence> raised_;
+};
+
+// Thread-safe.
+class LedgerWriter {
+ public:
+  // Opens, migrates and recovers. Errors as OpenSqliteStore.
+  static absl::StatusOr<std::unique_ptr<LedgerWriter>> Open(const std::string& path, const std::string& vfs);
+
+  // Runs `body` in a transaction and makes it durable. If `body` fails, nothing is changed and its status is returned.
+  // After a failure of the disk the outcome is unknown; the next call first reads back what is true, and fails as long
+  // as that fails.
+  absl::Status Write(absl::FunctionRef<absl::Status(WriteScope&)> body);
+  // Copies the log into the database as far as readers let it; with `truncate` waits for them and cuts the log to
+  // nothing.
+  absl::Status Checkpoint(bool truncate);
+  // Pages in the log after the newest commit.
+  int64_t log_pages() const { return log_pages_->load(std::memory_order_relaxed); }
+
+  // After the newest durable commit.
+  uint64_t fence_version() const { return fence_version_.load(std::memory_order_acquire); }
+  int64_t last_seq() const { return last_seq_.load(std::memory_order_acquire); }
+
+ private:
+  LedgerWriter(std::string path, std::string vfs) : path_(std::move(path)), vfs_(std::move(vfs)) {}
+
+  // Opens the connection anew and loads the head. Everything found is copied through the database file, so that it
+  // stands on writes and an fsync of this connection, never on a second fsync of pages whose first one failed.
+  absl::Status Reopen() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status RequireKnownState() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckpointLocked(bool truncate) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status StoreTreeHead(WriteScope& scope) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Commit() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const std::string path_;
+  const std::string vfs_;
+
+  absl::Mutex mutex_;
+  std::unique_ptr<Connection> db_ ABSL_GUARDED_BY(mutex_);  // null: the state is unknown until Reopen
+  LedgerHead head_ ABSL_GUARDED_BY(mutex_);                 // of the newest durable commit
+  LedgerHead attempted_
+      ABSL_GUARDED_BY(mutex_);  // of the transaction under way, or of the one whose outcome is unknown
+  FenceTable fences_ ABSL_GUARDED_BY(mutex_);
+  bool forked_ ABSL_GUARDED_BY(mutex_) = false;  // the stored head is neither: somebody else wrote; never served again
+
+  // Written by SQLite's hook during a commit, on the heap for its sake.
+  const std::unique_ptr<std::atomic<int64_t>> log_pages_ = std::make_unique<std::atomic<int64_t>>(0);
+  std::atomic<uint64_t> fence_version_{0};
+  std::atomic<int64_t> last_seq_{0};
+};
+
+}  // namespace postern::storage

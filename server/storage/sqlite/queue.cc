@@ -1,0 +1,75 @@
+#include "server/storage/sqlite/queue.h"
+
+#include <algorithm>
+
+#include "proto/errors/error.h"
+#include "server/storage/errors.h"
+
+namespace postern::storage {
+
+const BacklogEnd* QueueState::EndOf(int64_t seq) const {
+  for (const BacklogEnd& end : ends) {
+    if (seq <= end.upto) return seq > end.mark ? &end : nullptr;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<QueueState> ReadQueue(Connection& db, PartnerId partner) {
+  QueueState state;
+  {
+    Query query(
+        db,
+        "SELECT watermark, dispatch_mark, total, delivered, unsettled, open_exchanges FROM queue WHERE partner = ?");
+    query.Bind(partner);
+    if (query.Next()) {
+      state.watermark = query.Int(0);
+      state.dispatch_mark = query.Int(1);
+      state.total = query.Int(2);
+      state.delivered = query.Int(3);
+      state.unsettled = query.Int(4);
+      state.open_exchanges = query.Int(5);
+    }
+    POSTERN_RETURN_IF_ERROR(query.status());
+  }
+  Query query(db, "SELECT upto, mark, reason FROM backlog_end WHERE partner = ? ORDER BY upto");
+  query.Bind(partner);
+  while (query.Next()) state.ends.push_back({query.Int(0), query.Int(1), query.String(2)});
+  POSTERN_RETURN_IF_ERROR(query.status());
+  return state;
+}
+
+absl::Status CheckSpan(const LaneSpan& span) {
+  return span.first == 0 && span.last == kLanes - 1 ? absl::OkStatus() : errors::LaneSpanUnsupported();
+}
+
+absl::StatusOr<bool> MoveDispatchMark(WriteScope& scope, const DispatchMark& mark) {
+  POSTERN_RETURN_IF_ERROR(CheckSpan(mark.span));
+  const int64_t seq = std::min(mark.seq, scope.head().last_seq);
+  {
+    Query query(scope.db(), "SELECT mark, upto FROM backlog_end WHERE partner = ? ORDER BY upto DESC LIMIT 1");
+    query.Bind(mark.span.partner);
+    if (query.Next() && seq > query.Int(0) && seq <= query.Int(1)) return false;
+    POSTERN_RETURN_IF_ERROR(query.status());
+  }
+  POSTERN_RETURN_IF_ERROR(Query(scope.db(),
+                                "INSERT INTO queue(partner, dispatch_mark) VALUES(?, ?) ON CONFLICT(partner) "
+                                "DO UPDATE SET dispatch_mark = max(dispatch_mark, excluded.dispatch_mark)")
+                              .Bind(mark.span.partner)
+                              .Bind(seq)
+                              .Run());
+  return true;
+}
+
+absl::Status CountCommitted(WriteScope& scope, PartnerId partner, int64_t records, int64_t exchanges) {
+  return Query(scope.db(),
+               "INSERT INTO queue(partner, total, unsettled, open_exchanges) VALUES(?, ?, ?, ?) ON CONFLICT(partner) "
+               "DO UPDATE SET total = total + excluded.total, unsettled = unsettled + excluded.unsettled, "
+               "open_exchanges = open_exchanges + excluded.open_exchanges")
+      .Bind(partner)
+      .Bind(records + exchanges)
+      .Bind(records)
+      .Bind(exchanges)
+      .Run();
+}
+
+}  // namespace postern::storage

@@ -1,0 +1,242 @@
+#include "server/storage/sqlite/subject_index.h"
+
+#include <algorithm>
+#include <array>
+
+#include "proto/errors/error.h"
+#include "server/storage/errors.h"
+#include "server/storage/sqlite/disclosure_rows.h"
+#include "server/storage/sqlite/packing.h"
+#include "server/storage/sqlite/subject_scan.h"
+
+namespace postern::storage {
+namespace {
+
+constexpr char kFile[] = "index.db";
+constexpr int kCacheKib = 4 * 1024;
+
+// Nothing here is precious: after a loss of power the newest runs may be gone, and are written again.
+constexpr char kSetup[] =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+    "CREATE TABLE IF NOT EXISTS state(one INTEGER PRIMARY KEY, instance BLOB, through INTEGER, last_id BLOB);"
+    "CREATE TABLE IF NOT EXISTS run(id INTEGER PRIMARY KEY, entries INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS entry(run INTEGER, subject BLOB, seq INTEGER, PRIMARY KEY(run, subject, seq)) WITHOUT "
+    "ROWID;";
+
+// A tier holds the runs of at least that many entries. Runs of the last tier are not merged: a lookup among 5 million
+// disclosures asks some ten of them, and a merge stays under a second.
+constexpr std::array<int64_t, 3> kTierFloors = {0, 16 * 1024, 128 * 1024};
+constexpr size_t kRunsToMerge = 8;
+
+absl::Status InTransaction(Connection& db, absl::FunctionRef<absl::Status()> body) {
+  absl::Status status = db.Execute("BEGIN IMMEDIATE", "begin indexing");
+  if (status.ok()) status = body();
+  if (status.ok()) status = db.Execute("COMMIT", "commit the index");
+  // The caller starts anew after a failure, so a rollback that fails too changes nothing.
+  if (!status.ok()) db.Execute("ROLLBACK", "roll back the index").IgnoreError();
+  return status;
+}
+
+absl::StatusOr<std::vector<int64_t>> ReadRuns(Connection& db, int64_t from_entries, int64_t below_entries) {
+  std::vector<int64_t> runs;
+  Query query(db, "SELECT id FROM run WHERE entries >= ? AND entries < ? ORDER BY id");
+  query.Bind(from_entries).Bind(below_entries);
+  while (query.Next()) runs.push_back(query.Int(0));
+  POSTERN_RETURN_IF_ERROR(query.status());
+  return runs;
+}
+
+absl::StatusOr<int64_t> AddRun(Connection& db, int64_t entries) {
+  // Above every run there is, so that its entries go to the end of the B-tree.
+  POSTERN_RETURN_IF_ERROR(
+      Query(db, "INSERT INTO run(id, entries) SELECT coalesce(max(id), 0) + 1, ? FROM run").Bind(entries).Run());
+  return sqlite3_last_insert_rowid(db.handle());
+}
+
+absl::Status MergeRuns(Connection& db, const std::vector<int64_t>& runs) {
+  int64_t entries = 0;
+  for (const int64_t run : runs) {
+    Query query(db, "SELECT entries FROM run WHERE id = ?");
+    query.Bind(run);
+    if (query.Next()) entries += query.Int(0);
+    POSTERN_RETURN_IF_ERROR(query.status());
+  }
+  POSTERN_ASSIGN_OR_RETURN(const int64_t merged, AddRun(db, entries));
+  static_assert(kRunsToMerge == 8, "the statement below names eight");
+  Query query(
+      db,
+      "INSERT INTO entry(run, subject, seq) SELECT ?, subject, seq FROM entry WHERE run IN (?, ?, ?, ?, ?, ?, ?, ?) "
+      "ORDER BY subject, seq");
+  query.Bind(merged);
+  for (const int64_t run : runs) query.Bind(run);
+  POSTERN_RETURN_IF_ERROR(query.Run());
+  for (const int64_t run : runs) {
+    POSTERN_RETURN_IF_ERROR(Query(db, "DELETE FROM entry WHERE run = ?").Bind(run).Run());
+    POSTERN_RETURN_IF_ERROR(Query(db, "DELETE FROM run WHERE id = ?").Bind(run).Run());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SubjectIndex>> SubjectIndex::Open(const DataDirectory& directory,
+                                                                 const crypto::Uuid& instance, ReaderPool& ledger,
+                                                                 const std::string& vfs) {
+  auto index = std::unique_ptr<SubjectIndex>(new SubjectIndex(directory, instance, vfs));
+  absl::MutexLock write_lock(&index->write_mutex_);
+  absl::MutexLock read_lock(&index->read_mutex_);
+  absl::StatusOr<bool> belongs = false;
+  if (index->OpenFile().ok()) belongs = index->BelongsTo(ledger);
+  if (!belongs.ok() || !*belongs) POSTERN_RETURN_IF_ERROR(index->StartAnew());
+  return index;
+}
+
+absl::Status SubjectIndex::OpenFile() {
+  POSTERN_ASSIGN_OR_RETURN(const std::string path, directory_.File(kFile, true));
+  POSTERN_ASSIGN_OR_RETURN(writer_, Connection::Open(path, Connection::Mode::kReadWrite, vfs_, kCacheKib));
+  POSTERN_RETURN_IF_ERROR(writer_->Execute(kSetup, "set up the index"));
+  POSTERN_ASSIGN_OR_RETURN(reader_, Connection::Open(path, Connection::Mode::kReadOnly, vfs_, kCacheKib));
+  return absl::OkStatus();
+}
+
+absl::Status SubjectIndex::StartAnew() {
+  reader_.reset();
+  writer_.reset();
+  indexed_through_.store(0, std::memory_order_release);
+  for (const char* name : {"index.db", "index.db-wal", "index.db-shm"})
+    POSTERN_RETURN_IF_ERROR(directory_.Remove(name));
+  POSTERN_RETURN_IF_ERROR(OpenFile());
+  return Query(*writer_, "INSERT INTO state(one, instance, through, last_id) VALUES(1, ?, 0, zeroblob(16))")
+      .Bind(View(instance_))
+      .Run();
+}
+
+// A ledger that was restored from a backup may have other disclosures at the positions that are indexed.
+absl::StatusOr<bool> SubjectIndex::BelongsTo(ReaderPool& ledger) {
+  int64_t through = 0;
+  std::string last_id;
+  {
+    Query query(*writer_, "SELECT through, last_id FROM state WHERE instance = ?");
+    query.Bind(View(instance_));
+    if (!query.Next()) return false;
+    through = query.Int(0);
+    last_id = query.String(1);
+  }
+  bool belongs = through == 0;
+  POSTERN_RETURN_IF_ERROR(ledger.Read([&](Connection& db) {
+    Query query(db, "SELECT id FROM disclosure WHERE seq = ?");
+    query.Bind(through);
+    if (query.Next()) belongs = query.Bytes(0) == last_id;
+    return query.status();
+  }));
+  if (belongs) indexed_through_.store(through, std::memory_order_release);
+  return belongs;
+}
+
+absl::Status SubjectIndex::Extend(ReaderPool& ledger, int64_t batch_size) {
+  absl::MutexLock write_lock(&write_mutex_);
+  int64_t read = 0;
+  do {
+    Batch batch;
+    read = 0;
+    const absl::Status read_status = ledger.Read([&](Connection& db) -> absl::Status {
+      Query query(db, "SELECT seq, id, subjects FROM disclosure WHERE seq > ? ORDER BY seq LIMIT ?");
+      query.Bind(indexed_through()).Bind(batch_size);
+      for (; query.Next(); ++read) {
+        batch.through = query.Int(0);
+        POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(1), &batch.last_id));
+        std::vector<Mac16> subjects;
+        POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(2), &subjects));
+        for (const Mac16& subject : subjects) batch.entries.push_back({subject, batch.through});
+      }
+      return query.status();
+    });
+    POSTERN_RETURN_IF_ERROR(read_status);
+    if (read == 0) return absl::OkStatus();
+    absl::Status status =
+        writer_ == nullptr ? errors::Inconsistent("the index is not open") : WriteRun(std::move(batch));
+    if (status.ok()) status = MergeFullTier();
+    if (!status.ok()) {
+      absl::MutexLock read_lock(&read_mutex_);
+      return StartAnew();
+    }
+  } while (read == batch_size);
+  return absl::OkStatus();
+}
+
+absl::Status SubjectIndex::WriteRun(Batch batch) {
+  std::sort(batch.entries.begin(), batch.entries.end(), [](const Entry& a, const Entry& b) {
+    return a.subject != b.subject ? a.subject < b.subject : a.seq < b.seq;
+  });
+  POSTERN_RETURN_IF_ERROR(InTransaction(*writer_, [&]() -> absl::Status {
+    POSTERN_ASSIGN_OR_RETURN(const int64_t run, AddRun(*writer_, static_cast<int64_t>(batch.entries.size())));
+    for (const Entry& entry : batch.entries) {
+      // A disclosure may name a subject twice.
+      POSTERN_RETURN_IF_ERROR(
+          Query(*writer_, "INSERT INTO entry(run, subject, seq) VALUES(?, ?, ?) ON CONFLICT DO NOTHING")
+              .Bind(run)
+              .Bind(View(entry.subject))
+              .Bind(entry.seq)
+              .Run());
+    }
+    return Query(*writer_, "UPDATE state SET through = ?, last_id = ?")
+        .Bind(batch.through)
+        .Bind(View(batch.last_id))
+        .Run();
+  }));
+  indexed_through_.store(batch.through, std::memory_order_release);
+  return absl::OkStatus();
+}
+
+absl::Status SubjectIndex::MergeFullTier() {
+  for (size_t tier = 0; tier + 1 < kTierFloors.size(); ++tier) {
+    POSTERN_ASSIGN_OR_RETURN(std::vector<int64_t> runs, ReadRuns(*writer_, kTierFloors[tier], kTierFloors[tier + 1]));
+    if (runs.size() < kRunsToMerge) continue;
+    runs.resize(kRunsToMerge);
+    POSTERN_RETURN_IF_ERROR(InTransaction(*writer_, [&] { return MergeRuns(*writer_, runs); }));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SubjectIndex::Found> SubjectIndex::Find(const Mac16& subject, int64_t after, int limit) {
+  absl::MutexLock lock(&read_mutex_);
+  Found found;
+  if (reader_ == nullptr) return found;
+  POSTERN_RETURN_IF_ERROR(reader_->Execute("BEGIN", "begin reading the index"));
+  Query query(
+      *reader_,
+      "SELECT seq FROM run CROSS JOIN entry ON entry.run = run.id WHERE subject = ? AND seq > ? ORDER BY seq LIMIT ?");
+  query.Bind(View(subject)).Bind(after).Bind(limit);
+  while (query.Next()) found.seqs.push_back(query.Int(0));
+  Query state(*reader_, "SELECT through FROM state");
+  if (state.Next()) found.through = state.Int(0);
+  const absl::Status status = query.status().ok() ? state.status() : query.status();
+  return reader_->Execute("COMMIT", "end reading the index").ok() && status.ok() ? found
+                                                                                 : absl::StatusOr<Found>(status);
+}
+
+absl::StatusOr<std::vector<DisclosureRow>> SubjectIndex::ListBySubject(ReaderPool& ledger, const Mac16& subject,
+                                                                       int64_t after, int limit) {
+  // The index first: what it has not reached by then, the ledger read afterwards has. Where it cannot be read, the
+  // ledger answers alone.
+  absl::StatusOr<Found> indexed = Find(subject, after, limit);
+  Found found = indexed.ok() ? *std::move(indexed) : Found{};
+  std::vector<DisclosureRow> rows;
+  POSTERN_RETURN_IF_ERROR(ledger.Read([&](Connection& db) -> absl::Status {
+    if (static_cast<int>(found.seqs.size()) < limit) {
+      POSTERN_ASSIGN_OR_RETURN(
+          const std::vector<int64_t> tail,
+          ScanForSubject(db, subject, std::max(after, found.through), limit - static_cast<int>(found.seqs.size())));
+      found.seqs.insert(found.seqs.end(), tail.begin(), tail.end());
+    }
+    DisclosureReader reader(db);
+    for (const int64_t seq : found.seqs) {
+      POSTERN_ASSIGN_OR_RETURN(DisclosureRow row, reader.BySeq(seq));
+      rows.push_back(std::move(row));
+    }
+    return absl::OkStatus();
+  }));
+  return rows;
+}
+
+}  // namespace postern::storage
