@@ -12,11 +12,11 @@ enum class Role { kStorefront, kPartner, kViewer, kOperator, kPrivacyOfficer, kA
 
 // An authenticated caller.
 struct Principal {
-  std::string name;             // "storefront/{san}", "partners/{partner}" or "operators/{san}"
-  std::string san;              // the one SPIFFE URI or DNS SAN
-  std::vector<Role> roles;      // at least one
-  std::string partner;          // "partners/{partner}" for partners, else empty
-  absl::Time not_after;         // of the certificate
+  std::string name;                // "storefront/{san}", "partners/{partner}" or "operators/{san}"
+  std::string san;                 // the one SPIFFE URI or DNS SAN
+  std::vector<Role> roles;         // at least one
+  std::string partner;             // "partners/{partner}" for partners, else empty
+  absl::Time not_after;            // of the certificate
   std::string certificate_digest;  // lower-case hex SHA-256 of the DER leaf
   bool Has(Role role) const;
 };
