@@ -18,6 +18,7 @@ constexpr std::array<Room, 18> kServerSide = {{
     {"proto/", 0},
     {"policy/", 1},
     {"server/base/", 2},
+    {"server/base/", 2},
     {"server/crypto/", 2},
     {"server/storage/", 2},
     {"server/registry/", 3},

@@ -1,6 +1,6 @@
 // The arrows of the house: each folder includes and links only leftward.
 //
-//   proto <- policy <- server/crypto, server/storage
+//   proto <- policy <- server/base, server/crypto, server/storage
 //         <- server/{registry identity disclosure delivery revocation audit rights retention} <- server/rpc <-
 //         server/gateway <- server/main.cc
 //   proto, policy <- client/*          (client never uses server)
