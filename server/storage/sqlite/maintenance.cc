@@ -31,10 +31,11 @@ std::string RequestIdBound(absl::Time time) {
 absl::Status InSlices(LedgerWriter& writer, absl::FunctionRef<absl::StatusOr<int64_t>(WriteScope&)> write_slice) {
   int64_t deleted = 0;
   do {
-    POSTERN_RETURN_IF_ERROR(writer.Write([&](WriteScope& scope) -> absl::Status {
+    const absl::Status status = writer.Write([&](WriteScope& scope) -> absl::Status {
       POSTERN_ASSIGN_OR_RETURN(deleted, write_slice(scope));
       return absl::OkStatus();
-    }));
+    });
+    POSTERN_RETURN_IF_ERROR(status);
   } while (deleted > 0);
   return absl::OkStatus();
 }
@@ -136,7 +137,7 @@ absl::Status Maintenance::SweepEndedBacklogs() {
       return scope.db().changes();
     };
     POSTERN_RETURN_IF_ERROR(InSlices(writer_, sweep_slice));
-    POSTERN_RETURN_IF_ERROR(writer_.Write([&](WriteScope& scope) -> absl::Status {
+    const absl::Status swept = writer_.Write([&](WriteScope& scope) -> absl::Status {
       POSTERN_RETURN_IF_ERROR(Query(scope.db(), "DELETE FROM dead_letter WHERE queue_key >= ? AND queue_key <= ?")
                                   .Bind(first)
                                   .Bind(last)
@@ -145,7 +146,8 @@ absl::Status Maintenance::SweepEndedBacklogs() {
           .Bind(backlog.partner)
           .Bind(backlog.upto)
           .Run();
-    }));
+    });
+    POSTERN_RETURN_IF_ERROR(swept);
   }
   return backlogs.empty() ? absl::OkStatus() : writer_.Checkpoint(/*truncate=*/true);
 }

@@ -64,11 +64,12 @@ class SqliteStore final : public Store {
 
   absl::StatusOr<AppliedChange> Apply(const ChangeSet& change) override {
     AppliedChange applied;
-    POSTERN_RETURN_IF_ERROR(AfterWrite(writer_->Write([&](WriteScope& scope) -> absl::Status {
+    const absl::Status status = AfterWrite(writer_->Write([&](WriteScope& scope) -> absl::Status {
       POSTERN_RETURN_IF_ERROR(ApplyIn(scope, change, &applied));
       applied.fence_version = scope.fences().newest() + (change.raise_fences.empty() ? 0 : 1);
       return absl::OkStatus();
-    })));
+    }));
+    POSTERN_RETURN_IF_ERROR(status);
     if (change.end_backlog) maintenance_.RequestSweep();
     return applied;
   }

@@ -168,7 +168,7 @@ absl::Status SubjectIndex::WriteRun(Batch batch) {
   std::sort(batch.entries.begin(), batch.entries.end(), [](const Entry& a, const Entry& b) {
     return a.subject != b.subject ? a.subject < b.subject : a.seq < b.seq;
   });
-  POSTERN_RETURN_IF_ERROR(InTransaction(*writer_, [&]() -> absl::Status {
+  const absl::Status status = InTransaction(*writer_, [&]() -> absl::Status {
     POSTERN_ASSIGN_OR_RETURN(const int64_t run, AddRun(*writer_, static_cast<int64_t>(batch.entries.size())));
     for (const Entry& entry : batch.entries) {
       // A disclosure may name a subject twice.
@@ -183,7 +183,8 @@ absl::Status SubjectIndex::WriteRun(Batch batch) {
         .Bind(batch.through)
         .Bind(View(batch.last_id))
         .Run();
-  }));
+  });
+  POSTERN_RETURN_IF_ERROR(status);
   indexed_through_.store(batch.through, std::memory_order_release);
   return absl::OkStatus();
 }
