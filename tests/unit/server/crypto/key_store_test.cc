@@ -1,0 +1,223 @@
+#include "server/crypto/key_store.h"
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "proto/errors/error.h"
+#include "tests/unit/server/crypto/key_store_fixture.h"
+
+namespace postern::crypto {
+namespace {
+
+constexpr auto kShredded = v1::ERROR_REASON_KEY_SHREDDED;
+
+class KeyStoreTest : public KeyStoreFixture {
+ protected:
+  KeyStoreTest() { Reopen(); }
+
+  // Every file of the store, the root keysets apart.
+  std::string StoreBytes() const {
+    std::string bytes;
+    for (const char* suffix : {"", "-wal", "-shm", "-journal"}) bytes += ReadFile(options_.path + suffix);
+    return bytes;
+  }
+};
+
+TEST_F(KeyStoreTest, FindsTheSameKeyAgainAlsoAfterReopening) {
+  const KeyHandle key = *Ensure(Ask("alice"));
+  EXPECT_EQ(key.secret->size(), 32u);
+  EXPECT_EQ(key.id.kind(), KeyKind::kSubject);
+  EXPECT_TRUE(Ensure(Ask("alice"))->secret->Equals(*key.secret));
+  const Sha256Digest digest = store_->index_key().Sign("x");
+  Reopen();
+  EXPECT_EQ(Ensure(Ask("alice"))->id, key.id);
+  EXPECT_TRUE(store_->Get(key.id)->secret->Equals(*key.secret));
+  EXPECT_EQ(*store_->Find(KeyKind::kSubject, KeyRealm::kStandard, Sha256("alice")), key.id);
+  EXPECT_EQ(store_->index_key().Sign("x"), digest);
+}
+
+TEST_F(KeyStoreTest, OneGroupGivesEqualRequestsOneKeyAndOthersTheirOwn) {
+  KeyRequest requests[] = {Ask("a"), Ask("b"), Ask("a"), Ask("a", KeyKind::kOrder),
+                           Ask("a", KeyKind::kSubject, KeyRealm::kMinors)};
+  ASSERT_TRUE(store_->EnsureKeys(absl::MakeSpan(requests)).ok());
+  EXPECT_EQ(requests[0].result->id, requests[2].result->id);
+  EXPECT_TRUE(requests[0].result->secret->Equals(*requests[2].result->secret));
+  for (size_t other : {1, 3, 4}) {
+    EXPECT_NE(requests[0].result->id, requests[other].result->id);
+    EXPECT_FALSE(requests[0].result->secret->Equals(*requests[other].result->secret));
+  }
+}
+
+TEST_F(KeyStoreTest, UnknownKeysAreNotFound) {
+  const KeyId id(KeyKind::kOrder, KeyRealm::kStandard, Sha256("nobody"), 0);
+  EXPECT_TRUE(absl::IsNotFound(store_->Get(id).status()));
+  EXPECT_TRUE(absl::IsNotFound(store_->Find(KeyKind::kOrder, KeyRealm::kStandard, Sha256("nobody")).status()));
+  const KeyHandle living = *Ensure(Ask("alice"));
+  EXPECT_TRUE(absl::IsNotFound(store_->Shred({living.id, id}, now_)));
+  EXPECT_TRUE(store_->Get(living.id).ok()) << "all or none";
+  Reopen();
+  EXPECT_TRUE(store_->Get(living.id).ok());
+}
+
+TEST_F(KeyStoreTest, KeysBeyondTheCacheAreReadAgain) {
+  options_.cache_capacity = 2;
+  Reopen();
+  std::vector<KeyHandle> keys;
+  for (int i = 0; i < 10; ++i) keys.push_back(*Ensure(Ask(absl::StrCat(i))));
+  for (const KeyHandle& key : keys) EXPECT_TRUE(store_->Get(key.id)->secret->Equals(*key.secret));
+}
+
+// Clause: P1.5c
+TEST_F(KeyStoreTest, ShreddedIsShreddedForEver) {
+  const KeyHandle key = *Ensure(Ask("alice"));
+  const KeyHandle other = *Ensure(Ask("bob"));
+  ASSERT_TRUE(store_->Shred({key.id}, now_).ok());
+  ASSERT_TRUE(store_->Shred({key.id}, now_).ok()) << "again is no error";
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(ReasonOf(store_->Get(key.id).status()), kShredded);
+    EXPECT_EQ(ReasonOf(store_->Find(KeyKind::kSubject, KeyRealm::kStandard, Sha256("alice")).status()), kShredded);
+    KeyRequest requests[] = {Ask("alice"), Ask("bob"), Ask(absl::StrCat("new", round))};
+    ASSERT_TRUE(store_->EnsureKeys(absl::MakeSpan(requests)).ok());
+    EXPECT_EQ(ReasonOf(requests[0].result.status()), kShredded);
+    EXPECT_TRUE(requests[1].result->secret->Equals(*other.secret));
+    EXPECT_TRUE(requests[2].result.ok());
+    const std::vector<KeyTombstone> tombstones = *store_->ListTombstones(0, 10);
+    ASSERT_EQ(tombstones.size(), 1u);
+    EXPECT_EQ(tombstones[0].id, key.id);
+    EXPECT_EQ(tombstones[0].shredded_at, now_);
+    EXPECT_EQ(tombstones[0].last_generation, 1u);
+    EXPECT_TRUE(store_->ListTombstones(tombstones[0].sequence, 10)->empty());
+    Reopen();
+  }
+}
+
+TEST_F(KeyStoreTest, AReturningNameGetsANewKeyOnlyWhereAllowed) {
+  const KeyHandle old = *Ensure(Ask("alice"));
+  ASSERT_TRUE(store_->Shred({old.id}, now_).ok());
+  KeyRequest returning = Ask("alice");
+  returning.allow_new_after_shred = true;
+  const KeyHandle fresh = *Ensure(returning);
+  EXPECT_NE(fresh.id, old.id);
+  EXPECT_FALSE(fresh.secret->Equals(*old.secret));
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(ReasonOf(store_->Get(old.id).status()), kShredded);
+    EXPECT_EQ(Ensure(Ask("alice"))->id, fresh.id);
+    ASSERT_TRUE(store_->Shred({old.id}, now_).ok());
+    EXPECT_TRUE(store_->Get(fresh.id).ok()) << "shredding the old key again spares the new one";
+    Reopen();
+  }
+}
+
+// Clause: P1.3e
+TEST_F(KeyStoreTest, NoUnwrappedKeyIsEverOnDiskAndNoWrappedOneAfterAShred) {
+  constexpr int kKeys = 600;
+  std::vector<KeyRequest> requests;
+  for (int i = 0; i < kKeys; ++i)
+    requests.push_back(Ask(absl::StrCat(i), i % 3 == 0 ? KeyKind::kOrder : KeyKind::kSubject));
+  ASSERT_TRUE(store_->EnsureKeys(absl::MakeSpan(requests)).ok());
+  const std::string before = StoreBytes();
+  std::vector<std::string> secrets;
+  for (const KeyRequest& request : requests) {
+    secrets.emplace_back(request.result->secret->Reveal(SecretAccess::Granted()));
+    EXPECT_EQ(before.find(secrets.back()), std::string::npos);
+  }
+
+  // What is stored for each key, read by SQLite itself from a closed store.
+  store_.reset();
+  std::vector<std::string> wrapped(kKeys);
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open_v2(options_.path.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr), SQLITE_OK);
+  sqlite3_stmt* select = nullptr;
+  ASSERT_EQ(sqlite3_prepare_v2(db, "SELECT wrapped FROM wrapped_keys WHERE id = ?1", -1, &select, nullptr), SQLITE_OK);
+  for (int i = 0; i < kKeys; ++i) {
+    const KeyId& id = requests[i].result->id;
+    sqlite3_bind_blob(select, 1, id.AsBytes().data(), 16, SQLITE_TRANSIENT);
+    ASSERT_EQ(sqlite3_step(select), SQLITE_ROW);
+    wrapped[i].assign(static_cast<const char*>(sqlite3_column_blob(select, 0)), sqlite3_column_bytes(select, 0));
+    sqlite3_reset(select);
+  }
+  sqlite3_finalize(select);
+  sqlite3_close(db);
+
+  Reopen();
+  std::vector<KeyId> victims;
+  for (int i = 0; i < kKeys; i += 2) victims.push_back(requests[i].result->id);
+  ASSERT_TRUE(store_->Shred(victims, now_).ok());
+  ASSERT_TRUE(store_->Scrub().ok());
+  const std::string after = StoreBytes();
+  for (int i = 0; i < kKeys; ++i) {
+    // The middle of the ciphertext: enough to be unique, and what matters.
+    const bool found = after.find(wrapped[i].substr(24, 32)) != std::string::npos;
+    EXPECT_EQ(found, i % 2 == 1) << i;
+    EXPECT_EQ(after.find(secrets[i]), std::string::npos);
+  }
+}
+
+TEST_F(KeyStoreTest, AStoredKeyCannotStandInForAnother) {
+  const KeyId first = Ensure(Ask("a"))->id;
+  const KeyId second = Ensure(Ask("b"))->id;
+  const KeyId third = Ensure(Ask("c"))->id;
+  store_.reset();
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(options_.path.c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(
+      sqlite3_exec(
+          db,
+          "UPDATE wrapped_keys SET wrapped = (SELECT wrapped FROM wrapped_keys WHERE sequence = 3) WHERE sequence = 2;"
+          "UPDATE wrapped_keys SET wrapped = zeroblob(72) WHERE sequence = 4;",
+          nullptr, nullptr, nullptr),
+      SQLITE_OK);
+  sqlite3_close(db);
+  Reopen();
+  EXPECT_TRUE(absl::IsDataLoss(store_->Get(first).status()));
+  EXPECT_TRUE(store_->Get(second).ok());
+  EXPECT_TRUE(absl::IsDataLoss(store_->Get(third).status()));
+}
+
+TEST_F(KeyStoreTest, GenerationsReplaceEachOther) {
+  std::vector<KeyHandle> keys;
+  for (int i = 0; i < 25; ++i)
+    keys.push_back(*Ensure(Ask(absl::StrCat(i), KeyKind::kOrder, static_cast<KeyRealm>(i % 2))));
+  ASSERT_TRUE(store_->Shred({keys[0].id}, now_).ok());
+  for (const std::string& path : {options_.root_keyset_path, options_.minors_root_keyset_path}) {
+    ASSERT_TRUE(RootKeyset::AddVersion(path).ok());
+  }
+  EXPECT_EQ(*store_->StartGeneration(now_), 2u);
+  EXPECT_EQ(store_->LivingGenerations(), (std::vector<uint32_t>{1, 2}));
+  EXPECT_TRUE(absl::IsFailedPrecondition(store_->DestroyGeneration(1, now_)));
+  EXPECT_TRUE(absl::IsFailedPrecondition(store_->DestroyGeneration(2, now_)));
+
+  size_t rewrapped = 0;
+  for (;;) {
+    const size_t done = *store_->RewrapSome(10);
+    if (done == 0) break;
+    rewrapped += done;
+  }
+  EXPECT_EQ(rewrapped, 25u) << "24 living keys and the index key";
+  ASSERT_TRUE(store_->DestroyGeneration(1, now_).ok());
+  for (const std::string& path : {options_.root_keyset_path, options_.minors_root_keyset_path}) {
+    ASSERT_TRUE(RootKeyset::RemoveVersion(path, 1).ok());
+    EXPECT_TRUE(absl::IsFailedPrecondition(RootKeyset::RemoveVersion(path, 2)));
+  }
+  Reopen();
+  EXPECT_EQ(store_->LivingGenerations(), (std::vector<uint32_t>{2}));
+  EXPECT_EQ(ReasonOf(store_->Get(keys[0].id).status()), kShredded);
+  for (size_t i = 1; i < keys.size(); ++i) EXPECT_TRUE(store_->Get(keys[i].id)->secret->Equals(*keys[i].secret));
+}
+
+// Clause: W6c
+TEST_F(KeyStoreTest, MinorsKeysHangFromTheirOwnRoot) {
+  ASSERT_TRUE(Ensure(Ask("child", KeyKind::kSubject, KeyRealm::kMinors)).ok());
+  store_.reset();
+  std::filesystem::remove(options_.minors_root_keyset_path);
+  ASSERT_TRUE(RootKeyset::CreateFile(options_.minors_root_keyset_path).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(KeyStore::Open(options_).status()));
+  options_.minors_root_keyset_path = options_.root_keyset_path;
+  EXPECT_EQ(KeyStore::Open(options_).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace postern::crypto
