@@ -1,25 +1,28 @@
 #!/usr/bin/env bash
-# install-deps.sh [build|test|bench] ...   Installs Debian packages and the npm tools of proto/. Default: build test.
+# install-deps.sh [build|test|demo|bench] ...   Installs Debian packages and the npm tools of proto/. Default: build test.
 # Does nothing, quickly, where everything is there. Works as root or with sudo.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 
 build_packages=(cmake ninja-build ccache g++ pkg-config mold
   libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev protobuf-compiler libabsl-dev libssl-dev libsqlite3-dev libre2-dev
-  libcli11-dev prometheus-cpp-dev zlib1g-dev libprotozero-dev)
-test_packages=(libgtest-dev libgmock-dev sqlite3 jq openssl curl systemd clang clang-tidy clang-format lld llvm libclang-rt-14-dev)
+  libcli11-dev prometheus-cpp-dev zlib1g-dev libprotozero-dev libgtest-dev libgmock-dev)
+demo_packages=(jq curl sqlite3)
+test_packages=(sqlite3 jq openssl curl systemd clang clang-tidy clang-format lld llvm libclang-rt-14-dev)
 bench_packages=(nginx-light)
 
 wanted=()
+node_partner=0
 for group in "${@:-build}"; do
   case $group in
     build) wanted+=("${build_packages[@]}") ;;
-    test) wanted+=("${test_packages[@]}") ;;
+    test) wanted+=("${test_packages[@]}"); node_partner=1 ;;
+    demo) wanted+=("${demo_packages[@]}"); node_partner=1 ;;
     bench) wanted+=("${bench_packages[@]}") ;;
-    *) echo "usage: install-deps.sh [build|test|bench] ..." >&2; exit 2 ;;
+    *) echo "usage: install-deps.sh [build|test|demo|bench] ..." >&2; exit 2 ;;
   esac
 done
-if [[ $# -eq 0 ]]; then wanted+=("${test_packages[@]}"); fi
+if [[ $# -eq 0 ]]; then wanted+=("${test_packages[@]}"); node_partner=1; fi
 
 installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
@@ -47,3 +50,4 @@ npm_install() {
   fi
 }
 npm_install "$root/proto"
+if ((node_partner)); then npm_install "$root/client/node"; fi

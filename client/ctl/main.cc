@@ -18,8 +18,8 @@ int main(int argc, char** argv) {
   AddRevocationCommands(app, session);
   AddCampaignCommands(app, session);
   AddAuditCommands(app, session);
-  // AddPolicyCommands(app, session);
-  // AddContractCommands(app, session);
+  AddPolicyCommands(app, session);
+  AddContractCommands(app, session);
   AddPkiCommands(app, session);
   AddWatchCommand(app, session);
   AddCompletionCommand(app, session);

@@ -1,0 +1,283 @@
+// bench-gateway: the same records through Postern, straight to a partner, and through nginx, in turns.
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/transport/channel.h"
+#include "client/transport/request_id.h"
+#include "postern/bench/v1/sink_service.grpc.pb.h"
+#include "proto/postern/v1/storefront_service.grpc.pb.h"
+#include "tests/bench/gateway/process_cpu.h"
+#include "tests/bench/gateway/records.h"
+#include "tests/bench/gateway/report.h"
+#include "tests/bench/gateway/stream_load.h"
+#include "tests/bench/gateway/unary_load.h"
+
+namespace {
+
+using namespace postern;         // NOLINT(google-build-using-namespace)
+using namespace postern::bench;  // NOLINT(google-build-using-namespace)
+
+struct Options {
+  client::Endpoint postern, direct, nginx;
+  std::vector<int> postern_pids, direct_pids, nginx_pids;
+  double seconds = 3;
+  int rounds = 3;
+  int channels = 4;
+  std::vector<int> callers = {1, 16, 64, 256};
+  int streams = 16;
+  std::vector<int> batches = {1, 64};
+  bool json = false;
+  bool check = false;
+};
+
+// The goals of the first release, all against nginx, which accounts for nothing and writes nothing.
+std::vector<Goal> Goals() {
+  return {{"unary_64", "records_per_second", 0.85, true},
+          {"unary_256", "records_per_second", 1.0, true},
+          {"unary_1", "p50_us", 2.0, false},
+          {"stream_16x1", "records_per_second", 0.4, true},
+          {"stream_16x64", "records_per_second", 0.25, true}};
+}
+
+void FillDisclosure(Records& records, v1::CreateDisclosureRequest& request) {
+  request.mutable_record()->set_type(kRecordType);
+  request.mutable_record()->set_data(records.Next());
+  auto& target = *request.add_targets();
+  target.set_partner("partners/swift-parcel");
+  target.set_purpose("delivery");
+  request.set_request_id(client::NewRequestId(absl::Now()));
+}
+
+void FillPut(Records& records, postern::bench::v1::PutRequest& request) {
+  request.set_type(kRecordType);
+  request.set_data(records.Next());
+}
+
+// Channels to one peer; callers and streams are spread over them.
+template <typename Service>
+class Stubs {
+ public:
+  Stubs(const client::Endpoint& endpoint, int channels) {
+    for (int i = 0; i < channels; ++i) {
+      auto channel = client::Connect(endpoint);
+      if (!channel.ok()) {
+        std::cerr << channel.status().message() << "\n";
+        std::exit(2);
+      }
+      stubs_.push_back(Service::NewStub(*channel));
+    }
+  }
+  typename Service::StubInterface& For(int i) { return *stubs_[static_cast<size_t>(i) % stubs_.size()]; }
+
+ private:
+  std::vector<std::unique_ptr<typename Service::StubInterface>> stubs_;
+};
+
+using SinkStubs = Stubs<postern::bench::v1::SinkService>;
+using PosternStubs = Stubs<v1::StorefrontService>;
+
+// What must live until a unary call is answered.
+template <typename Request, typename Response>
+struct Call {
+  grpc::ClientContext context;
+  Request request;
+  Response response;
+};
+
+UnaryCall DiscloseCall(PosternStubs& stubs, Records& records) {
+  return [&](int caller, std::function<void(bool)> done) {
+    auto call = std::make_shared<Call<v1::CreateDisclosureRequest, v1::CreateDisclosureResponse>>();
+    FillDisclosure(records, call->request);
+    stubs.For(caller).async()->CreateDisclosure(
+        &call->context, &call->request, &call->response, [call, done = std::move(done)](const grpc::Status& status) {
+          done(status.ok() && call->response.results_size() == 1 && call->response.results(0).has_disclosure());
+        });
+  };
+}
+
+UnaryCall PutCall(SinkStubs& stubs, Records& records) {
+  return [&](int caller, std::function<void(bool)> done) {
+    auto call = std::make_shared<Call<postern::bench::v1::PutRequest, postern::bench::v1::PutResponse>>();
+    FillPut(records, call->request);
+    stubs.For(caller).async()->Put(&call->context, &call->request, &call->response,
+                                   [call, done = std::move(done)](const grpc::Status& status) { done(status.ok()); });
+  };
+}
+
+constexpr int kWindow = 1024;  // records on their way on one stream
+
+LoadResult DiscloseStreams(PosternStubs& stubs, Records& records, int streams, int batch, absl::Duration duration) {
+  using Caller = StreamCaller<v1::StreamDisclosuresRequest, v1::StreamDisclosuresResponse>;
+  const absl::Time start = absl::Now();
+  std::vector<std::unique_ptr<Caller>> callers;
+  for (int i = 0; i < streams; ++i) {
+    callers.push_back(std::make_unique<Caller>(
+        start + duration, batch, kWindow,
+        [&records, batch](v1::StreamDisclosuresRequest& request) {
+          for (int n = 0; n < batch; ++n) FillDisclosure(records, *request.add_requests());
+        },
+        [](const v1::StreamDisclosuresResponse& response) {
+          int good = 0;
+          for (const auto& answer : response.answers())
+            good += answer.results_size() == 1 && answer.results(0).has_disclosure() ? 1 : 0;
+          return std::make_pair(good, response.answers_size() - good);
+        }));
+    stubs.For(i).async()->StreamDisclosures(&callers.back()->context(), callers.back().get());
+    callers.back()->Start();
+  }
+  std::vector<LoadResult> results;
+  for (auto& caller : callers) results.push_back(caller->Wait());
+  return Sum(results, start);
+}
+
+LoadResult PutStreams(SinkStubs& stubs, Records& records, int streams, int batch, absl::Duration duration) {
+  using Caller = StreamCaller<postern::bench::v1::PutStreamRequest, postern::bench::v1::PutStreamResponse>;
+  const absl::Time start = absl::Now();
+  std::vector<std::unique_ptr<Caller>> callers;
+  for (int i = 0; i < streams; ++i) {
+    callers.push_back(std::make_unique<Caller>(
+        start + duration, batch, kWindow,
+        [&records, batch](postern::bench::v1::PutStreamRequest& request) {
+          for (int n = 0; n < batch; ++n) FillPut(records, *request.add_records());
+        },
+        [](const postern::bench::v1::PutStreamResponse& response) {
+          return std::make_pair(static_cast<int>(response.taken()), 0);
+        }));
+    stubs.For(i).async()->PutStream(&callers.back()->context(), callers.back().get());
+    callers.back()->Start();
+  }
+  std::vector<LoadResult> results;
+  for (auto& caller : callers) results.push_back(caller->Wait());
+  return Sum(results, start);
+}
+
+class Bench {
+ public:
+  explicit Bench(const Options& options)
+      : options_(options),
+        postern_(options.postern, options.channels),
+        direct_(options.direct, options.channels),
+        nginx_(options.nginx, options.channels) {}
+
+  int Run() {
+    for (Peer peer : {Peer::kPostern, Peer::kDirect, Peer::kNginx}) {  // warm-up
+      Latencies ignored;
+      Unary(peer, 16, absl::Seconds(2), ignored);
+    }
+    for (int round = 0; round < options_.rounds; ++round) {
+      for (int callers : options_.callers) {
+        for (Peer peer : {Peer::kPostern, Peer::kDirect, Peer::kNginx}) {
+          Latencies latencies;
+          Measure(absl::StrCat("unary_", callers), peer, latencies,
+                  [&] { return Unary(peer, callers, absl::Seconds(options_.seconds), latencies); });
+        }
+      }
+      for (int batch : options_.batches) {
+        for (Peer peer : {Peer::kPostern, Peer::kDirect, Peer::kNginx}) {
+          Latencies none;
+          Measure(absl::StrCat("stream_", options_.streams, "x", batch), peer, none,
+                  [&] { return Stream(peer, batch); });
+        }
+      }
+    }
+    bool met = false;
+    const std::string json = report_.ToJson(Goals(),
+                                            absl::StrCat("\"record_bytes\":", records_.average_size(),
+                                                         ",\"disclosed\":", disclosed_, ",\"errors\":", errors_),
+                                            &met);
+    std::cout << (options_.json ? json + "\n" : report_.ToText(Goals())) << std::flush;
+    if (errors_ > 0) return 1;
+    return options_.check && !met ? 1 : 0;
+  }
+
+ private:
+  LoadResult Unary(Peer peer, int callers, absl::Duration duration, Latencies& latencies) {
+    const UnaryCall call = peer == Peer::kPostern ? DiscloseCall(postern_, records_)
+                                                  : PutCall(peer == Peer::kDirect ? direct_ : nginx_, records_);
+    const LoadResult result = RunUnary(callers, duration, call, latencies);
+    Count(peer, result);
+    return result;
+  }
+  LoadResult Stream(Peer peer, int batch) {
+    const absl::Duration duration = absl::Seconds(options_.seconds);
+    const LoadResult result =
+        peer == Peer::kPostern
+            ? DiscloseStreams(postern_, records_, options_.streams, batch, duration)
+            : PutStreams(peer == Peer::kDirect ? direct_ : nginx_, records_, options_.streams, batch, duration);
+    Count(peer, result);
+    return result;
+  }
+  void Count(Peer peer, const LoadResult& result) {
+    if (peer == Peer::kPostern) disclosed_ += result.records;
+    errors_ += result.errors;
+  }
+
+  template <typename Fn>
+  void Measure(const std::string& load, Peer peer, const Latencies& latencies, Fn run) {
+    const std::vector<int>& pids = peer == Peer::kPostern  ? options_.postern_pids
+                                   : peer == Peer::kDirect ? options_.direct_pids
+                                                           : options_.nginx_pids;
+    const absl::Duration cpu = CpuOf(pids);
+    const LoadResult result = run();
+    RunResult line;
+    line.load = load;
+    line.peer = peer;
+    line.records_per_second = static_cast<double>(result.records) / absl::ToDoubleSeconds(result.elapsed);
+    line.p50_us = latencies.Quantile(0.5);
+    line.p99_us = latencies.Quantile(0.99);
+    line.middle_cpu_us =
+        absl::ToDoubleMicroseconds(CpuOf(pids) - cpu) / static_cast<double>(std::max<int64_t>(1, result.records));
+    line.errors = result.errors;
+    if (!options_.json) {
+      std::cerr << load << " " << PeerName(peer) << " " << static_cast<int64_t>(line.records_per_second) << "/s"
+                << std::endl;
+    }
+    report_.Add(line);
+    absl::SleepFor(absl::Milliseconds(300));  // let what was queued drain
+  }
+
+  const Options options_;
+  PosternStubs postern_;
+  SinkStubs direct_;
+  SinkStubs nginx_;
+  Records records_;
+  Report report_;
+  int64_t disclosed_ = 0;
+  int64_t errors_ = 0;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  std::string certificate, key, ca, sink_ca;
+  CLI::App app("Postern beside a direct call and nginx", "bench-gateway");
+  app.add_option("--postern", options.postern.address)->required();
+  app.add_option("--direct", options.direct.address)->required();
+  app.add_option("--nginx", options.nginx.address)->required();
+  app.add_option("--cert", certificate)->required();
+  app.add_option("--key", key)->required();
+  app.add_option("--ca", ca, "CA of Postern and nginx")->required();
+  app.add_option("--sink-ca", sink_ca, "CA of the sink")->required();
+  app.add_option("--postern-pid", options.postern_pids);
+  app.add_option("--direct-pid", options.direct_pids);
+  app.add_option("--nginx-pid", options.nginx_pids);
+  app.add_option("--seconds", options.seconds);
+  app.add_option("--rounds", options.rounds);
+  app.add_option("--callers", options.callers)->delimiter(',');
+  app.add_option("--batches", options.batches)->delimiter(',');
+  app.add_flag("--json", options.json);
+  app.add_flag("--check", options.check);
+  CLI11_PARSE(app, argc, argv);
+  for (client::Endpoint* endpoint : {&options.postern, &options.direct, &options.nginx}) {
+    endpoint->tls = {certificate, key, endpoint == &options.direct ? sink_ca : ca};
+  }
+  return Bench(options).Run();
+}

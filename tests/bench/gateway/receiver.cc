@@ -1,0 +1,89 @@
+// bench-receiver: a receiving partner that acknowledges everything, and says how long after its commit each record
+// came.
+#include <atomic>
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include <grpcpp/client_context.h>
+#include <CLI/CLI.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/transport/channel.h"
+#include "proto/postern/v1/partner_service.grpc.pb.h"
+#include "tests/bench/gateway/latency.h"
+
+namespace {
+
+using namespace postern;  // NOLINT(google-build-using-namespace)
+
+volatile std::sig_atomic_t report_requested = 0;
+
+// Receives until the stream ends. Every 16th record's latency is kept.
+void Receive(const std::shared_ptr<grpc::Channel>& channel, int window, std::atomic<int64_t>& received,
+             bench::Latencies& latencies) {
+  const auto stub = v1::PartnerService::NewStub(channel);
+  grpc::ClientContext context;
+  const auto stream = stub->Receive(&context);
+  v1::ReceiveRequest request;
+  request.set_add_records(window);
+  request.set_add_bytes(int64_t{64} << 20);
+  bool open = stream->Write(request);
+  v1::ReceiveResponse batch;
+  while (open && stream->Read(&batch)) {
+    if (batch.records().empty()) continue;
+    const absl::Time now = absl::Now();
+    int64_t bytes = 0;
+    for (const auto& record : batch.records()) {
+      bytes += static_cast<int64_t>(record.record().data().size());
+      if (record.delivery() % 16 == 0) {
+        latencies.Add(now - absl::FromUnixSeconds(record.create_time().seconds()) -
+                      absl::Nanoseconds(record.create_time().nanos()));
+      }
+    }
+    received += batch.records_size();
+    request.Clear();
+    request.set_add_records(batch.records_size());
+    request.set_add_bytes(bytes);
+    auto& range = *request.add_acknowledged();
+    range.set_first(batch.records(0).delivery());
+    range.set_last(batch.records(batch.records_size() - 1).delivery());
+    open = stream->Write(request);
+  }
+}
+
+}  // namespace
+
+// Each SIGUSR1 prints a line of JSON with the records received so far and the latencies since the last one.
+int main(int argc, char** argv) {
+  client::Endpoint gateway;
+  int streams = 1;
+  int window = 4096;
+  CLI::App app("A receiving partner for benchmarks", "bench-receiver");
+  app.add_option("--address", gateway.address)->required();
+  app.add_option("--cert", gateway.tls.certificate)->required();
+  app.add_option("--key", gateway.tls.private_key)->required();
+  app.add_option("--ca", gateway.tls.trust_bundle)->required();
+  app.add_option("--streams", streams);
+  app.add_option("--window", window);
+  CLI11_PARSE(app, argc, argv);
+  std::signal(SIGUSR1, [](int) { report_requested = 1; });
+  const auto channel = client::Connect(gateway);
+  if (!channel.ok()) return 2;
+  std::atomic<int64_t> received{0};
+  bench::Latencies latencies;
+  for (int i = 0; i < streams; ++i) std::thread([&] { Receive(*channel, window, received, latencies); }).detach();
+  while (true) {
+    absl::SleepFor(absl::Milliseconds(5));
+    if (report_requested == 0) continue;
+    report_requested = 0;
+    std::cout << absl::StrCat("{\"received\":", received.load(),
+                              ",\"commit_to_receipt_p50_us\":", latencies.Quantile(0.5),
+                              ",\"commit_to_receipt_p99_us\":", latencies.Quantile(0.99), "}")
+              << std::endl;
+    latencies.Clear();
+  }
+}
