@@ -9,11 +9,11 @@
 #include "proto/postern/v1/audit.pb.h"
 #include "proto/postern/v1/disclosure.pb.h"
 #include "proto/postern/v1/errors.pb.h"
+#include "server/registry/audit_entry.h"
 
 namespace postern::disclosure {
 
-// Principal of what the gateway does by itself.
-inline constexpr absl::string_view kGatewayPrincipal = "gateway";
+using registry::kGatewayPrincipal;
 
 // An entry with kind, time, principal and resource set.
 v1::AuditEntry MakeEntry(v1::AuditEntry::Kind kind, absl::Time time, absl::string_view principal,

@@ -18,6 +18,7 @@
 #include "server/crypto/key_store.h"
 #include "server/disclosure/entry.h"
 #include "server/disclosure/release.h"
+#include "server/disclosure/sealer.h"
 #include "server/storage/store.h"
 
 namespace postern::disclosure {
@@ -68,13 +69,23 @@ class Committer {
 
  private:
   struct PendingJob;
-  struct Slot;
+  // One entry of one job in the group at hand.
+  struct Slot {
+    std::shared_ptr<PendingJob> job;
+    size_t index = 0;
+    Entry& entry() const;
+  };
+  using Group = std::vector<Slot>;
 
   void WriterLoop();
   void CompletionLoop();
-  std::vector<Slot> TakeGroup() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void CommitGroup(std::vector<Slot>& group);
-  void Finish(std::vector<Slot>& group);
+  // The next group, in queue order. It ends before an entry whose fate depends on one that is in it already.
+  Group TakeGroup() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Commit(const Group& group);
+  absl::Status WriteGroup(const std::vector<Entry*>& entries);
+  void Release(const std::vector<Entry*>& entries, const std::vector<storage::CommitResult>& results);
+  // Counts the entries as done and answers the jobs that are complete.
+  void Finish(const Group& group);
   void SetServing(bool serving);
   void Probe();
 
@@ -85,10 +96,12 @@ class Committer {
   const CommitterOptions options_;
 
   // The committing thread's own.
-  int64_t next_seq_ = 0;
+  Sealer sealer_;
+  int64_t next_seq_ = 0;  // position that the next entry gets; 0 until a commit has told it
 
   mutable absl::Mutex mutex_;
   std::deque<std::shared_ptr<PendingJob>> queue_ ABSL_GUARDED_BY(mutex_);
+  size_t queued_entries_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<std::shared_ptr<PendingJob>> completed_ ABSL_GUARDED_BY(mutex_);
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool writer_done_ ABSL_GUARDED_BY(mutex_) = false;

@@ -4,7 +4,6 @@
 // to the Committer, which seals, commits and releases them. Settling is delivery's.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,7 +15,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "proto/postern/v1/storefront_service.pb.h"
+#include "server/crypto/key_store.h"
 #include "server/disclosure/committer.h"
+#include "server/disclosure/grant_cache.h"
+#include "server/disclosure/preparer.h"
 #include "server/disclosure/refusal_recorder.h"
 #include "server/disclosure/resolver.h"
 #include "server/identity/principal.h"
@@ -41,6 +43,7 @@ struct CommittedExchange {
 
 // Thread-safe. Requests and principals are not kept after a call returns. `done` is called exactly once: on the
 // caller's thread if everything was refused before the commit, else on a thread of the committer; it must not block.
+// Calls are answered in any order.
 class Discloser {
  public:
   using CreateDone = std::function<void(absl::StatusOr<v1::CreateDisclosureResponse>)>;
@@ -48,7 +51,7 @@ class Discloser {
   using ExchangeDone = std::function<void(absl::StatusOr<CommittedExchange>)>;
   using Requests = google::protobuf::RepeatedPtrField<v1::CreateDisclosureRequest>;
 
-  // Borrows the parts, which must outlive this.
+  // Borrows the parts, which must outlive this; so must this every call under way, which Committer::Drain waits for.
   Discloser(const registry::SnapshotHolder* snapshots, storage::Store* store, crypto::KeyStore* keys,
             Committer* committer, RefusalRecorder* refusals, DiscloserOptions options);
 
@@ -70,40 +73,49 @@ class Discloser {
   // and no payload is kept. Not OK: refused, nothing may leave.
   void CommitExchange(const identity::Principal& principal, const v1::ExchangeRequest& request, ExchangeDone done);
 
-  // How many projections the independent verifier has checked.
-  uint64_t verified() const { return verified_.load(std::memory_order_relaxed); }
+  // How many projections were made, and how many of them the independent verifier has checked.
+  uint64_t projected() const { return preparer_.projected(); }
+  uint64_t verified() const { return preparer_.verified(); }
 
  private:
-  // The place of one target's outcome: a refusal known already, or an entry of the job.
+  // The place of one target's outcome: a refusal that is known already, or an entry of the job.
   struct TargetPlace {
     absl::Status refusal;
     int entry = -1;
   };
   struct RequestPlace {
     absl::Status refusal;  // of the whole request
-    std::vector<TargetPlace> targets;
+    std::string request_id;
+    std::vector<v1::DisclosureTarget> names;
+    std::vector<TargetPlace> targets;  // empty if the whole request is refused
   };
-  class KeyGuard;
+  // Where every answer of a call will be found.
+  struct Call {
+    std::string principal;
+    std::shared_ptr<const registry::Snapshot> snapshot;
+    std::vector<RequestPlace> requests;
+  };
+  class RefusedKeys;
 
+  // Resolves and projects one request and appends its entries.
   RequestPlace Prepare(const identity::Principal& principal, const v1::CreateDisclosureRequest& request,
-                       const std::shared_ptr<const registry::Snapshot>& snapshot, KeyGuard* guard,
+                       const std::shared_ptr<const registry::Snapshot>& snapshot, RefusedKeys* refused,
                        std::vector<Entry>* entries);
-  absl::StatusOr<Entry> PrepareTarget(const RequestFacts& facts, const v1::DisclosureTarget& target,
-                                      const std::shared_ptr<const registry::Snapshot>& snapshot, bool exchange);
-  bool VerifyThisOne();
-  void RecordRefusals(const std::string& principal, const v1::CreateDisclosureRequest& request,
-                      const RequestPlace& place);
-  v1::Disclosure Receipt(const Entry& entry, absl::string_view request_id, std::string* reason) const;
-  v1::TargetResult ResultOf(const Entry& entry, absl::string_view request_id) const;
+  // Hands the entries over, or answers at once if there are none. `answer` gets the entries with their results.
+  void Submit(std::shared_ptr<Call> call, std::vector<Entry> entries,
+              std::function<void(absl::Status, const Call&, const std::vector<Entry>&)> answer);
+  std::vector<v1::TargetResult> Results(const RequestPlace& place, const std::vector<Entry>& entries);
+  // The receipt of a committed entry: the original's if the request was committed before.
+  absl::StatusOr<v1::Disclosure> Receipt(const Entry& entry, std::string* reason);
+  void Refuse(const Call& call, const v1::DisclosureTarget* target, const absl::Status& status);
 
   const registry::SnapshotHolder* const snapshots_;
   storage::Store* const store_;
-  crypto::KeyStore* const keys_;
   Committer* const committer_;
   RefusalRecorder* const refusals_;
   const DiscloserOptions options_;
-  std::atomic<uint64_t> projections_{0};
-  std::atomic<uint64_t> verified_{0};
+  Preparer preparer_;
+  GrantCache grants_;
 };
 
 }  // namespace postern::disclosure

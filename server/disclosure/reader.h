@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "proto/postern/v1/storefront_service.pb.h"
 #include "server/crypto/key_store.h"
+#include "server/disclosure/grant_cache.h"
 #include "server/identity/principal.h"
 #include "server/registry/snapshot.h"
 #include "server/storage/store.h"
@@ -39,6 +40,7 @@ class Reader {
   crypto::KeyStore* const keys_;
   const std::string log_origin_;
   const std::function<absl::Time()> clock_;
+  GrantCache grants_;
 };
 
 }  // namespace postern::disclosure

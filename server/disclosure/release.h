@@ -23,14 +23,14 @@ class ReleaseSink {
   virtual ~ReleaseSink() = default;
   // Called by the committing thread before a group is committed: dispatch marks to make durable with it, for partners
   // that are being served right now, so that their records need no second transaction. `next_seq` is the first position
-  // that the group will get, or 0 while that is not known.
+  // that the group will get, or 0 while that is not known. Every call is followed by OnCommitted or OnUncertain.
   virtual std::vector<storage::DispatchMark> MarksFor(absl::Span<const storage::NewDisclosure> group,
                                                       int64_t next_seq) = 0;
-  // Called by the committing thread after a durable commit, in ledger order, without exchanges and replays. Must not
-  // block.
+  // Called by the committing thread after a durable commit, in ledger order, without exchanges and replays; may be
+  // empty. Must not block.
   virtual void OnCommitted(std::vector<CommittedDisclosure> disclosures) = 0;
-  // Called by the committing thread when it cannot tell whether a group became durable. The sink must not take what it
-  // saw of the ledger for complete, and reads the backlog again.
+  // Called by the committing thread when a group failed and it cannot tell whether it became durable. The sink must not
+  // take what it saw of the ledger for complete, and reads the backlog again.
   virtual void OnUncertain() = 0;
 };
 

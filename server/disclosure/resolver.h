@@ -1,6 +1,7 @@
 // Resolve: from what a request says to what holds for it. Pure functions over one snapshot.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 
@@ -37,6 +38,13 @@ absl::StatusOr<RequestFacts> CheckRequest(const identity::Principal& principal, 
 // INVALID_ARGUMENT unless there are 1 to 8 targets, each complete and each once.
 absl::Status CheckTargets(const google::protobuf::RepeatedPtrField<v1::DisclosureTarget>& targets);
 
+// How the caller means the record to reach the partner.
+enum class Channel {
+  kQueue,     // by PartnerService.Receive
+  kExchange,  // by the partner's own method
+  kAny,       // it does not: a preview
+};
+
 struct Resolved {
   const registry::PartnerView* partner = nullptr;  // owned by the snapshot
   const registry::ActiveGrant* grant = nullptr;
@@ -46,9 +54,20 @@ struct Resolved {
 // CONTRACT_NOT_IN_FORCE, DOCUMENT_EXPIRED, CONSENT_REQUIRED; INVALID_ARGUMENT if the contract's channel is not the one
 // asked for.
 absl::StatusOr<Resolved> Resolve(const registry::Snapshot& snapshot, const v1::DisclosureTarget& target,
-                                 absl::string_view record_type, absl::Time now, bool exchange);
+                                 absl::string_view record_type, absl::Time now, Channel channel);
+
+// PARTNER_UNKNOWN, PARTNER_SUSPENDED, PARTNER_TERMINATED or PARTNER_NOT_ACTIVE.
+absl::StatusOr<const registry::PartnerView*> FindActivePartner(const registry::Snapshot& snapshot,
+                                                               absl::string_view name);
+
+// Type and size alone: INVALID_ARGUMENT, POLICY_ABSENT, RECORD_TOO_LARGE, RECORD_TYPE_UNKNOWN.
+absl::Status CheckRecord(const v1::Record& record, const registry::Snapshot& snapshot);
 
 // INVALID_ARGUMENT, REQUEST_ID_INVALID or REQUEST_ID_EXPIRED.
 absl::StatusOr<crypto::Uuid> CheckRequestId(absl::string_view request_id, absl::Time now);
+
+// The first 16 bytes of a digest, and those of an injective encoding of public names.
+storage::Mac16 Truncated(const crypto::Sha256Digest& digest);
+storage::Mac16 ShortDigest(std::initializer_list<absl::string_view> parts);
 
 }  // namespace postern::disclosure

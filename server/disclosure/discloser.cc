@@ -1,0 +1,277 @@
+#include "server/disclosure/discloser.h"
+
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "proto/errors/error.h"
+#include "proto/errors/rpc_status.h"
+#include "server/disclosure/errors.h"
+#include "server/disclosure/limits.h"
+#include "server/disclosure/receipt.h"
+#include "server/registry/errors.h"
+
+namespace postern::disclosure {
+
+// What a batch has refused so far: later records of the same key must not overtake a refused one on its way to the same
+// target.
+class Discloser::RefusedKeys {
+ public:
+  RefusedKeys(const Preparer* preparer, const registry::Snapshot* snapshot, absl::Time now)
+      : preparer_(preparer), snapshot_(snapshot), now_(now) {}
+
+  // Remembers a refusal if the record tells its key in spite of it; if it does not, nothing can be said to be later.
+  void Add(const v1::DisclosureTarget& target, const v1::Record& record) {
+    const auto resolved = Resolve(*snapshot_, target, record.type(), now_, Channel::kQueue);
+    if (!resolved.ok()) return;
+    const auto key = preparer_->RecordKeyOf(*resolved, record.data(), now_);
+    if (key.ok()) refused_.insert({ShortDigest({"postern target", target.partner(), target.purpose()}), *key});
+  }
+  bool Has(const storage::NewDisclosure& row) const { return refused_.contains({row.target, row.record_key}); }
+
+ private:
+  const Preparer* const preparer_;
+  const registry::Snapshot* const snapshot_;
+  const absl::Time now_;
+  absl::flat_hash_set<std::pair<storage::Mac16, storage::Mac16>> refused_;
+};
+
+Discloser::Discloser(const registry::SnapshotHolder* snapshots, storage::Store* store, crypto::KeyStore* keys,
+                     Committer* committer, RefusalRecorder* refusals, DiscloserOptions options)
+    : snapshots_(snapshots),
+      store_(store),
+      committer_(committer),
+      refusals_(refusals),
+      options_(std::move(options)),
+      preparer_(keys->index_key(), options_.verify_one_in),
+      grants_(store) {}
+
+void Discloser::Create(const identity::Principal& principal, const v1::CreateDisclosureRequest& request,
+                       CreateDone done) {
+  auto call = std::make_shared<Call>();
+  call->principal = principal.name;
+  call->snapshot = snapshots_->Get();
+  std::vector<Entry> entries;
+  call->requests.push_back(Prepare(principal, request, call->snapshot, nullptr, &entries));
+  Submit(std::move(call), std::move(entries),
+         [this, done = std::move(done)](absl::Status status, const Call& answered, const std::vector<Entry>& results) {
+           const RequestPlace& place = answered.requests.front();
+           if (status.ok()) status = place.refusal;
+           if (!status.ok()) return done(std::move(status));
+           v1::CreateDisclosureResponse response;
+           for (v1::TargetResult& result : Results(place, results)) *response.add_results() = std::move(result);
+           done(std::move(response));
+         });
+}
+
+void Discloser::CreateBatch(const identity::Principal& principal, const Requests& requests, BatchDone done) {
+  if (requests.empty() || requests.size() > limits::kMaxBatchRequests) {
+    return done(errors::InvalidField("requests", absl::StrCat("must be 1 to ", limits::kMaxBatchRequests)));
+  }
+  auto call = std::make_shared<Call>();
+  call->principal = principal.name;
+  call->snapshot = snapshots_->Get();
+  RefusedKeys refused(&preparer_, call->snapshot.get(), options_.clock());
+  std::vector<Entry> entries;
+  entries.reserve(static_cast<size_t>(requests.size()));
+  for (const v1::CreateDisclosureRequest& request : requests) {
+    call->requests.push_back(Prepare(principal, request, call->snapshot, &refused, &entries));
+  }
+  Submit(std::move(call), std::move(entries),
+         [this, done = std::move(done)](absl::Status status, const Call& answered, const std::vector<Entry>& results) {
+           if (!status.ok()) return done(std::move(status));
+           std::vector<v1::DisclosureAnswer> answers;
+           answers.reserve(answered.requests.size());
+           for (const RequestPlace& place : answered.requests) {
+             v1::DisclosureAnswer& answer = answers.emplace_back();
+             answer.set_request_id(place.request_id);
+             if (!place.refusal.ok()) {
+               *answer.mutable_status() = ToRpcStatus(place.refusal);
+               continue;
+             }
+             for (v1::TargetResult& result : Results(place, results)) *answer.add_results() = std::move(result);
+           }
+           done(std::move(answers));
+         });
+}
+
+absl::StatusOr<v1::PreviewDisclosureResponse> Discloser::Preview(const identity::Principal& /*principal*/,
+                                                                 const v1::PreviewDisclosureRequest& request) {
+  const std::shared_ptr<const registry::Snapshot> snapshot = snapshots_->Get();
+  const absl::Time now = options_.clock();
+  POSTERN_RETURN_IF_ERROR(CheckRecord(request.record(), *snapshot));
+  std::vector<v1::DisclosureTarget> targets(request.targets().begin(), request.targets().end());
+  if (targets.empty()) {
+    for (const auto& [name, partner] : snapshot->partners) {
+      for (const registry::ActiveGrant& grant : partner->grants) {
+        if (grant.grant->record_type != request.record().type()) continue;
+        v1::DisclosureTarget& target = targets.emplace_back();
+        target.set_partner(name);
+        target.set_purpose(grant.grant->purpose);
+      }
+    }
+  }
+  v1::PreviewDisclosureResponse response;
+  for (const v1::DisclosureTarget& target : targets) {
+    v1::PreviewDisclosureResponse::Preview& preview = *response.add_previews();
+    *preview.mutable_target() = target;
+    policy::ProjectionResult result;
+    std::vector<policy::WithheldField> withheld;
+    const auto resolved = Resolve(*snapshot, target, request.record().type(), now, Channel::kAny);
+    absl::Status status = resolved.status();
+    if (status.ok()) status = preparer_.Preview(*resolved, request.record().data(), now, &result, &withheld);
+    if (!status.ok()) {
+      *preview.mutable_error() = ToRpcStatus(status);
+      continue;
+    }
+    preview.mutable_record()->set_type(request.record().type());
+    preview.mutable_record()->set_data(std::move(result.bytes));
+    for (const policy::WithheldField& field : withheld) *preview.add_withheld() = ToProto(field);
+  }
+  return response;
+}
+
+void Discloser::CommitExchange(const identity::Principal& principal, const v1::ExchangeRequest& request,
+                               ExchangeDone done) {
+  auto call = std::make_shared<Call>();
+  call->principal = principal.name;
+  call->snapshot = snapshots_->Get();
+  const absl::Time now = options_.clock();
+  const auto prepare = [&]() -> absl::StatusOr<Entry> {
+    POSTERN_ASSIGN_OR_RETURN(const RequestFacts facts,
+                             CheckRequest(principal, request.request_id(), request.record(), "", *call->snapshot, now));
+    if (request.target().partner().empty() || request.target().purpose().empty()) {
+      return errors::InvalidField("target", "needs a partner and a purpose");
+    }
+    POSTERN_ASSIGN_OR_RETURN(const Resolved resolved, Resolve(*call->snapshot, request.target(),
+                                                              request.record().type(), now, Channel::kExchange));
+    return preparer_.Prepare(facts, request.target(), resolved, call->snapshot, /*exchange=*/true);
+  };
+  absl::StatusOr<Entry> entry = prepare();
+  if (!entry.ok()) {
+    Refuse(*call, &request.target(), entry.status());
+    return done(entry.status());
+  }
+  CommitJob job;
+  job.entries.push_back(*std::move(entry));
+  job.done = [this, call, target = request.target(), done](std::vector<Entry> entries) {
+    CommittedExchange committed;
+    committed.entry = std::move(entries.front());
+    absl::Status status = committed.entry.result.status;
+    if (status.ok()) {
+      absl::StatusOr<v1::Disclosure> receipt = Receipt(committed.entry, &committed.reason);
+      status = receipt.status();
+      if (receipt.ok()) committed.disclosure = *std::move(receipt);
+    }
+    if (status.ok()) return done(std::move(committed));
+    Refuse(*call, &target, status);
+    done(std::move(status));
+  };
+  if (absl::Status status = committer_->Enqueue(job); !status.ok()) {
+    Refuse(*call, &request.target(), status);
+    done(std::move(status));
+  }
+}
+
+Discloser::RequestPlace Discloser::Prepare(const identity::Principal& principal,
+                                           const v1::CreateDisclosureRequest& request,
+                                           const std::shared_ptr<const registry::Snapshot>& snapshot,
+                                           RefusedKeys* refused, std::vector<Entry>* entries) {
+  RequestPlace place;
+  place.request_id = request.request_id();
+  const absl::Time now = options_.clock();
+  absl::StatusOr<RequestFacts> facts =
+      CheckRequest(principal, request.request_id(), request.record(), request.policy_version(), *snapshot, now);
+  place.refusal = facts.status();
+  if (place.refusal.ok()) place.refusal = CheckTargets(request.targets());
+  if (!place.refusal.ok()) {
+    if (refused != nullptr && snapshot->bundle != nullptr) {
+      for (const v1::DisclosureTarget& target : request.targets()) refused->Add(target, request.record());
+    }
+    return place;
+  }
+  for (const v1::DisclosureTarget& target : request.targets()) {
+    place.names.push_back(target);
+    TargetPlace& outcome = place.targets.emplace_back();
+    const auto resolved = Resolve(*snapshot, target, request.record().type(), now, Channel::kQueue);
+    outcome.refusal = resolved.status();
+    if (resolved.ok()) {
+      absl::StatusOr<Entry> entry = preparer_.Prepare(*facts, target, *resolved, snapshot, /*exchange=*/false);
+      if (entry.ok() && refused != nullptr && refused->Has(entry->row)) {
+        entry = errors::EarlierRecordRefused();
+      }
+      outcome.refusal = entry.status();
+      if (entry.ok()) {
+        outcome.entry = static_cast<int>(entries->size());
+        entries->push_back(*std::move(entry));
+      }
+    }
+    if (!outcome.refusal.ok() && refused != nullptr) refused->Add(target, request.record());
+  }
+  return place;
+}
+
+void Discloser::Submit(std::shared_ptr<Call> call, std::vector<Entry> entries,
+                       std::function<void(absl::Status, const Call&, const std::vector<Entry>&)> answer) {
+  for (const RequestPlace& place : call->requests) {
+    if (!place.refusal.ok()) Refuse(*call, nullptr, place.refusal);
+    for (size_t i = 0; i < place.targets.size(); ++i) {
+      if (!place.targets[i].refusal.ok()) Refuse(*call, &place.names[i], place.targets[i].refusal);
+    }
+  }
+  if (entries.empty()) return answer(absl::OkStatus(), *call, {});
+  CommitJob job;
+  job.entries = std::move(entries);
+  job.done = [this, call, answer](std::vector<Entry> results) {
+    for (const RequestPlace& place : call->requests) {
+      for (size_t i = 0; i < place.targets.size(); ++i) {
+        if (place.targets[i].entry < 0) continue;
+        const absl::Status& status = results[static_cast<size_t>(place.targets[i].entry)].result.status;
+        if (!status.ok()) Refuse(*call, &place.names[i], status);
+      }
+    }
+    answer(absl::OkStatus(), *call, results);
+  };
+  if (absl::Status status = committer_->Enqueue(job); !status.ok()) {
+    Refuse(*call, nullptr, status);
+    answer(std::move(status), *call, {});
+  }
+}
+
+std::vector<v1::TargetResult> Discloser::Results(const RequestPlace& place, const std::vector<Entry>& entries) {
+  std::vector<v1::TargetResult> results;
+  results.reserve(place.targets.size());
+  for (size_t i = 0; i < place.targets.size(); ++i) {
+    v1::TargetResult& result = results.emplace_back();
+    *result.mutable_target() = place.names[i];
+    absl::Status status = place.targets[i].refusal;
+    if (status.ok()) {
+      const Entry& entry = entries[static_cast<size_t>(place.targets[i].entry)];
+      status = entry.result.status;
+      if (status.ok()) {
+        std::string reason;
+        absl::StatusOr<v1::Disclosure> receipt = Receipt(entry, &reason);
+        status = receipt.status();
+        if (receipt.ok()) *result.mutable_disclosure() = *std::move(receipt);
+      }
+    }
+    if (!status.ok()) *result.mutable_error() = ToRpcStatus(status);
+  }
+  return results;
+}
+
+absl::StatusOr<v1::Disclosure> Discloser::Receipt(const Entry& entry, std::string* reason) {
+  if (!entry.result.replayed) return ReceiptOf(entry, options_.log_origin);
+  POSTERN_ASSIGN_OR_RETURN(const storage::DisclosureRow row, store_->ReadDisclosure(entry.result.id));
+  POSTERN_ASSIGN_OR_RETURN(const std::shared_ptr<const storage::GrantRef> grant, grants_.Get(row.grant));
+  *reason = row.reason;
+  return DisclosureOf(row, *grant, entry.partner->resource.name(), options_.log_origin, &entry.result.leaf_hash);
+}
+
+void Discloser::Refuse(const Call& call, const v1::DisclosureTarget* target, const absl::Status& status) {
+  // What the caller wrote goes into the audit log only where it names a partner that exists.
+  const registry::PartnerView* partner = target == nullptr ? nullptr : call.snapshot->FindPartner(target->partner());
+  refusals_->Record(call.principal, partner == nullptr ? "" : partner->resource.name(), ReasonOf(status));
+}
+
+}  // namespace postern::disclosure

@@ -1,0 +1,158 @@
+#include "server/disclosure/preparer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "proto/errors/error.h"
+#include "server/crypto/handle.h"
+#include "server/crypto/name_digest.h"
+#include "server/disclosure/errors.h"
+#include "server/registry/times.h"
+
+namespace postern::disclosure {
+namespace {
+
+using crypto::NameDomain;
+
+// One form for the ways to write a contact, so that the same person is found again: e-mail addresses in lower case,
+// of phone numbers the digits and a leading plus.
+std::string NormaliseContact(absl::string_view contact) {
+  contact = absl::StripAsciiWhitespace(contact);
+  if (contact.find('@') != absl::string_view::npos) return absl::AsciiStrToLower(contact);
+  std::string digits;
+  for (const char c : contact) {
+    if (absl::ascii_isdigit(static_cast<unsigned char>(c)) || (c == '+' && digits.empty())) digits.push_back(c);
+  }
+  return digits.empty() ? absl::AsciiStrToLower(contact) : digits;
+}
+
+// What a projection takes from outside the record.
+class Context {
+ public:
+  Context(const registry::PartnerView& partner, absl::Time now)
+      : pseudonym_([key = partner.pseudonym.get()](absl::string_view value, uint8_t digest[32]) {
+          const crypto::Sha256Digest mac = key->Sign(value);
+          std::memcpy(digest, mac.data(), mac.size());
+        }),
+        context_{registry::UtcDay(now), pseudonym_} {}
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+  const policy::ProjectionContext& operator*() const { return context_; }
+
+ private:
+  const std::function<void(absl::string_view, uint8_t[32])> pseudonym_;
+  const policy::ProjectionContext context_;
+};
+
+// The plan's pseudonyms and the partner's handles need keys that a termination destroys.
+absl::Status CheckPartnerKeys(const Resolved& resolved) {
+  const bool pseudonyms = resolved.grant->grant->plan->needs_pseudonym_key();
+  if (resolved.partner->handle == nullptr || (pseudonyms && resolved.partner->pseudonym == nullptr)) {
+    return errors::KeyShredded();
+  }
+  return absl::OkStatus();
+}
+
+storage::FenceScope Scope(storage::FenceScope::Kind kind, const storage::Mac16& mac) {
+  return {kind, std::string(reinterpret_cast<const char*>(mac.data()), mac.size())};
+}
+
+}  // namespace
+
+absl::StatusOr<Entry> Preparer::Prepare(const RequestFacts& facts, const v1::DisclosureTarget& target,
+                                        const Resolved& resolved, std::shared_ptr<const registry::Snapshot> snapshot,
+                                        bool exchange) {
+  POSTERN_RETURN_IF_ERROR(CheckPartnerKeys(resolved));
+  const policy::CompiledGrant& grant = *resolved.grant->grant;
+  const Context context(*resolved.partner, facts.now);
+  policy::ProjectionResult result;
+  POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, *context, facts.record, &result));
+  if (projected_.fetch_add(1, std::memory_order_relaxed) % verify_one_in_ == 0) {
+    verified_.fetch_add(1, std::memory_order_relaxed);
+    POSTERN_RETURN_IF_ERROR(grant.verifier->Verify(*context, facts.record, result.bytes));
+  }
+
+  Entry entry;
+  entry.principal = std::string(facts.principal);
+  entry.content = facts.content;
+  entry.partner = resolved.partner;
+  entry.grant = resolved.grant;
+  storage::NewDisclosure& row = entry.row;
+  row.partner = resolved.partner->id;
+  row.grant = resolved.grant->grant_id;
+  row.resolved_at = snapshot->fence_version;
+  row.exchange = exchange;
+  row.principal = facts.principal_mac;
+  row.request_id = facts.request_id;
+  row.target = ShortDigest({"postern target", target.partner(), target.purpose()});
+  const policy::Extracts& extracts = result.extracts;
+  row.record_key = Truncated(crypto::DigestName(index_key_, NameDomain::kRecordKey, extracts.record_key));
+  row.lane = row.record_key[0] % storage::kLanes;
+  row.record_version = extracts.record_version;
+  row.has_record_version = extracts.has_record_version;
+  row.handle = crypto::MakeHandle(*resolved.partner->handle, grant.purpose, extracts.record_key);
+  row.withheld_bits = std::move(result.withheld_bits);
+  row.fences.push_back({storage::FenceScope::Kind::kPartner, resolved.partner->resource.name()});
+  NameSubjects(extracts, &entry);
+  for (const storage::Mac16& subject : row.subjects) {
+    row.fences.push_back(Scope(storage::FenceScope::Kind::kSubject, subject));
+  }
+  row.fences.push_back(Scope(storage::FenceScope::Kind::kRecordKey, row.record_key));
+  entry.bytes = std::make_shared<const std::string>(std::move(result.bytes));
+  entry.snapshot = std::move(snapshot);
+  return entry;
+}
+
+void Preparer::NameSubjects(const policy::Extracts& extracts, Entry* entry) const {
+  using crypto::KeyKind;
+  using crypto::KeyRealm;
+  const KeyRealm realm = extracts.minor == policy::Extracts::Minor::kYes ? KeyRealm::kMinors : KeyRealm::kStandard;
+  const auto add = [&](KeyRealm subject_realm, const crypto::KeyName& key, const crypto::Sha256Digest& index) {
+    const storage::Mac16 mac = Truncated(index);
+    if (std::find(entry->row.subjects.begin(), entry->row.subjects.end(), mac) != entry->row.subjects.end()) return;
+    entry->row.subjects.push_back(mac);
+    entry->keys.push_back({KeyKind::kSubject, subject_realm, key});
+  };
+  for (const absl::string_view id : extracts.subject_ids) {
+    const crypto::Sha256Digest name = crypto::DigestName(index_key_, NameDomain::kSubject, id);
+    add(realm, name, name);
+  }
+  // A person without an id is a subject of this order only: the key is the order's own, while the index value is that
+  // of the contact, so that the person's orders can be found together.
+  for (const absl::string_view contact : extracts.subject_contacts) {
+    const std::string normal = NormaliseContact(contact);
+    const std::string scoped = absl::StrCat(extracts.order_id.size(), ":", extracts.order_id, normal);
+    add(realm, crypto::DigestName(index_key_, NameDomain::kContact, scoped),
+        crypto::DigestName(index_key_, NameDomain::kContact, normal));
+  }
+  // A guardian is of age whoever the ward is.
+  for (const absl::string_view id : extracts.guardian_ids) {
+    const crypto::Sha256Digest name = crypto::DigestName(index_key_, NameDomain::kSubject, id);
+    add(KeyRealm::kStandard, name, name);
+  }
+  const crypto::Sha256Digest order = crypto::DigestName(index_key_, NameDomain::kOrder, extracts.order_id);
+  entry->row.order = Truncated(order);
+  entry->keys.push_back({KeyKind::kOrder, realm, order});
+}
+
+absl::StatusOr<storage::Mac16> Preparer::RecordKeyOf(const Resolved& resolved, absl::string_view record,
+                                                     absl::Time now) const {
+  policy::Extracts extracts;
+  POSTERN_RETURN_IF_ERROR(policy::ExtractRoles(*resolved.grant->grant->plan, registry::UtcDay(now), record, &extracts));
+  return Truncated(crypto::DigestName(index_key_, NameDomain::kRecordKey, extracts.record_key));
+}
+
+absl::Status Preparer::Preview(const Resolved& resolved, absl::string_view record, absl::Time now,
+                               policy::ProjectionResult* result, std::vector<policy::WithheldField>* withheld) const {
+  POSTERN_RETURN_IF_ERROR(CheckPartnerKeys(resolved));
+  const Context context(*resolved.partner, now);
+  POSTERN_RETURN_IF_ERROR(policy::Project(*resolved.grant->grant->plan, *context, record, result));
+  return policy::ExplainWithheld(*resolved.grant->grant->plan, *context, record, withheld);
+}
+
+}  // namespace postern::disclosure

@@ -1,0 +1,47 @@
+// Project: from a resolved target to an entry that can be sealed.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "policy/projection/projector.h"
+#include "server/crypto/hmac.h"
+#include "server/disclosure/entry.h"
+#include "server/disclosure/resolver.h"
+#include "server/registry/snapshot.h"
+
+namespace postern::disclosure {
+
+// Thread-safe.
+class Preparer {
+ public:
+  // `index_key` is the key store's. The independent verifier looks at one projection in `verify_one_in`.
+  Preparer(const crypto::HmacKey& index_key, uint32_t verify_one_in)
+      : index_key_(index_key), verify_one_in_(verify_one_in == 0 ? 1 : verify_one_in) {}
+
+  // The projector's errors, VERIFIER_FINDING, or KEY_SHREDDED if the partner's own keys are gone.
+  absl::StatusOr<Entry> Prepare(const RequestFacts& facts, const v1::DisclosureTarget& target, const Resolved& resolved,
+                                std::shared_ptr<const registry::Snapshot> snapshot, bool exchange);
+
+  // The index value of the record's key, for a record that was refused. The projector's errors.
+  absl::StatusOr<storage::Mac16> RecordKeyOf(const Resolved& resolved, absl::string_view record, absl::Time now) const;
+
+  // The projector's errors; nothing is counted and nothing verified.
+  absl::Status Preview(const Resolved& resolved, absl::string_view record, absl::Time now,
+                       policy::ProjectionResult* result, std::vector<policy::WithheldField>* withheld) const;
+
+  uint64_t projected() const { return projected_.load(std::memory_order_relaxed); }
+  uint64_t verified() const { return verified_.load(std::memory_order_relaxed); }
+
+ private:
+  void NameSubjects(const policy::Extracts& extracts, Entry* entry) const;
+
+  const crypto::HmacKey index_key_;
+  const uint32_t verify_one_in_;
+  std::atomic<uint64_t> projected_{0};
+  std::atomic<uint64_t> verified_{0};
+};
+
+}  // namespace postern::disclosure

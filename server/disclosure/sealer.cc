@@ -1,0 +1,137 @@
+#include "server/disclosure/sealer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "proto/errors/error.h"
+#include "server/audit/leaf.h"
+#include "server/crypto/aead.h"
+#include "server/crypto/hkdf.h"
+#include "server/disclosure/audit_entry.h"
+#include "server/disclosure/names.h"
+#include "server/disclosure/sealed_payload.h"
+
+namespace postern::disclosure {
+namespace {
+
+using crypto::KeyHandle;
+using crypto::SecretAccess;
+
+absl::StatusOr<storage::Hash32> KeyedContent(const std::vector<KeyHandle>& subjects,
+                                             const crypto::Sha256Digest& content) {
+  storage::Hash32 digest = content;
+  for (const KeyHandle& subject : subjects) {
+    POSTERN_ASSIGN_OR_RETURN(
+        const crypto::SecretBytes keyed,
+        crypto::HkdfExpand(*subject.secret, absl::StrCat("postern content digest v1", crypto::AsBytes(digest)),
+                           digest.size()));
+    std::memcpy(digest.data(), keyed.Reveal(SecretAccess::Granted()).data(), digest.size());
+  }
+  return digest;
+}
+
+std::string PrivatePart(const storage::NewDisclosure& row, absl::string_view bytes) {
+  std::string part;
+  part.reserve(4 + 16 * (row.subjects.size() + 1) + bytes.size());
+  const auto count = static_cast<uint32_t>(row.subjects.size());
+  for (int shift = 24; shift >= 0; shift -= 8) part.push_back(static_cast<char>(count >> shift & 0xff));
+  const auto append = [&](const storage::Mac16& mac) {
+    part.append(reinterpret_cast<const char*>(mac.data()), mac.size());
+  };
+  for (const storage::Mac16& subject : row.subjects) append(subject);
+  append(row.record_key);
+  part.append(bytes.data(), bytes.size());
+  return part;
+}
+
+absl::StatusOr<std::string> SealSalt(const std::vector<KeyHandle>& subjects, const crypto::Uuid& id,
+                                     const crypto::SecretBytes& salt) {
+  const std::string context = absl::StrCat("postern audit salt v1", id.AsBytes());
+  std::string sealed(salt.Reveal(SecretAccess::Granted()));
+  for (const KeyHandle& subject : subjects) {
+    POSTERN_ASSIGN_OR_RETURN(sealed, crypto::Seal(*subject.secret, subject.id.bytes(), context, sealed));
+  }
+  return sealed;
+}
+
+std::string Metadata(const Entry& entry) {
+  v1::AuditEntry audit = MakeEntry(v1::AuditEntry::KIND_DISCLOSURE, entry.row.time, entry.principal,
+                                   DisclosureName(entry.partner->resource.name(), entry.row.id));
+  v1::AuditEntry::DisclosureFacts& facts = *audit.mutable_disclosure();
+  facts.set_purpose(entry.grant->grant->purpose);
+  facts.set_record_type(entry.grant->grant->record_type);
+  facts.set_contract_revision(entry.grant->contract_revision);
+  facts.set_policy_version(entry.snapshot->policy_version);
+  facts.set_epoch(entry.partner->resource.epoch());
+  std::string& bitmap = *facts.mutable_withheld_bitmap();
+  for (const uint64_t word : entry.row.withheld_bits) {
+    for (int shift = 0; shift < 64; shift += 8) bitmap.push_back(static_cast<char>(word >> shift & 0xff));
+  }
+  return audit.SerializeAsString();
+}
+
+}  // namespace
+
+absl::Status Sealer::Seal(absl::Span<Entry* const> group, absl::Time now) {
+  std::vector<crypto::KeyRequest> requests;
+  size_t wanted = 0;
+  for (const Entry* entry : group) wanted += entry->keys.size();
+  requests.reserve(wanted);
+  for (const Entry* entry : group) {
+    for (const KeyWish& wish : entry->keys) {
+      crypto::KeyRequest& request = requests.emplace_back();
+      request.kind = wish.kind;
+      request.realm = wish.realm;
+      request.name = wish.name;
+      // A person who comes back after an erasure is a new subject; an order that retention has closed stays closed.
+      request.allow_new_after_shred = wish.kind == crypto::KeyKind::kSubject;
+    }
+  }
+  POSTERN_RETURN_IF_ERROR(keys_->EnsureKeys(absl::MakeSpan(requests)));
+  size_t next = 0;
+  for (Entry* entry : group) {
+    entry->result.status = SealEntry(absl::MakeConstSpan(requests).subspan(next, entry->keys.size()), now, entry);
+    next += entry->keys.size();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Sealer::SealEntry(absl::Span<const crypto::KeyRequest> requests, absl::Time now, Entry* entry) {
+  storage::NewDisclosure& row = entry->row;
+  PayloadKeys keys;
+  row.key_ids.clear();
+  for (const crypto::KeyRequest& request : requests) {
+    POSTERN_RETURN_IF_ERROR(request.result.status());
+    row.key_ids.push_back(ToStored(request.result->id));
+    if (request.kind == crypto::KeyKind::kSubject) {
+      keys.subjects.push_back(*request.result);
+    } else {
+      keys.order = *request.result;
+    }
+  }
+  POSTERN_ASSIGN_OR_RETURN(const crypto::KeyId epoch_key, FromStored(entry->partner->epoch_key));
+  POSTERN_ASSIGN_OR_RETURN(keys.partner_epoch, keys_->Get(epoch_key));
+  row.key_ids.push_back(entry->partner->epoch_key);
+
+  POSTERN_ASSIGN_OR_RETURN(row.id, ids_.Next(now));
+  row.time = now;
+  POSTERN_ASSIGN_OR_RETURN(row.content_digest, KeyedContent(keys.subjects, entry->content));
+  if (!row.exchange) {
+    POSTERN_ASSIGN_OR_RETURN(
+        row.sealed_payload,
+        SealForPartner(keys, row.id, entry->partner->resource.name(), entry->partner->resource.epoch(),
+                       entry->grant->grant->purpose, entry->grant->grant->record_type, *entry->bytes));
+  }
+  POSTERN_ASSIGN_OR_RETURN(const crypto::SecretBytes salt, audit::NewCommitmentSalt());
+  POSTERN_ASSIGN_OR_RETURN(row.sealed_salt, SealSalt(keys.subjects, row.id, salt));
+  POSTERN_ASSIGN_OR_RETURN(const crypto::Sha256Digest commitment,
+                           audit::CommitToPrivatePart(salt, PrivatePart(row, *entry->bytes)));
+  row.audit_leaf = audit::EncodeLeaf(Metadata(*entry), commitment);
+  return absl::OkStatus();
+}
+
+}  // namespace postern::disclosure

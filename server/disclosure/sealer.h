@@ -1,0 +1,36 @@
+// Seal: makes the keys of a group in one key store transaction, then seals every entry under its own payload key.
+//
+// The audit leaf of a disclosure commits, under a fresh salt, to its private part:
+//   number of subjects (4 bytes, big-endian) ‖ their index values (16 bytes each) ‖ index value of the record key
+//   (16 bytes) ‖ projected record
+// The salt is sealed under the DEK of every subject, one envelope inside the other, so that the erasure of any of them
+// makes the commitment unopenable. The content digest of idempotency is keyed with the same DEKs, one after the other.
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "server/crypto/key_store.h"
+#include "server/crypto/uuid7.h"
+#include "server/disclosure/entry.h"
+
+namespace postern::disclosure {
+
+// Not thread-safe: the committing thread's.
+class Sealer {
+ public:
+  explicit Sealer(crypto::KeyStore* keys) : keys_(keys) {}
+
+  // Completes the rows of `group`. An entry that cannot be sealed (KEY_SHREDDED) has it in result.status, the others
+  // have OK there. Not OK: the key store could not be written, nothing of the group may be committed, and it is safe to
+  // try again; keys that were made without being used are found then.
+  absl::Status Seal(absl::Span<Entry* const> group, absl::Time now);
+
+ private:
+  absl::Status SealEntry(absl::Span<const crypto::KeyRequest> requests, absl::Time now, Entry* entry);
+
+  crypto::KeyStore* const keys_;
+  crypto::Uuid7Generator ids_;
+};
+
+}  // namespace postern::disclosure
