@@ -34,12 +34,15 @@ class BacklogWindow {
   // Everything at or below `position` has ended already.
   explicit BacklogWindow(int64_t position) : loaded_to_(position) {}
 
-  // Takes a record; positions must grow. A record of a blocked key is only remembered as held back.
+  // Takes a record; positions must grow within a key. A record of a blocked key is only remembered as held back.
   void Add(WindowEntry entry);
   // Takes a record that goes before all others of its key: a replayed dead letter.
   void AddFirst(WindowEntry entry);
   // Everything at or below `position` has been seen, whether it was added or has ended.
   void SetLoadedTo(int64_t position) { loaded_to_ = std::max(loaded_to_, position); }
+  // Forgets every record that is not on its way; what has not ended must be read again from loaded_to(), leaving out
+  // what is still here.
+  void DropIdle();
   int64_t loaded_to() const { return loaded_to_; }
 
   // Ready records by position.
@@ -65,7 +68,7 @@ class BacklogWindow {
   void Block(const storage::Mac16& key);
   void Unblock(const storage::Mac16& key);
   bool blocked(const storage::Mac16& key) const { return blocked_.contains(key); }
-  // Forgets every record in memory; what has not ended must be read again from loaded_to(). Counts of attempts stay.
+  // The same for every record. Counts of attempts stay.
   void Clear();
 
   // Everything at or below has ended.

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "proto/postern/v1/operator_service.pb.h"
 #include "server/delivery/delivery_hub.h"
+#include "server/disclosure/grant_cache.h"
 #include "server/identity/principal.h"
 #include "server/registry/snapshot.h"
 #include "server/storage/store.h"
@@ -33,11 +34,18 @@ class DeadLetters {
                                                   const v1::DropDeadLetterRequest& request);
 
  private:
+  struct Found {
+    const registry::PartnerView* partner = nullptr;  // owned by the snapshot
+    storage::PendingPayload payload;
+  };
+  absl::StatusOr<Found> Find(const registry::Snapshot& snapshot, const std::string& name) const;
+
   const registry::SnapshotHolder* const snapshots_;
   storage::Store* const store_;
   DeliveryHub* const hub_;
   const std::string log_origin_;
   const std::function<absl::Time()> clock_;
+  disclosure::GrantCache grants_;
 };
 
 }  // namespace postern::delivery

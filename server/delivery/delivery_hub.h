@@ -26,6 +26,7 @@
 #include "server/disclosure/grant_cache.h"
 #include "server/disclosure/release.h"
 #include "server/identity/principal.h"
+#include "server/registry/ports.h"
 #include "server/registry/snapshot.h"
 #include "server/storage/store.h"
 
@@ -45,23 +46,12 @@ struct DeliveryHubOptions {
 };
 
 // Thread-safe.
-class DeliveryHub : public disclosure::ReleaseSink {
+class DeliveryHub : public disclosure::ReleaseSink, public registry::PartnerCutter {
  public:
   struct PartnerStats {
     std::string partner;
     int live_streams = 0;
-    int64_t in_flight = 0;       // handed over, not acknowledged
-    int64_t window_records = 0;  // in memory
-    int64_t window_bytes = 0;    // plaintext in memory
-    int64_t delivered = 0;       // handed over since the start, redeliveries included
-    int64_t redelivered = 0;
-    int64_t acknowledged = 0;
-  };
-  // What stopping a partner ended.
-  struct Stopped {
-    int live_streams = 0;
-    int live_calls = 0;
-    int64_t possibly_held = 0;  // handed over on those streams and calls, and not acknowledged
+    PartnerQueue::Counters counters;
   };
 
   // Borrows the parts, which must outlive this.
@@ -71,26 +61,31 @@ class DeliveryHub : public disclosure::ReleaseSink {
   ~DeliveryHub() override;
 
   // Opens a stream for a partner's principal. PARTNER_UNKNOWN, PARTNER_SUSPENDED, PARTNER_TERMINATED,
-  // PARTNER_NOT_ACTIVE, OVERLOADED, DRAINING, LEDGER_UNAVAILABLE. Blocks on the store the first time.
+  // PARTNER_NOT_ACTIVE, FENCED (it is being stopped right now), OVERLOADED, CREDENTIAL_EXPIRED, DRAINING,
+  // LEDGER_UNAVAILABLE. Blocks on the store the first time.
   absl::StatusOr<std::shared_ptr<ReceiveSession>> OpenSession(const identity::Principal& principal,
                                                               ReceiveCallbacks callbacks);
 
-  // For revocation, after it has closed the partner's fence: ends every stream and call of the partner with `status`,
-  // forgets what was in memory for it, and says what that was. Acknowledgements that came before are settled first.
-  Stopped StopPartner(absl::string_view partner, const absl::Status& status);
-  // The dead letters or the backlog of a partner were changed by somebody else: read them again.
-  void Reload(storage::PartnerId partner);
-  // Withdraws from the queues what has been pending longer than the contracts allow, settles it and reports it to the
-  // shop. Called on a timer; public for tests and for an operator's hand.
+  // Ends what has been pending longer than the contracts allow, settles it and reports it to the shop. Called on a
+  // timer; public for tests and for an operator's hand.
   absl::Status ExpirePending();
-  // Ends every stream with DRAINING, settles all acknowledgements and stops. Idempotent.
+  // A dead letter was replayed under a new position, or (null) dropped.
+  absl::Status OnDeadLetterGone(const registry::PartnerView& partner, const storage::Mac16& record_key,
+                                const storage::PendingPayload* replayed);
+  // Ends every stream with DRAINING, settles all acknowledgements and stops. Idempotent. To be called when nothing is
+  // committed any more.
   void Drain();
 
-  int LiveStreams(absl::string_view partner) const;
   std::vector<PartnerStats> Stats() const;
 
   Settler* settler() { return &settler_; }
   InFlightCalls* calls() { return &calls_; }
+
+  // registry::PartnerCutter. When StopPartner returns, no dispatch mark of the partner is asked for or under way while
+  // its fence stays closed.
+  Cut StopPartner(absl::string_view partner, const absl::Status& status) override;
+  void Reload(storage::PartnerId partner) override;
+  int LiveStreams(absl::string_view partner) const override;
 
   // disclosure::ReleaseSink
   std::vector<storage::DispatchMark> MarksFor(absl::Span<const storage::NewDisclosure> group,
@@ -99,13 +94,18 @@ class DeliveryHub : public disclosure::ReleaseSink {
   void OnUncertain() override;
 
  private:
-  absl::StatusOr<std::shared_ptr<PartnerQueue>> QueueFor(const registry::PartnerView& partner);
-  std::shared_ptr<PartnerQueue> FindQueue(storage::PartnerId partner) const;
-  std::vector<std::shared_ptr<PartnerQueue>> AllQueues() const;
+  using QueuePtr = std::shared_ptr<PartnerQueue>;
+
+  absl::StatusOr<QueuePtr> QueueFor(const registry::PartnerView& partner);
+  QueuePtr FindQueue(storage::PartnerId partner) const;
+  QueuePtr FindQueue(absl::string_view partner) const;
+  std::vector<QueuePtr> AllQueues() const;
   void MarkDirty(storage::PartnerId partner);
   void PumpLoop();
-  void Pump(const std::vector<std::shared_ptr<PartnerQueue>>& queues);
+  // Loads, reserves and hands on for the queues that have something to do.
+  void Pump(const std::vector<QueuePtr>& queues);
   void Tick();
+  absl::Status ExpirePartner(const registry::PartnerView& partner, absl::Time now);
 
   // Constant after construction.
   const registry::SnapshotHolder* const snapshots_;
@@ -117,14 +117,14 @@ class DeliveryHub : public disclosure::ReleaseSink {
   InFlightCalls calls_;
   Settler settler_;
 
-  // The committing thread's own: marks that the group under commit carries.
-  std::vector<storage::DispatchMark> proposed_;
-
+  absl::Mutex reserving_;  // held from asking a queue for its mark until the mark is durable
   mutable absl::Mutex mutex_;
-  absl::flat_hash_map<storage::PartnerId, std::shared_ptr<PartnerQueue>> queues_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<storage::PartnerId, QueuePtr> queues_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<storage::PartnerId> dirty_ ABSL_GUARDED_BY(mutex_);
+  // Marks that the group under commit carries.
+  std::vector<storage::DispatchMark> proposed_ ABSL_GUARDED_BY(mutex_);
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Time next_expiry_ = absl::InfinitePast();  // the pump thread's own
+  absl::Time next_expiry_;  // the pump thread's own
   std::thread pump_;
 };
 

@@ -13,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "proto/postern/v1/storefront_service.pb.h"
 #include "server/crypto/key_store.h"
+#include "server/disclosure/grant_cache.h"
 #include "server/registry/snapshot.h"
 #include "server/storage/store.h"
 
@@ -51,15 +52,19 @@ class OutcomeFeed {
   void Notify();
 
  private:
-  absl::StatusOr<v1::Outcome> ToOutcome(const storage::OutcomeRow& row) const;
+  absl::StatusOr<v1::Outcome> ToOutcome(const storage::OutcomeRow& row);
+  absl::StatusOr<std::string> OpenResult(const storage::OutcomeRow& row, const std::string& partner);
+  absl::StatusOr<std::string> PartnerName(storage::PartnerId id);
 
   const registry::SnapshotHolder* const snapshots_;
   storage::Store* const store_;
   crypto::KeyStore* const keys_;
+  disclosure::GrantCache grants_;
 
   absl::Mutex mutex_;
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
   absl::flat_hash_map<uint64_t, std::function<void()>> watchers_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<storage::PartnerId, std::string> partners_ ABSL_GUARDED_BY(mutex_);  // names never change
 };
 
 }  // namespace postern::delivery

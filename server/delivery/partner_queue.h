@@ -13,11 +13,13 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "proto/postern/v1/errors.pb.h"
 #include "proto/postern/v1/partner_service.pb.h"
 #include "server/crypto/key_store.h"
 #include "server/delivery/backlog_window.h"
@@ -47,21 +49,33 @@ struct PartnerQueueOptions {
 // Thread-safe.
 class PartnerQueue {
  public:
+  // What a queue is made of; borrowed parts must outlive it.
+  struct Parts {
+    storage::PartnerId id = 0;
+    std::string name;  // "partners/{partner}"
+    std::shared_ptr<registry::PartnerFence> fence;
+    storage::Store* store = nullptr;
+    crypto::KeyStore* keys = nullptr;
+    disclosure::GrantCache* grants = nullptr;
+    PartnerQueueOptions options;
+    std::function<absl::Time()> clock;
+  };
   struct Counters {
-    int64_t delivered = 0;
+    int64_t in_flight = 0;       // handed over, not acknowledged
+    int64_t window_records = 0;  // in memory
+    int64_t window_bytes = 0;    // plaintext in memory
+    int64_t delivered = 0;       // handed over since the start, redeliveries included
     int64_t redelivered = 0;
     int64_t acknowledged = 0;
   };
 
-  // Reads lanes and dead letters. `wake` is called, without a lock held, when Prepare has something to do.
-  static absl::StatusOr<std::shared_ptr<PartnerQueue>> Open(
-      storage::PartnerId id, std::string name, std::shared_ptr<registry::PartnerFence> fence, storage::Store* store,
-      crypto::KeyStore* keys, disclosure::GrantCache* grants, const PartnerQueueOptions& options,
-      std::function<absl::Time()> clock, std::function<void()> wake);
+  // Reads lanes and dead letters. `wake` is called, without a lock of the queue held, when there is something to
+  // prepare, to hand over or to settle. LEDGER_UNAVAILABLE.
+  static absl::StatusOr<std::shared_ptr<PartnerQueue>> Open(const Parts& parts, std::function<void()> wake);
 
-  storage::PartnerId id() const { return id_; }
-  const std::string& name() const { return name_; }
-  registry::PartnerFence* fence() const { return fence_.get(); }
+  storage::PartnerId id() const { return parts_.id; }
+  const std::string& name() const { return parts_.name; }
+  registry::PartnerFence* fence() const { return parts_.fence.get(); }
 
   // --- committing thread
   // The mark to make durable with a group whose entries of this partner are `count` and end at `last_seq`; 0 if they
@@ -78,25 +92,27 @@ class PartnerQueue {
   void MarkDurable(int64_t mark);
   // Records to be tried again are ready if their time has come; true if any.
   bool WakeDelayed(absl::Time now);
-  // Records that Take would hand over now, the window permitting.
+  // How many records Take would hand over now.
   int64_t Available() const;
   std::vector<std::shared_ptr<ReceiveSession>> Sessions() const;
 
   // --- sessions
-  void Attach(const std::shared_ptr<ReceiveSession>& session);
-  // A stream has ended; `unacknowledged` come back. The last one takes the window's memory with it.
+  // FENCED if the fence is closed, OVERLOADED over `max_streams`.
+  absl::Status Attach(const std::shared_ptr<ReceiveSession>& session, int max_streams);
+  // A stream has ended; `unacknowledged` come back. The last one takes the window's memory with it. Idempotent.
   void Detach(const ReceiveSession* session, const std::vector<int64_t>& unacknowledged);
-  // Moves ready records into `response`, at most as many and as large as said, and appends their positions. The caller
-  // holds a pass of the fence.
-  absl::Status Take(int64_t max_records, int64_t max_bytes, v1::ReceiveResponse* response,
+  // Moves ready records into `response` and appends their positions: at most `max_records` and `max_bytes`, and, after
+  // the first, `soft_bytes`. The caller holds a pass of the fence. LEDGER_UNAVAILABLE.
+  absl::Status Take(int64_t max_records, int64_t max_bytes, int64_t soft_bytes, v1::ReceiveResponse* response,
                     std::vector<int64_t>* positions);
   void Acknowledge(const std::vector<int64_t>& positions);
   void Retry(int64_t position);
   void Reject(int64_t position);
+  void Wake() const { wake_(); }
 
   // --- settling
   // What has ended since the last call; nullopt if nothing has. The next call must come after Settled or SettleFailed.
-  std::optional<storage::SettleBatch> TakeSettleBatch();
+  absl::StatusOr<std::optional<storage::SettleBatch>> TakeSettleBatch();
   void Settled(const storage::SettleBatch& batch);
   void SettleFailed(storage::SettleBatch batch);
   // How many ends wait to be taken.
@@ -105,42 +121,37 @@ class PartnerQueue {
   // --- hub
   void SetWindow(int max_unacknowledged);
   int live_streams() const;
-  // Forgets what is in memory. Returns how many records were on their way.
-  int64_t Clear();
+  // Forgets what is in memory, but for records on their way; the stored backlog is read again when there is a stream.
+  void Reload();
   // Ends records that have waited too long, except those on their way. Returns how many.
   int64_t Expire(const std::vector<storage::PendingPayload>& overdue);
-  // A dead letter was replayed under a new position, or (no payload) dropped.
+  // The dead letter of a key is gone: replayed under a new position, or dropped (null). LEDGER_UNAVAILABLE.
   absl::Status Unblock(const storage::Mac16& key, const storage::PendingPayload* replayed);
-  void Describe(Counters* counters, int64_t* in_flight, int64_t* records, int64_t* bytes) const;
+  Counters counters() const;
 
  private:
-  PartnerQueue(storage::PartnerId id, std::string name, std::shared_ptr<registry::PartnerFence> fence,
-               storage::Store* store, crypto::KeyStore* keys, disclosure::GrantCache* grants,
-               const PartnerQueueOptions& options, std::function<absl::Time()> clock, std::function<void()> wake,
-               const storage::LaneState& lanes);
+  PartnerQueue(const Parts& parts, std::function<void()> wake, const storage::LaneState& lanes);
 
+  // True while there is a stream and the fence is open: a stopped partner asks for no mark.
+  bool Serving() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !attached_.empty() && parts_.fence->open(); }
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool NeedsPage() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int64_t WantedMark() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Reads one page, unlocked meanwhile.
   absl::Status LoadPage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The projected bytes; KEY_SHREDDED or DATA_LOSS if they are gone.
+  // The projected bytes; a status that is LostForGood if they are gone.
   absl::StatusOr<std::string> Unseal(const storage::PendingPayload& payload) const;
-  bool KeysLive(const storage::PendingPayload& payload) const;
+  absl::Status CheckKeys(const storage::PendingPayload& payload) const;
+  static bool LostForGood(const absl::Status& status);
+  void Fill(const WindowEntry& entry, const storage::GrantRef& grant, bool redelivered,
+            v1::DeliveredRecord* record) const;
   void EndRecord(const storage::PendingPayload& payload, v1::DisclosureState state, v1::ErrorReason reason)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DeadLetter(int64_t position, v1::ErrorReason reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ClearLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReadAgain() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Constant after construction.
-  const storage::PartnerId id_;
-  const std::string name_;
-  const std::shared_ptr<registry::PartnerFence> fence_;
-  storage::Store* const store_;
-  crypto::KeyStore* const keys_;
-  disclosure::GrantCache* const grants_;
-  const PartnerQueueOptions options_;
-  const std::function<absl::Time()> clock_;
+  const Parts parts_;
   const std::function<void()> wake_;
   const int64_t mark_at_open_;  // records at or below may have been handed over by an earlier process
 
@@ -151,10 +162,11 @@ class PartnerQueue {
   bool more_ ABSL_GUARDED_BY(mutex_) = true;  // the store may hold records after window_.loaded_to()
   bool loading_ ABSL_GUARDED_BY(mutex_) = false;
   bool missed_ ABSL_GUARDED_BY(mutex_) = false;  // something was committed while a page was read
-  uint64_t clears_ ABSL_GUARDED_BY(mutex_) = 0;  // a page read before a Clear is thrown away
-  std::vector<std::weak_ptr<ReceiveSession>> sessions_ ABSL_GUARDED_BY(mutex_);
-  std::vector<const ReceiveSession*> attached_ ABSL_GUARDED_BY(mutex_);
+  uint64_t clears_ ABSL_GUARDED_BY(mutex_) = 0;  // a page read before a change of it is thrown away
+  absl::flat_hash_map<const ReceiveSession*, std::weak_ptr<ReceiveSession>> attached_ ABSL_GUARDED_BY(mutex_);
   storage::SettleBatch ends_ ABSL_GUARDED_BY(mutex_);              // since the last TakeSettleBatch
+  std::vector<crypto::Uuid> ended_ids_ ABSL_GUARDED_BY(mutex_);    // of ends_.settlements
+  std::vector<crypto::Uuid> taken_ids_ ABSL_GUARDED_BY(mutex_);    // of the batch that is being settled
   absl::flat_hash_set<int64_t> settling_ ABSL_GUARDED_BY(mutex_);  // ended, not yet durable: a page may still have them
   int64_t durable_watermark_ ABSL_GUARDED_BY(mutex_);
   Counters counters_ ABSL_GUARDED_BY(mutex_);

@@ -64,19 +64,23 @@ class ReceiveSession : public std::enable_shared_from_this<ReceiveSession> {
 
  private:
   friend class DeliveryHub;
-  friend class PartnerQueue;
 
   ReceiveSession(std::shared_ptr<PartnerQueue> queue, identity::Principal principal, uint64_t generation,
                  ReceiveCallbacks callbacks, std::function<absl::Time()> clock);
 
-  // For the queue and the hub.
+  // For the hub: whether there are credits; tells the adapter; ends the stream, telling the adapter.
   bool WantsRecords() const;
-  void Ready();
+  void Ready() { callbacks_.on_ready(); }
   void EndWith(const absl::Status& status);
+  bool Expired() const { return clock_() >= principal_.not_after; }
+  // Marks the session as ended and gives back what is unacknowledged. False if it had ended before.
+  bool Close(const absl::Status& status);
 
   absl::Status TakeCredits(const v1::ReceiveRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The ledger position of a delivery that is unacknowledged, which is thereby taken out; DELIVERY_UNKNOWN otherwise.
-  absl::StatusOr<int64_t> TakeDelivery(uint64_t delivery) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // DELIVERY_UNKNOWN unless deliveries `first` to `last` were sent and are unacknowledged.
+  absl::Status CheckDeliveries(uint64_t first, uint64_t last) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The ledger position of a delivery, which is thereby taken out.
+  int64_t TakeDelivery(uint64_t delivery) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Constant after construction.
   const std::shared_ptr<PartnerQueue> queue_;
@@ -86,7 +90,7 @@ class ReceiveSession : public std::enable_shared_from_this<ReceiveSession> {
   const std::function<absl::Time()> clock_;
 
   mutable absl::Mutex mutex_;
-  absl::Status ended_ ABSL_GUARDED_BY(mutex_);
+  absl::Status ended_ ABSL_GUARDED_BY(mutex_);  // OK while it lives
   bool credited_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t credit_records_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t credit_bytes_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -37,8 +37,8 @@ class Settler {
   // Stops.
   ~Settler();
 
-  // `queue` has `added` more ends to settle.
-  void Notify(const std::shared_ptr<PartnerQueue>& queue, int64_t added);
+  // `queue` has this many ends to settle.
+  void Notify(const std::shared_ptr<PartnerQueue>& queue, int64_t unsettled);
   // Settles a batch that belongs to no queue, at once; `done` is called once from the settling thread, with
   // LEDGER_UNAVAILABLE if it could not be written (then it is not tried again).
   void Settle(storage::SettleBatch batch, Done done);
@@ -55,7 +55,8 @@ class Settler {
 
   void Loop();
   absl::Status SettleAll();
-  bool Due() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Due() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stop_ || !direct_.empty() || Full(); }
+  bool Full() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   storage::Store* const store_;
   const SettlerOptions options_;
@@ -63,9 +64,8 @@ class Settler {
 
   absl::Mutex settling_;  // one transaction at a time, so that Flush covers what is under way
   absl::Mutex mutex_;
-  absl::flat_hash_set<std::shared_ptr<PartnerQueue>> dirty_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::shared_ptr<PartnerQueue>, int64_t> dirty_ ABSL_GUARDED_BY(mutex_);
   std::vector<Direct> direct_ ABSL_GUARDED_BY(mutex_);
-  int64_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "proto/postern/v1/partner_service.pb.h"
 #include "server/crypto/key_store.h"
+#include "server/disclosure/grant_cache.h"
 #include "server/identity/principal.h"
 #include "server/registry/snapshot.h"
 #include "server/storage/store.h"
@@ -33,6 +34,7 @@ class ResultReceiver {
   crypto::KeyStore* const keys_;
   const std::function<absl::Time()> clock_;
   const std::function<void()> on_outcomes_;
+  disclosure::GrantCache grants_;
 };
 
 }  // namespace postern::delivery

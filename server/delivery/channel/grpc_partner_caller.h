@@ -9,9 +9,6 @@
 #include <memory>
 #include <string>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
 #include "server/delivery/partner_caller.h"
 
 namespace postern::delivery {
@@ -43,9 +40,8 @@ class GrpcPartnerCaller : public PartnerCaller {
   void Forget(const std::string& partner);
 
  private:
-  class Watch;
   class Impl;
-  const std::shared_ptr<Impl> impl_;
+  const std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace postern::delivery

@@ -1,0 +1,288 @@
+#include "server/delivery/partner_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proto/errors/error.h"
+#include "server/delivery/receive_session.h"
+#include "server/disclosure/audit_entry.h"
+#include "server/disclosure/errors.h"
+#include "server/disclosure/names.h"
+#include "server/disclosure/sealed_payload.h"
+#include "server/registry/times.h"
+
+namespace postern::delivery {
+namespace {
+
+constexpr int kDeadLetterPage = 1000;
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<PartnerQueue>> PartnerQueue::Open(const Parts& parts, std::function<void()> wake) {
+  POSTERN_ASSIGN_OR_RETURN(const storage::LaneState lanes, parts.store->ReadLanes(parts.id));
+  std::shared_ptr<PartnerQueue> queue(new PartnerQueue(parts, std::move(wake), lanes));
+  for (int64_t after = 0;;) {
+    POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::DeadLetterRow> letters,
+                             parts.store->ListDeadLetters(parts.id, after, kDeadLetterPage));
+    absl::MutexLock lock(&queue->mutex_);
+    for (const storage::DeadLetterRow& letter : letters) {
+      queue->window_.Block(letter.disclosure.record_key);
+      after = letter.disclosure.seq;
+    }
+    if (letters.size() < kDeadLetterPage) break;
+  }
+  return queue;
+}
+
+PartnerQueue::PartnerQueue(const Parts& parts, std::function<void()> wake, const storage::LaneState& lanes)
+    : parts_(parts),
+      wake_(std::move(wake)),
+      mark_at_open_(lanes.dispatch_mark),
+      window_(lanes.watermark),
+      mark_(lanes.dispatch_mark),
+      durable_watermark_(lanes.watermark) {
+  ends_.span.partner = parts_.id;
+}
+
+// --- committing thread
+
+int64_t PartnerQueue::ProposeMark(int64_t count, int64_t last_seq) {
+  absl::MutexLock lock(&mutex_);
+  if (!Serving() || more_ || !HasRoom()) return 0;
+  const int64_t waiting = static_cast<int64_t>(window_.ready().size());
+  return window_.in_flight() + waiting + count <= max_in_flight_ ? last_seq : 0;
+}
+
+void PartnerQueue::Append(std::vector<disclosure::CommittedDisclosure> disclosures) {
+  absl::MutexLock lock(&mutex_);
+  if (attached_.empty()) {
+    more_ = true;
+    return;
+  }
+  for (disclosure::CommittedDisclosure& disclosure : disclosures) {
+    if (disclosure.payload.seq <= window_.loaded_to()) continue;
+    if (more_ || !HasRoom()) {
+      more_ = true;
+      missed_ = true;
+      return;
+    }
+    window_.Add({std::move(disclosure.payload), std::move(disclosure.bytes), /*redelivered=*/false});
+  }
+}
+
+void PartnerQueue::Distrust() {
+  absl::MutexLock lock(&mutex_);
+  more_ = true;
+  missed_ = true;
+}
+
+// --- pump thread
+
+bool PartnerQueue::HasRoom() const {
+  return window_.records() < parts_.options.max_window_records && window_.bytes() < parts_.options.max_window_bytes;
+}
+
+bool PartnerQueue::NeedsPage() const {
+  return more_ && Serving() && HasRoom() && static_cast<int64_t>(window_.ready().size()) < parts_.options.page_records;
+}
+
+absl::StatusOr<int64_t> PartnerQueue::Prepare() {
+  absl::MutexLock lock(&mutex_);
+  while (NeedsPage()) POSTERN_RETURN_IF_ERROR(LoadPage());
+  return WantedMark();
+}
+
+int64_t PartnerQueue::WantedMark() const {
+  if (!Serving()) return 0;
+  const int64_t free = max_in_flight_ - window_.in_flight();
+  const auto waiting = static_cast<int64_t>(window_.ready().size());
+  // A mark costs a transaction: while much of the window is still on its way, it waits until a quarter is free.
+  if (free <= 0 || waiting == 0 || (free < max_in_flight_ / 4 && free < waiting)) return 0;
+  auto last = window_.ready().begin();
+  std::advance(last, std::min(free, waiting) - 1);
+  return *last > mark_ ? *last : 0;
+}
+
+absl::Status PartnerQueue::LoadPage() {
+  const int64_t after = window_.loaded_to();
+  const uint64_t clears = clears_;
+  missed_ = false;
+  loading_ = true;
+  mutex_.Unlock();
+  absl::StatusOr<std::vector<storage::PendingPayload>> page =
+      parts_.store->ReadBacklog(parts_.id, after, parts_.options.page_records, parts_.options.page_bytes);
+  std::vector<absl::StatusOr<std::string>> unsealed;
+  absl::Status trouble = page.status();
+  if (page.ok()) {
+    for (const storage::PendingPayload& payload : *page) {
+      unsealed.push_back(Unseal(payload));
+      // Only what is lost for good ends a record; while keys cannot be read, it waits.
+      const absl::Status& status = unsealed.back().status();
+      if (!status.ok() && !LostForGood(status)) trouble = status;
+    }
+  }
+  mutex_.Lock();
+  loading_ = false;
+  POSTERN_RETURN_IF_ERROR(trouble);
+  if (clears != clears_) return absl::OkStatus();
+  for (size_t i = 0; i < page->size(); ++i) {
+    storage::PendingPayload& payload = (*page)[i];
+    payload.sealed_payload.clear();
+    window_.SetLoadedTo(payload.seq);
+    if (settling_.contains(payload.seq) || window_.Find(payload.seq) != nullptr) continue;
+    if (!unsealed[i].ok()) {
+      EndRecord(payload, v1::DISCLOSURE_STATE_WITHDRAWN, ReasonOf(unsealed[i].status()));
+      continue;
+    }
+    const bool redelivered = payload.seq <= mark_at_open_;
+    window_.Add({std::move(payload), std::make_shared<const std::string>(*std::move(unsealed[i])), redelivered});
+  }
+  // A commit that this page cannot have seen has set missed_, or will append by itself.
+  if (page->empty() && !missed_) more_ = false;
+  return absl::OkStatus();
+}
+
+void PartnerQueue::MarkDurable(int64_t mark) {
+  absl::MutexLock lock(&mutex_);
+  mark_ = std::max(mark_, mark);
+}
+
+bool PartnerQueue::WakeDelayed(absl::Time now) {
+  absl::MutexLock lock(&mutex_);
+  return window_.Wake(now);
+}
+
+int64_t PartnerQueue::Available() const {
+  absl::MutexLock lock(&mutex_);
+  if (!Serving() || window_.ready().empty() || *window_.ready().begin() > mark_) return 0;
+  return std::min(static_cast<int64_t>(window_.ready().size()), max_in_flight_ - window_.in_flight());
+}
+
+std::vector<std::shared_ptr<ReceiveSession>> PartnerQueue::Sessions() const {
+  std::vector<std::shared_ptr<ReceiveSession>> sessions;
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [key, weak] : attached_) {
+    if (std::shared_ptr<ReceiveSession> session = weak.lock()) sessions.push_back(std::move(session));
+  }
+  return sessions;
+}
+
+// --- sessions
+
+absl::Status PartnerQueue::Attach(const std::shared_ptr<ReceiveSession>& session, int max_streams) {
+  absl::MutexLock lock(&mutex_);
+  if (!parts_.fence->open()) return disclosure::errors::Fenced();
+  if (static_cast<int>(attached_.size()) >= max_streams) return disclosure::errors::Overloaded("Receive streams");
+  attached_.emplace(session.get(), session);
+  return absl::OkStatus();
+}
+
+void PartnerQueue::Detach(const ReceiveSession* session, const std::vector<int64_t>& unacknowledged) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (attached_.erase(session) == 0) return;
+    for (const int64_t seq : unacknowledged) window_.GiveBack(seq, absl::InfinitePast(), /*asked=*/false);
+    if (attached_.empty()) {
+      window_.Clear();
+      ReadAgain();
+    }
+  }
+  wake_();
+}
+
+absl::Status PartnerQueue::Take(int64_t max_records, int64_t max_bytes, int64_t soft_bytes,
+                                v1::ReceiveResponse* response, std::vector<int64_t>* positions) {
+  bool ended = false;
+  absl::Status trouble;
+  {
+    absl::MutexLock lock(&mutex_);
+    int64_t bytes = 0;
+    while (static_cast<int64_t>(positions->size()) < max_records && !window_.ready().empty()) {
+      const int64_t seq = *window_.ready().begin();
+      if (seq > mark_ || window_.in_flight() >= max_in_flight_) break;
+      const WindowEntry& entry = *window_.Find(seq);
+      const auto size = static_cast<int64_t>(entry.bytes->size());
+      if (bytes + size > max_bytes || (!positions->empty() && bytes + size > soft_bytes)) break;
+      // A key that was destroyed since the record was read ends the record, wherever its bytes are.
+      const absl::Status keys = CheckKeys(entry.payload);
+      if (LostForGood(keys)) {
+        const storage::PendingPayload payload = entry.payload;
+        EndRecord(payload, v1::DISCLOSURE_STATE_WITHDRAWN, ReasonOf(keys));
+        ended = true;
+        continue;
+      }
+      trouble = keys;
+      if (!trouble.ok()) break;
+      const auto grant = parts_.grants->Get(entry.payload.grant);
+      trouble = grant.status();
+      if (!trouble.ok()) break;
+      const bool redelivered = entry.redelivered || window_.attempts(seq) > 0;
+      Fill(entry, **grant, redelivered, response->add_records());
+      bytes += size;
+      positions->push_back(seq);
+      window_.HandOut(seq);
+      ++counters_.delivered;
+      if (redelivered) ++counters_.redelivered;
+    }
+  }
+  if (ended) wake_();
+  return positions->empty() ? trouble : absl::OkStatus();
+}
+
+void PartnerQueue::Fill(const WindowEntry& entry, const storage::GrantRef& grant, bool redelivered,
+                        v1::DeliveredRecord* record) const {
+  record->set_disclosure(disclosure::DisclosureName(parts_.name, entry.payload.id));
+  record->set_handle(std::string(crypto::AsBytes(entry.payload.handle)));
+  record->set_purpose(grant.purpose);
+  record->mutable_record()->set_type(grant.record_type);
+  record->mutable_record()->set_data(*entry.bytes);
+  record->set_record_version(entry.payload.record_version);
+  registry::SetTime(entry.payload.time, record->mutable_create_time());
+  record->set_contract_revision(grant.contract_revision);
+  record->set_policy_version(grant.policy_version);
+  record->set_redelivered(redelivered);
+}
+
+void PartnerQueue::Acknowledge(const std::vector<int64_t>& positions) {
+  absl::MutexLock lock(&mutex_);
+  for (const int64_t seq : positions) {
+    window_.Remove(seq);
+    if (!settling_.insert(seq).second) continue;
+    ends_.acknowledged.push_back(seq);
+    ++counters_.acknowledged;
+  }
+}
+
+void PartnerQueue::Retry(int64_t position) {
+  absl::MutexLock lock(&mutex_);
+  if (!window_.InFlight(position)) return;
+  const int retries = window_.retries(position);
+  if (retries + 1 >= parts_.options.max_retries) {
+    DeadLetter(position, v1::ERROR_REASON_OUTCOME_UNKNOWN);
+    return;
+  }
+  const absl::Duration delay =
+      std::min(parts_.options.longest_retry, parts_.options.first_retry * static_cast<int64_t>(1 << retries));
+  window_.GiveBack(position, parts_.clock() + delay, /*asked=*/true);
+}
+
+void PartnerQueue::Reject(int64_t position) {
+  absl::MutexLock lock(&mutex_);
+  if (window_.InFlight(position)) DeadLetter(position, v1::ERROR_REASON_PARTNER_FAILED);
+}
+
+void PartnerQueue::DeadLetter(int64_t position, v1::ErrorReason reason) {
+  const storage::PendingPayload payload = window_.Find(position)->payload;
+  EndRecord(payload, v1::DISCLOSURE_STATE_DEAD_LETTERED, reason);
+  window_.Block(payload.record_key);
+}
+
+void PartnerQueue::EndRecord(const storage::PendingPayload& payload, v1::DisclosureState state,
+                             v1::ErrorReason reason) {
+  window_.Remove(payload.seq);
+  if (!settling_.insert(payload.seq).second) return;
+  ends_.settlements.push_back({payload.seq, state, disclosure::ReasonName(reason)});
+  ended_ids_.push_back(payload.id);
+}
+
+}  // namespace postern::delivery
