@@ -1,0 +1,85 @@
+#include "server/gateway/checkpoint_publisher.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/errors/error.h"
+#include "server/audit/checkpoint.h"
+#include "server/audit/proof.h"
+#include "server/gateway/atomic_file.h"
+#include "server/identity/key_pair.h"
+
+namespace postern::gateway {
+
+CheckpointPublisher::CheckpointPublisher(storage::Store* store, const crypto::NoteSigner* signer, Options options)
+    : store_(store), signer_(signer), options_(std::move(options)) {}
+
+absl::Status CheckpointPublisher::VerifyLedger() {
+  const absl::StatusOr<std::string> note = identity::ReadPublicFile(options_.file);
+  if (absl::IsNotFound(note.status())) return absl::OkStatus();
+  POSTERN_RETURN_IF_ERROR(note.status());
+  POSTERN_ASSIGN_OR_RETURN(const audit::Checkpoint checkpoint, audit::OpenCheckpoint(*note, signer_->VerifierKey()));
+  POSTERN_ASSIGN_OR_RETURN(const storage::TreeHead head, store_->ReadTreeHead());
+  if (checkpoint.origin != signer_->name()) {
+    return absl::DataLossError(absl::StrCat("the checkpoint in ", options_.file, " belongs to another ledger"));
+  }
+  if (checkpoint.size > head.size) {
+    return absl::DataLossError(absl::StrCat("the ledger has ", head.size, " entries, and ", checkpoint.size,
+                                            " were published in ", options_.file));
+  }
+  POSTERN_ASSIGN_OR_RETURN(const crypto::Sha256Digest root,
+                           audit::TreeRoot(checkpoint.size, [this](uint8_t level, uint64_t index) {
+                             return store_->ReadTreeHash(level, index);
+                           }));
+  if (root != checkpoint.root) {
+    return absl::DataLossError(absl::StrCat("the ledger is not the one that was published in ", options_.file));
+  }
+  published_ = checkpoint.size;
+  return absl::OkStatus();
+}
+
+void CheckpointPublisher::Start() {
+  thread_ = std::thread([this] { Loop(); });
+}
+
+void CheckpointPublisher::Stop() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stop_ = true;
+  }
+  if (!thread_.joinable()) return;
+  thread_.join();
+  TryPublish();
+}
+
+absl::Status CheckpointPublisher::Publish() {
+  absl::MutexLock lock(&publishing_);
+  POSTERN_ASSIGN_OR_RETURN(const storage::TreeHead head, store_->ReadTreeHead());
+  if (head.size == published_) return absl::OkStatus();
+  audit::Checkpoint checkpoint;
+  checkpoint.origin = signer_->name();
+  checkpoint.size = head.size;
+  checkpoint.root = head.root;
+  POSTERN_ASSIGN_OR_RETURN(const std::string note, audit::SignCheckpoint(checkpoint, *signer_));
+  // The store first: what a client has been shown and the file lacks is merely not checked at the next start.
+  POSTERN_RETURN_IF_ERROR(store_->WriteCheckpoint(note));
+  POSTERN_RETURN_IF_ERROR(WriteFileAtomically(options_.file, note));
+  published_ = head.size;
+  return absl::OkStatus();
+}
+
+void CheckpointPublisher::TryPublish() {
+  if (!Publish().ok()) ++failures_;
+}
+
+void CheckpointPublisher::Loop() {
+  while (true) {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (mutex_.AwaitWithTimeout(absl::Condition(&stop_), options_.interval)) return;
+    }
+    TryPublish();
+  }
+}
+
+}  // namespace postern::gateway

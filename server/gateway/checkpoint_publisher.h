@@ -1,0 +1,62 @@
+// Publishes signed checkpoints of the audit log: into the store, and into a file outside of it that tells a restored or
+// altered ledger from the true one.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "server/crypto/signed_note.h"
+#include "server/storage/store.h"
+
+namespace postern::gateway {
+
+// Thread-safe.
+class CheckpointPublisher {
+ public:
+  struct Options {
+    std::string file;                                   // replaced atomically
+    absl::Duration interval = absl::Milliseconds(200);  // at most one checkpoint in this time
+  };
+  // Borrows store and signer. The signer's name is the log's origin.
+  CheckpointPublisher(storage::Store* store, const crypto::NoteSigner* signer, Options options);
+  ~CheckpointPublisher() { Stop(); }
+
+  // Before anything is appended: the ledger must extend the checkpoint in the file. DATA_LOSS if it is shorter, or its
+  // tree differs: an old copy was restored or the ledger was altered, and serving would contradict what was published.
+  // OK if there is no file.
+  absl::Status VerifyLedger();
+
+  void Start();
+  // Publishes what is left and ends. Idempotent.
+  void Stop();
+  // Signs the tree head if it has moved on. What it signs is durable: the store shows no other.
+  absl::Status Publish();
+
+  // Size of the last published tree.
+  uint64_t published() const { return published_; }
+  int64_t failures() const { return failures_; }
+
+ private:
+  void Loop();
+  void TryPublish();
+
+  // Constant after construction.
+  storage::Store* const store_;
+  const crypto::NoteSigner* const signer_;
+  const Options options_;
+
+  absl::Mutex publishing_;  // one at a time
+  std::atomic<uint64_t> published_{0};
+  std::atomic<int64_t> failures_{0};
+  absl::Mutex mutex_;
+  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace postern::gateway

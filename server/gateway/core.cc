@@ -1,0 +1,155 @@
+#include "server/gateway/core.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "proto/errors/error.h"
+#include "server/identity/key_pair.h"
+#include "server/registry/audit_entry.h"
+#include "server/storage/sqlite/sqlite_store.h"
+
+namespace postern::gateway {
+namespace {
+
+absl::Status OpenStores(const config::Config& config, const Clock& clock, Core& core) {
+  crypto::KeyStoreOptions keys;
+  keys.path = absl::StrCat(config.data_dir(), "/keystore.db");
+  keys.root_keyset_path = config.keys().root_keyset();
+  keys.minors_root_keyset_path = config.keys().minors_root_keyset();
+  keys.create_if_missing = true;
+  POSTERN_ASSIGN_OR_RETURN(core.keys, crypto::KeyStore::Open(keys));
+
+  storage::SqliteStoreOptions store;
+  store.directory = absl::StrCat(config.data_dir(), "/ledger");
+  store.clock = clock;
+  POSTERN_ASSIGN_OR_RETURN(core.store, storage::OpenSqliteStore(store));
+
+  core.origin = absl::StrCat(config.audit_origin(), "/", core.store->instance().ToString());
+  POSTERN_ASSIGN_OR_RETURN(crypto::PrivateKey audit_key,
+                           crypto::PrivateKey::LoadFile(config.keys().audit_signing_key()));
+  POSTERN_ASSIGN_OR_RETURN(core.signer, crypto::NoteSigner::Create(core.origin, std::move(audit_key)));
+  POSTERN_ASSIGN_OR_RETURN(core.notice_key, crypto::PrivateKey::LoadFile(config.keys().notice_signing_key()));
+
+  CheckpointPublisher::Options checkpoints;
+  checkpoints.file = absl::StrCat(config.data_dir(), "/checkpoint");
+  core.checkpoints = std::make_unique<CheckpointPublisher>(core.store.get(), &*core.signer, checkpoints);
+  return core.checkpoints->VerifyLedger();
+}
+
+absl::Status BuildMainPath(const config::Config& config, const Clock& clock, ServingState* serving, Core& core) {
+  storage::Store* store = core.store.get();
+  crypto::KeyStore* keys = core.keys.get();
+
+  disclosure::RefusalRecorderOptions refusals;
+  refusals.clock = clock;
+  core.refusals = std::make_unique<disclosure::RefusalRecorder>(store, refusals);
+  core.outcomes = std::make_unique<delivery::OutcomeFeed>(&core.snapshots, store, keys);
+  const auto notify = [outcomes = core.outcomes.get()] { outcomes->Notify(); };
+
+  delivery::DeliveryHubOptions hub;
+  hub.queue.max_window_bytes = config.limits().delivery_bytes_per_partner();
+  hub.clock = clock;
+  hub.on_outcomes = notify;
+  core.hub = std::make_unique<delivery::DeliveryHub>(&core.snapshots, store, keys, hub);
+
+  disclosure::CommitterOptions committer;
+  committer.max_queued_entries = static_cast<size_t>(config.limits().commit_queue());
+  committer.clock = clock;
+  committer.on_serving = [serving](bool ledger) { serving->SetLedger(ledger); };
+  core.committer = std::make_unique<disclosure::Committer>(store, keys, core.hub.get(), committer);
+
+  disclosure::DiscloserOptions discloser;
+  discloser.log_origin = core.origin;
+  discloser.clock = clock;
+  core.discloser = std::make_unique<disclosure::Discloser>(&core.snapshots, store, keys, core.committer.get(),
+                                                           core.refusals.get(), discloser);
+  core.reader = std::make_unique<disclosure::Reader>(&core.snapshots, store, keys, core.origin, clock);
+  core.results = std::make_unique<delivery::ResultReceiver>(&core.snapshots, store, keys, clock, notify);
+  core.dead_letters =
+      std::make_unique<delivery::DeadLetters>(&core.snapshots, store, core.hub.get(), core.origin, clock);
+
+  if (config.has_client_certificate()) {
+    POSTERN_ASSIGN_OR_RETURN(delivery::ClientCertificate certificate,
+                             LoadClientCertificate(config.client_certificate(), clock()));
+    core.caller =
+        std::make_unique<delivery::GrpcPartnerCaller>(std::move(certificate), delivery::GrpcPartnerCallerOptions());
+    core.exchanger = std::make_unique<delivery::Exchanger>(core.discloser.get(), core.caller.get(), core.hub->settler(),
+                                                           core.hub->calls(), clock);
+  }
+  return absl::OkStatus();
+}
+
+void BuildOperatorsWork(const Clock& clock, Core& core) {
+  core.control.store = core.store.get();
+  core.control.keys = core.keys.get();
+  core.control.snapshots = core.builder.get();
+  core.control.events = &core.events;
+  core.control.cutter = core.hub.get();
+  core.control.connections = &core.connections;
+  core.control.clock = clock;
+  registry::ControlPlane* control = &core.control;
+
+  core.partners = std::make_unique<registry::PartnerRegistry>(control);
+  core.bundles = std::make_unique<registry::BundleRegistry>(control);
+  revocation::CampaignOptions campaigns;
+  campaigns.origin = core.origin;
+  campaigns.notice_key = &*core.notice_key;
+  core.campaigns = std::make_unique<revocation::CampaignRunner>(control, campaigns);
+  core.suspender = std::make_unique<revocation::Suspender>(control);
+  core.terminator = std::make_unique<revocation::Terminator>(control, core.campaigns.get());
+  core.notices = std::make_unique<revocation::NoticeReader>(control);
+  core.attestations = std::make_unique<revocation::AttestationDesk>(control);
+  core.contract_clock = std::make_unique<revocation::ContractClock>(control, core.suspender.get(),
+                                                                    core.terminator.get(), core.campaigns.get());
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, const Clock& clock,
+                                               ServingState* serving) {
+  auto core = std::make_unique<Core>();
+  POSTERN_RETURN_IF_ERROR(OpenStores(config, clock, *core));
+  core->builder =
+      std::make_unique<registry::SnapshotBuilder>(core->store.get(), core->keys.get(), &core->snapshots, clock);
+  POSTERN_RETURN_IF_ERROR(core->builder->Rebuild());
+  POSTERN_RETURN_IF_ERROR(BuildMainPath(config, clock, serving, *core));
+  BuildOperatorsWork(clock, *core);
+  POSTERN_RETURN_IF_ERROR(core->terminator->ResumeTerminations());
+  return core;
+}
+
+void StartCore(Core& core) {
+  core.campaigns->Start();
+  core.contract_clock->Start();
+  core.checkpoints->Start();
+}
+
+void DrainCore(Core& core, const Clock& clock) {
+  core.contract_clock->Stop();
+  core.campaigns->Stop();
+  core.committer->Drain();
+  core.hub->Drain();
+  // What the log misses of a shutdown, the next start shows.
+  core.refusals->Flush().IgnoreError();
+  RecordLifecycle(core, clock, "stopped").IgnoreError();
+  core.checkpoints->Stop();
+}
+
+absl::Status RecordLifecycle(Core& core, const Clock& clock, absl::string_view what) {
+  std::vector<std::string> leaves;
+  const registry::Act act{clock(), registry::kGatewayPrincipal, ""};
+  POSTERN_RETURN_IF_ERROR(registry::AppendLeaf(&leaves, v1::AuditEntry::KIND_LIFECYCLE, act, what));
+  return core.store->AppendAudit(leaves).status();
+}
+
+absl::StatusOr<delivery::ClientCertificate> LoadClientCertificate(const config::KeyPair& pair, absl::Time now) {
+  POSTERN_ASSIGN_OR_RETURN(const identity::KeyPair loaded,
+                           identity::LoadKeyPair(pair.certificate_chain(), pair.private_key(), now));
+  delivery::ClientCertificate certificate;
+  certificate.certificate_chain_pem = loaded.chain_pem;
+  certificate.private_key_pem = std::string(loaded.private_key_pem.Reveal(crypto::SecretAccess::Granted()));
+  return certificate;
+}
+
+}  // namespace postern::gateway

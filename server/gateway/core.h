@@ -1,0 +1,105 @@
+// The gateway behind its listeners: stores, snapshot, the main path, delivery, revocation. Built in the order of the
+// members and taken down in the reverse; each part borrows the ones above it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/crypto/key_store.h"
+#include "server/crypto/signature.h"
+#include "server/crypto/signed_note.h"
+#include "server/delivery/channel/grpc_partner_caller.h"
+#include "server/delivery/dead_letters.h"
+#include "server/delivery/delivery_hub.h"
+#include "server/delivery/exchange.h"
+#include "server/delivery/outcomes.h"
+#include "server/delivery/submit_result.h"
+#include "server/disclosure/committer.h"
+#include "server/disclosure/discloser.h"
+#include "server/disclosure/reader.h"
+#include "server/disclosure/refusal_recorder.h"
+#include "server/gateway/checkpoint_publisher.h"
+#include "server/gateway/config.h"
+#include "server/gateway/serving_state.h"
+#include "server/registry/bundle_registry.h"
+#include "server/registry/control_plane.h"
+#include "server/registry/partner_registry.h"
+#include "server/registry/snapshot.h"
+#include "server/registry/snapshot_builder.h"
+#include "server/revocation/attestation.h"
+#include "server/revocation/campaign_runner.h"
+#include "server/revocation/contract_clock.h"
+#include "server/revocation/notice_reader.h"
+#include "server/revocation/suspender.h"
+#include "server/revocation/terminator.h"
+#include "server/rpc/connection_table.h"
+#include "server/storage/store.h"
+
+namespace postern::gateway {
+
+using Clock = std::function<absl::Time()>;
+
+struct Core {
+  // What everything rests on.
+  std::unique_ptr<crypto::KeyStore> keys;
+  std::unique_ptr<storage::Store> store;
+  std::string origin;  // of the audit log
+  std::optional<crypto::NoteSigner> signer;
+  std::optional<crypto::PrivateKey> notice_key;
+  std::unique_ptr<CheckpointPublisher> checkpoints;
+
+  // What holds now.
+  registry::SnapshotHolder snapshots;
+  std::unique_ptr<registry::SnapshotBuilder> builder;
+  registry::EventFeed events;
+  rpc::ConnectionTable connections;
+
+  // The main path, from its end to its beginning.
+  std::unique_ptr<disclosure::RefusalRecorder> refusals;
+  std::unique_ptr<delivery::OutcomeFeed> outcomes;
+  std::unique_ptr<delivery::DeliveryHub> hub;
+  std::unique_ptr<disclosure::Committer> committer;
+  std::unique_ptr<disclosure::Discloser> discloser;
+  std::unique_ptr<disclosure::Reader> reader;
+  std::unique_ptr<delivery::GrpcPartnerCaller> caller;  // null without a client certificate
+  std::unique_ptr<delivery::Exchanger> exchanger;       // likewise
+  std::unique_ptr<delivery::ResultReceiver> results;
+  std::unique_ptr<delivery::DeadLetters> dead_letters;
+
+  // Operators' work.
+  registry::ControlPlane control;
+  std::unique_ptr<registry::PartnerRegistry> partners;
+  std::unique_ptr<registry::BundleRegistry> bundles;
+  std::unique_ptr<revocation::CampaignRunner> campaigns;
+  std::unique_ptr<revocation::Suspender> suspender;
+  std::unique_ptr<revocation::Terminator> terminator;
+  std::unique_ptr<revocation::NoticeReader> notices;
+  std::unique_ptr<revocation::AttestationDesk> attestations;
+  std::unique_ptr<revocation::ContractClock> contract_clock;
+};
+
+// Opens the stores, checks the ledger against the last checkpoint, rebuilds the snapshot and takes up what a crash
+// interrupted. Nothing is served yet. `serving` outlives the core and is told when the ledger fails and recovers.
+// Errors are those of the parts.
+absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, const Clock& clock, ServingState* serving);
+
+// Starts the background work: notices, the contract clock, checkpoints.
+void StartCore(Core& core);
+
+// Ends it: commits what was taken, settles what was acknowledged, publishes the last checkpoint. After the shop's
+// listener is down and before the partners' is: hub->Drain ends the partners' streams.
+void DrainCore(Core& core, const Clock& clock);
+
+// An entry of the gateway's own life in the audit log: "started", "stopped".
+absl::Status RecordLifecycle(Core& core, const Clock& clock, absl::string_view what);
+
+// The PEM of a client certificate, as the partners' caller takes it.
+absl::StatusOr<delivery::ClientCertificate> LoadClientCertificate(const config::KeyPair& pair, absl::Time now);
+
+}  // namespace postern::gateway

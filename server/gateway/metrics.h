@@ -1,0 +1,93 @@
+// Prometheus metrics. Labels are reasons, states, partners' ids and our own words; never anything from a record or
+// about a person.
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/registry.h>
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "proto/postern/v1/errors.pb.h"
+#include "server/rpc/call_observer.h"
+
+namespace postern::gateway {
+
+// Thread-safe. Counters count as things happen; gauges are set by whoever samples, just before a scrape.
+class Metrics final : public rpc::CallObserver {
+ public:
+  Metrics();
+
+  // rpc::CallObserver
+  void OnRefusedCall(v1::ErrorReason reason) override;
+  void OnDisclosure(v1::ErrorReason reason) override;
+  void OnStreamOpened(rpc::StreamKind kind) override;
+  void OnStreamClosed(rpc::StreamKind kind) override;
+
+  // Sets a value that is not about one partner: "postern_commit_queue_entries" and the like, see metrics.cc for the
+  // list.
+  enum class Sample {
+    kServing,
+    kCommitQueue,
+    kCommitGroups,
+    kCommittedEntries,
+    kCommitFailures,
+    kVerifiedProjections,
+    kAuditTreeSize,
+    kCheckpointSize,
+    kCheckpointFailures,
+    kCertificateReloads,
+    kCertificateFailures,
+    kPartnerConnections,
+    kContractsSuspended,
+    kContractsTerminated,
+    kContractWarnings,
+    kCampaignsOverdue,
+    kClockFailures,
+    kCampaignFailures,
+    kCount,
+  };
+  void Set(Sample sample, double value);
+  void SetCertificateDays(const std::string& certificate, double days);
+  void SetKeyAgeDays(const std::string& key, double days);
+  void SetCampaigns(const std::string& state, double count);
+
+  // One partner's delivery, by its id ("acme").
+  struct Delivery {
+    double streams = 0;
+    double in_flight = 0;
+    double window_records = 0;
+    double window_bytes = 0;
+    double delivered = 0;
+    double redelivered = 0;
+    double acknowledged = 0;
+    double possibly_held = 0;
+    double backlog = 0;
+  };
+  void SetDelivery(const std::string& partner, const Delivery& delivery);
+
+  // Everything in Prometheus' text format.
+  std::string Text() const;
+
+ private:
+  static constexpr size_t kReasons = v1::ErrorReason_MAX + 1;
+  using ReasonCounters = std::array<prometheus::Counter*, kReasons>;
+  static void MakeReasonCounters(prometheus::Family<prometheus::Counter>& family, const std::string& when_none,
+                                 ReasonCounters* out);
+
+  prometheus::Registry registry_;
+  // Point into registry_, constant after construction.
+  ReasonCounters disclosures_{};
+  ReasonCounters refused_calls_{};
+  std::array<prometheus::Gauge*, 4> streams_{};
+  std::array<prometheus::Gauge*, static_cast<size_t>(Sample::kCount)> samples_{};
+  prometheus::Family<prometheus::Gauge>* certificate_days_ = nullptr;
+  prometheus::Family<prometheus::Gauge>* key_age_days_ = nullptr;
+  prometheus::Family<prometheus::Gauge>* campaigns_ = nullptr;
+  prometheus::Family<prometheus::Gauge>* delivery_ = nullptr;
+};
+
+}  // namespace postern::gateway

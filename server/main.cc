@@ -1,0 +1,163 @@
+// posternd: the gateway process.
+//
+//   posternd --config FILE              serve until SIGTERM or SIGINT, which drain; SIGHUP reloads certificates
+//   posternd --config FILE --check      check the configuration and everything it names; serve nothing
+//   posternd --config FILE --init-keys  make the data directory and the key files that are missing
+//
+// Exit codes: 0 done; 1 the gateway could not start, or failed; 2 wrong usage; 3 the configuration, or something it
+// names, is wrong.
+#include <grpc/support/log.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "server/base/log.h"
+#include "server/gateway/config.h"
+#include "server/gateway/gateway.h"
+#include "server/gateway/init_keys.h"
+
+namespace postern {
+namespace {
+
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+constexpr int kBadConfig = 3;
+
+constexpr char kHelp[] =
+    "usage: posternd --config FILE [--check | --init-keys]\n"
+    "  --check      check the configuration and everything it names, then exit\n"
+    "  --init-keys  make the data directory and the key files that are missing, then exit\n"
+    "exit codes: 0 done, 1 failed, 2 usage, 3 configuration\n";
+
+struct Arguments {
+  std::string config;
+  bool check = false;
+  bool init_keys = false;
+  bool help = false;
+};
+
+bool Parse(int argc, char** argv, Arguments* out) {
+  for (int i = 1; i < argc; ++i) {
+    const absl::string_view argument = argv[i];
+    if (argument == "--config" && i + 1 < argc) {
+      out->config = argv[++i];
+    } else if (argument == "--check") {
+      out->check = true;
+    } else if (argument == "--init-keys") {
+      out->init_keys = true;
+    } else if (argument == "--help") {
+      out->help = true;
+    } else {
+      return false;
+    }
+  }
+  return out->help || (!out->config.empty() && !(out->check && out->init_keys));
+}
+
+// Keys and records must not reach a core file, nor another process of this user.
+void ProtectMemory() {
+  umask(077);
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0);
+}
+
+base::LogLevel LevelOf(const gateway::config::Config& config) {
+  switch (config.log_level()) {
+    case gateway::config::Config::LOG_LEVEL_DEBUG:
+      return base::LogLevel::kDebug;
+    case gateway::config::Config::LOG_LEVEL_WARNING:
+      return base::LogLevel::kWarning;
+    case gateway::config::Config::LOG_LEVEL_ERROR:
+      return base::LogLevel::kError;
+    default:
+      return base::LogLevel::kInfo;
+  }
+}
+
+// gRPC's own messages may quote peers: the log says where one came from, not what it says.
+void LogOfGrpc(gpr_log_func_args* args) {
+  const absl::string_view file = args->file;
+  const base::Logger log(base::LogLevel::kWarning);
+  log.Warning("grpc.message",
+              {{"file", base::PublicText::Token(file.substr(file.rfind('/') + 1))}, {"line", int64_t{args->line}}});
+}
+
+int InitKeys(const gateway::config::Config& config) {
+  const auto made = gateway::InitKeys(config);
+  if (!made.ok()) {
+    std::fprintf(stderr, "posternd: %s\n", std::string(made.status().message()).c_str());
+    return kFailed;
+  }
+  for (const std::string& path : *made) std::printf("made %s\n", path.c_str());
+  return kDone;
+}
+
+int Serve(const gateway::config::Config& config) {
+  // Before any thread: all of them inherit the mask, and sigwait below gets the signals.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  gpr_set_log_function(&LogOfGrpc);
+  gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
+
+  const base::Logger log(LevelOf(config));
+  auto gateway = gateway::Gateway::Start(config, &log);
+  if (!gateway.ok()) {
+    log.Error("gateway.failed", {{"error", base::ErrorText(gateway.status())}});
+    return kFailed;
+  }
+  while (true) {
+    int received = 0;
+    if (sigwait(&signals, &received) != 0) continue;
+    if (received != SIGHUP) break;
+    log.Info("gateway.reloading");
+    (*gateway)->Reload();
+  }
+  (*gateway)->Drain();
+  return kDone;
+}
+
+int Main(int argc, char** argv) {
+  Arguments arguments;
+  if (!Parse(argc, argv, &arguments)) {
+    std::fputs(kHelp, stderr);
+    return kUsage;
+  }
+  if (arguments.help) {
+    std::fputs(kHelp, stdout);
+    return kDone;
+  }
+  ProtectMemory();
+  const auto config = gateway::LoadConfig(arguments.config);
+  if (!config.ok()) {
+    std::fprintf(stderr, "posternd: %s\n", std::string(config.status().message()).c_str());
+    return kBadConfig;
+  }
+  if (arguments.init_keys) return InitKeys(*config);
+  const std::vector<std::string> findings = gateway::CheckConfig(*config, absl::Now());
+  for (const std::string& finding : findings) {
+    std::fprintf(stderr, "posternd: %s: %s\n", arguments.config.c_str(), finding.c_str());
+  }
+  if (!findings.empty()) return kBadConfig;
+  return arguments.check ? kDone : Serve(*config);
+}
+
+}  // namespace
+}  // namespace postern
+
+int main(int argc, char** argv) {
+  return postern::Main(argc, argv);
+}

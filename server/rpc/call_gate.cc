@@ -1,0 +1,76 @@
+#include "server/rpc/call_gate.h"
+
+#include <grpc/grpc_security_constants.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "proto/errors/error.h"
+#include "proto/postern/v1/audit.pb.h"
+#include "server/registry/audit_entry.h"
+
+namespace postern::rpc {
+namespace {
+
+absl::string_view Property(const grpc::AuthContext& context, const char* name) {
+  const auto values = context.FindPropertyValues(name);
+  return values.empty() ? absl::string_view() : absl::string_view(values.front().data(), values.front().size());
+}
+
+bool IsResourceName(absl::string_view text) {
+  if (text.empty() || text.size() > 256) return false;
+  for (const char c : text) {
+    if (!absl::ascii_isalnum(c) && c != '-' && c != '/') return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+absl::StatusOr<Admitted> CallGate::Enter(const grpc::CallbackServerContext& context, const identity::MethodRule* rule) {
+  std::string principal;
+  absl::StatusOr<Admitted> admitted = Judge(context, rule, &principal);
+  if (!admitted.ok()) {
+    const v1::ErrorReason reason = ReasonOf(admitted.status());
+    parts_.observer->OnRefusedCall(reason);
+    parts_.refusals->Record(principal, rule == nullptr ? absl::string_view() : rule->method, reason);
+  }
+  return admitted;
+}
+
+absl::StatusOr<Admitted> CallGate::Judge(const grpc::CallbackServerContext& context, const identity::MethodRule* rule,
+                                         std::string* principal) {
+  if (draining_.load(std::memory_order_relaxed)) {
+    return MakeError(v1::ERROR_REASON_DRAINING, "the gateway is shutting down");
+  }
+  Admitted out;
+  const auto auth = context.auth_context();
+  POSTERN_ASSIGN_OR_RETURN(out.caller,
+                           parts_.resolver->Resolve(parts_.listener,
+                                                    {Property(*auth, GRPC_X509_PEM_CERT_PROPERTY_NAME),
+                                                     Property(*auth, GRPC_X509_PEM_CERT_CHAIN_PROPERTY_NAME)},
+                                                    parts_.clock()));
+  *principal = out.principal().name;
+  std::string peer = context.peer();
+  if (parts_.connections != nullptr) parts_.connections->Claim(peer, out.principal().partner);
+  POSTERN_RETURN_IF_ERROR(identity::Authorise(out.principal(), parts_.listener, rule, out.caller.partner_state));
+  POSTERN_ASSIGN_OR_RETURN(out.ticket, admission_.Admit(std::move(peer), out.principal().name));
+  return out;
+}
+
+absl::Status CallGate::AuditRead(const identity::Principal& principal, const identity::MethodRule& rule,
+                                 absl::string_view resource) {
+  std::vector<std::string> leaves;
+  const registry::Act act{parts_.clock(), principal.name, IsResourceName(resource) ? resource : absl::string_view()};
+  POSTERN_RETURN_IF_ERROR(registry::AppendLeaf(&leaves, v1::AuditEntry::KIND_READ, act, rule.method));
+  return parts_.store->AppendAudit(leaves).status();
+}
+
+void CallGate::Drain() {
+  draining_.store(true, std::memory_order_relaxed);
+  streams_.EndAll();
+}
+
+}  // namespace postern::rpc
