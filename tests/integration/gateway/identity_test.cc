@@ -1,0 +1,193 @@
+// Who gets in, through the real listeners.
+#include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
+#include "server/identity/role_table.h"
+#include "tests/support/test_gateway.h"
+
+namespace postern::testing {
+namespace {
+
+using identity::Listener;
+using identity::Role;
+
+// The status of a call with an empty request.
+grpc::Status CallEmpty(const std::shared_ptr<grpc::Channel>& channel, const std::string& path) {
+  grpc::GenericStub stub(channel);
+  const auto context = Deadline(absl::Seconds(5));
+  grpc::CompletionQueue queue;
+  grpc::ByteBuffer request;
+  const grpc::Slice empty;
+  request = grpc::ByteBuffer(&empty, 1);
+  grpc::ByteBuffer response;
+  grpc::Status status;
+  // Read as a stream: the first answer of a stream that was let in is enough.
+  auto call = stub.PrepareCall(context.get(), path, &queue);
+  void* tag = nullptr;
+  bool ok = false;
+  call->StartCall(reinterpret_cast<void*>(1));
+  queue.Next(&tag, &ok);
+  call->WriteLast(request, grpc::WriteOptions(), reinterpret_cast<void*>(2));
+  queue.Next(&tag, &ok);
+  call->Read(&response, reinterpret_cast<void*>(3));
+  const auto soon = std::chrono::system_clock::now() + std::chrono::milliseconds(1500);
+  if (queue.AsyncNext(&tag, &ok, soon) == grpc::CompletionQueue::TIMEOUT) {
+    context->TryCancel();
+    queue.Next(&tag, &ok);
+  } else if (ok) {
+    context->TryCancel();
+  }
+  call->Finish(&status, reinterpret_cast<void*>(4));
+  queue.Next(&tag, &ok);
+  queue.Shutdown();
+  return status;
+}
+
+std::string Path(absl::string_view method) {
+  const size_t dot = method.rfind('.');
+  return absl::StrCat("/", method.substr(0, dot), "/", method.substr(dot + 1));
+}
+
+class IdentityTest : public ::testing::Test {
+ protected:
+  IdentityTest() { gateway_.Start(); }
+
+  grpc::Status GetPartner(const std::shared_ptr<grpc::Channel>& channel) {
+    v1::GetPartnerRequest request;
+    request.set_name("partners/acme");
+    v1::Partner response;
+    return v1::OperatorService::NewStub(channel)->GetPartner(Deadline(absl::Seconds(3)).get(), request, &response);
+  }
+
+  TestGateway gateway_;
+};
+
+// Clause: P1.3b
+TEST_F(IdentityTest, EveryMethodOnItsListenerForItsRolesAndNoOthers) {
+  gateway_.CreatePartner("acme", "logistics");
+  const struct {
+    const char* listener;
+    Listener kind;
+    std::vector<Role> roles;
+    std::shared_ptr<grpc::Channel> channel;
+  } callers[] = {
+      {"shop", Listener::kShop, {Role::kStorefront}, gateway_.Storefront()},
+      {"partners", Listener::kPartners, {Role::kPartner}, gateway_.PartnerChannel("acme")},
+      {"operators", Listener::kOperators, {Role::kOperator, Role::kPrivacyOfficer}, gateway_.Person("alice")},
+      {"operators", Listener::kOperators, {Role::kOperator}, gateway_.Person("bob")},
+      {"operators", Listener::kOperators, {Role::kViewer}, gateway_.Person("vera")},
+      {"operators", Listener::kOperators, {Role::kAuditor}, gateway_.Person("otto")},
+  };
+  for (const auto& caller : callers) {
+    for (const identity::MethodRule& rule : identity::MethodRules()) {
+      const grpc::Status status = CallEmpty(caller.channel, Path(rule.method));
+      if (rule.listener != caller.kind) {
+        // The service is not there at all.
+        EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED) << caller.listener << " " << rule.method;
+        continue;
+      }
+      bool allowed = false;
+      for (const Role role : caller.roles) allowed |= (rule.roles & identity::RoleBit(role)) != 0;
+      EXPECT_EQ(ReasonOf(status) != "ERROR_REASON_ROLE_DENIED", allowed)
+          << caller.listener << " " << rule.method << ": " << status.error_message();
+    }
+  }
+}
+
+TEST_F(IdentityTest, WithoutACertificateThereIsNoHandshake) {
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = gateway_.pki().CaPem("gateway");
+  for (const char* listener : {"shop", "partners", "operators"}) {
+    const auto anonymous = grpc::CreateChannel(gateway_.process().Address(listener), grpc::SslCredentials(options));
+    EXPECT_EQ(GetPartner(anonymous).error_code(), grpc::StatusCode::UNAVAILABLE) << listener;
+    const auto plain = grpc::CreateChannel(gateway_.process().Address(listener), grpc::InsecureChannelCredentials());
+    EXPECT_EQ(GetPartner(plain).error_code(), grpc::StatusCode::UNAVAILABLE) << listener;
+  }
+}
+
+TEST_F(IdentityTest, AStrangersCertificateIsRefusedInTheHandshake) {
+  const auto stranger = gateway_.pki().Client("stranger", {"spiffe://shop.test/people/alice"});
+  for (const char* listener : {"shop", "partners", "operators"}) {
+    EXPECT_EQ(GetPartner(gateway_.Channel(listener, stranger)).error_code(), grpc::StatusCode::UNAVAILABLE) << listener;
+  }
+  // Another listener's own people are strangers too.
+  EXPECT_EQ(GetPartner(gateway_.Channel("shop", gateway_.PersonPair("alice"))).error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(IdentityTest, AnExpiredCertificateIsRefusedInTheHandshake) {
+  const auto expired = gateway_.pki().ClientUntil("operators", {"spiffe://shop.test/people/alice"},
+                                                  absl::Now() - absl::Hours(2), absl::Now() - absl::Minutes(1));
+  EXPECT_EQ(GetPartner(gateway_.Channel("operators", expired)).error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(IdentityTest, ACertificateThatEndsWhileConnectedEndsTheCalls) {
+  const auto brief = gateway_.pki().ClientUntil("operators", {"spiffe://shop.test/people/alice"},
+                                                absl::Now() - absl::Hours(1), absl::Now() + absl::Seconds(3));
+  const auto channel = gateway_.Channel("operators", brief);
+  const auto stub = v1::OperatorService::NewStub(channel);
+  EXPECT_EQ(ReasonOf(GetPartner(channel)), "ERROR_REASON_PARTNER_UNKNOWN");
+  const auto context = Deadline();
+  const auto events = stub->WatchEvents(context.get(), v1::WatchEventsRequest());
+  v1::WatchEventsResponse event;
+  while (events->Read(&event)) {
+  }
+  EXPECT_EQ(ReasonOf(events->Finish()), "ERROR_REASON_CREDENTIAL_EXPIRED");
+  EXPECT_EQ(ReasonOf(GetPartner(channel)), "ERROR_REASON_CREDENTIAL_EXPIRED");
+}
+
+TEST_F(IdentityTest, NamesMustBeOneAndKnown) {
+  const auto call = [this](const std::vector<std::string>& names) {
+    return ReasonOf(GetPartner(gateway_.Channel("operators", gateway_.pki().Client("operators", names))));
+  };
+  EXPECT_EQ(call({"spiffe://shop.test/people/alice", "alice.shop.test"}), "ERROR_REASON_IDENTITY_AMBIGUOUS");
+  EXPECT_EQ(call({"spiffe://shop.test/people/alice", "spiffe://shop.test/people/bob"}),
+            "ERROR_REASON_IDENTITY_AMBIGUOUS");
+  EXPECT_EQ(call({"spiffe://shop.test/people/mallory"}), "ERROR_REASON_UNAUTHENTICATED");
+}
+
+// Clause: W3b
+TEST_F(IdentityTest, APersonWithoutAnAgreementInForceHasNoRole) {
+  EXPECT_EQ(ReasonOf(GetPartner(gateway_.Person("eve"))), "ERROR_REASON_ROLE_DENIED");
+}
+
+TEST_F(IdentityTest, APartnersIdentityCountsFromTheMomentItIsRegistered) {
+  const auto standing = [this](const KeyPairPem& pair) {
+    v1::GetStandingResponse response;
+    return v1::PartnerService::NewStub(gateway_.Channel("partners", pair))
+        ->GetStanding(Deadline(absl::Seconds(3)).get(), v1::GetStandingRequest(), &response);
+  };
+  EXPECT_EQ(standing(gateway_.PartnerPair("acme")).error_code(), grpc::StatusCode::UNAVAILABLE);
+  gateway_.CreatePartner("acme", "logistics");
+  EXPECT_TRUE(standing(gateway_.PartnerPair("acme")).ok());
+  gateway_.CreatePartner("bolt", "logistics");
+  // Bolt's CA vouches for bolt alone.
+  EXPECT_EQ(ReasonOf(standing(gateway_.pki().Client("bolt", {"spiffe://acme.test/client"}))),
+            "ERROR_REASON_UNAUTHENTICATED");
+}
+
+TEST_F(IdentityTest, APartnerEnrolsAKeyOfItsOwn) {
+  gateway_.CreatePartner("acme", "logistics");
+  const auto request = client::NewEnrolmentRequest("spiffe://acme.test/enrolled").value();
+  v1::EnrolPartnerRequest enrol;
+  enrol.set_name("partners/acme");
+  enrol.set_certificate_request_pem(request.certificate_request);
+  v1::EnrolPartnerResponse enrolled;
+  const grpc::Status status =
+      v1::OperatorService::NewStub(gateway_.Person("alice"))->EnrolPartner(Deadline().get(), enrol, &enrolled);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(enrolled.partner().identities_size(), 2);
+  const auto channel = gateway_.Channel("partners", {enrolled.certificate_chain_pem(), request.private_key});
+  v1::GetStandingResponse standing;
+  const grpc::Status called =
+      v1::PartnerService::NewStub(channel)->GetStanding(Deadline().get(), v1::GetStandingRequest(), &standing);
+  EXPECT_TRUE(called.ok()) << called.error_message();
+  EXPECT_EQ(standing.partner(), "partners/acme");
+}
+
+}  // namespace
+}  // namespace postern::testing
