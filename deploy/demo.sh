@@ -22,14 +22,15 @@ case $break_what in '' | policy | fence | ledger) ;; *) echo "--break takes poli
 say() { ((json)) || echo -e "$*"; }
 die() { echo "demo: $*" >&2; exit 1; }
 
-# --- build. Failpoints exist in the dev preset only.
+# --- build. Failpoints exist in the dev preset only. POSTERN_DEMO_BUILD names a build that is there already.
 preset=release
 [[ $break_what == fence ]] && preset=dev
-preset=${POSTERN_DEMO_PRESET:-$preset}
 "$root/deploy/install-deps.sh" build demo >&2
-build=$root/build/$preset
-(cd "$root" && cmake --preset "$preset" ${POSTERN_DEMO_CMAKE_FLAGS:-} >/dev/null &&
-  cmake --build --preset "$preset" -j "$(nproc)" --target posternd posternctl demo-shop demo-carrier demo-payment demo-inspect retail_descriptor_set >&2)
+build=${POSTERN_DEMO_BUILD:-$root/build/$preset}
+if [[ -z ${POSTERN_DEMO_BUILD:-} ]]; then
+  (cd "$root" && cmake --preset "$preset" >/dev/null && cmake --build --preset "$preset" -j "$(nproc)" --target \
+    posternd posternctl demo-shop demo-carrier demo-payment demo-inspect retail_descriptor_set >&2)
+fi
 bin=$build/bin
 
 # --- a place to work, and an end for everything that was started
