@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
 #include "server/registry/audit_entry.h"
+#include "server/registry/cut.h"
 #include "server/registry/errors.h"
 #include "server/registry/partner_rows.h"
 
@@ -45,9 +46,10 @@ absl::Status Withdrawal::Prepare(const std::vector<storage::PartnerRow>& partner
   for (const storage::PartnerRow* row : affected) {
     Paused paused{row->id, control_.snapshots->Fence(row->partner.name()), false};
     paused.was_open = paused.fence->open();
-    paused.fence->Close();
     paused_.push_back(paused);
-    control_.cutter->StopPartner(row->partner.name(), errors::GrantsNarrowed(row->partner.name()));
+    const absl::Status why = errors::GrantsNarrowed(row->partner.name());
+    CloseFence(control_, row->partner.name(), why);
+    control_.cutter->StopPartner(row->partner.name(), why);
     POSTERN_RETURN_IF_ERROR(AddSettlements(*row, now, change));
   }
   return absl::OkStatus();

@@ -2,29 +2,21 @@
 // every notice is attested the campaign ends and with it the handle key.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <functional>
 #include <string>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "server/crypto/signature.h"
 #include "server/registry/control_plane.h"
+#include "server/revocation/notice.h"
 #include "server/storage/store.h"
 
 namespace postern::revocation {
-
-inline constexpr absl::string_view kNoticePayloadType = "application/vnd.postern.deletion-notice.v1+protobuf";
-inline constexpr absl::string_view kAttestationPayloadType = "application/vnd.postern.deletion-attestation.v1+protobuf";
-
-struct CampaignOptions {
-  std::string origin;                              // the audit log's, stated in every notice
-  const crypto::PrivateKey* notice_key = nullptr;  // Ed25519, for notices alone; not owned
-  int handles_a_notice = 1000;                     // about 100 bytes each
-};
 
 // Writes the notices of one campaign. Remembers the handles that it has put into notices: 16 bytes a handle while it
 // lives; one that is made after a restart reads them back from the notices. Not thread-safe.
@@ -43,6 +35,7 @@ class NoticeWriter {
   absl::Status Recover(const storage::CampaignRow& row);
   absl::StatusOr<Page> CollectPage(const storage::CampaignRow& row);
   absl::StatusOr<storage::GrantRef> Grant(storage::GrantId id);
+  static HandleKey KeyOf(absl::string_view handle);
 
   registry::ControlPlane& control_;
   const CampaignOptions& options_;
@@ -53,13 +46,9 @@ class NoticeWriter {
 };
 
 // Ends a campaign whose notices are all attested: CLOSED, or EXEMPTED while something is kept on a ground; the partner
-// becomes TERMINATED if no other campaign of it is open; a CLOSED campaign of a terminated partner destroys its handle
-// key. Does nothing if the campaign cannot end yet. The caller holds ControlPlane::mutex.
+// becomes TERMINATED if no other campaign of it is open; when nothing is kept any more, its handle key is destroyed.
+// Does nothing if the campaign cannot end yet. The caller holds ControlPlane::mutex.
 absl::Status EndCampaignIfDone(registry::ControlPlane& control, absl::string_view campaign);
-
-// Puts handles whose exemption has ended into new notices and opens their campaign again. Returns how many handles.
-// Takes ControlPlane::mutex.
-absl::StatusOr<int64_t> RenotifyEndedExemptions(registry::ControlPlane& control, const CampaignOptions& options);
 
 // Flags campaigns past their due time, with an audit entry and an event each. Returns how many became overdue. Takes
 // ControlPlane::mutex.

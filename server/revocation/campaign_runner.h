@@ -24,7 +24,7 @@ class CampaignRunner {
   // There may be a new campaign.
   void Wake() { loop_.Wake(); }
 
-  // Enumerates what there is to its end, in the calling thread, and returns how many notices it wrote. Not beside
+  // Enumerates what there is to its end, in the calling thread, and returns how many pages it took. Not beside
   // Start.
   absl::StatusOr<int64_t> RunOnce();
   // Rounds that failed and are tried again a second later; for metrics.

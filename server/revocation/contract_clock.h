@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
+#include "proto/postern/v1/contract.pb.h"
 #include "server/registry/control_plane.h"
 #include "server/revocation/background_loop.h"
 #include "server/revocation/campaign_runner.h"
@@ -38,19 +39,23 @@ class ContractClock {
   void Stop() { loop_.Stop(); }
 
   // One round in the calling thread: suspends partners with a contract or document that ended, terminates those whose
-  // grace is over, warns 30, 7 and 1 days before an end (once each while the process lives), flags overdue campaigns.
-  // Goes on after an error and returns the first. Not beside Start.
+  // grace is over, warns 30, 7 and 1 days before an end (once each while the process lives), flags overdue campaigns
+  // and, once a day, notifies again what an ended exemption kept. Goes on after an error and returns the first. Not
+  // beside Start.
   absl::Status RunOnce();
   const ContractClockTotals& totals() const { return totals_; }
 
  private:
   absl::Status CheckPartner(const storage::PartnerRow& row, absl::CivilDay today);
+  void Warn(const v1::Contract& contract, int days_left);
 
   registry::ControlPlane& control_;
   Suspender& suspender_;
   Terminator& terminator_;
   CampaignRunner& campaigns_;
-  std::set<std::tuple<std::string, absl::CivilDay, int>> warned_;  // contract, its end, days; the loop's thread alone
+  // The loop's thread alone.
+  std::set<std::tuple<std::string, absl::CivilDay, int>> warned_;  // contract, its end, days
+  absl::CivilDay last_day_;                                        // of the last round that went well
   ContractClockTotals totals_;
   BackgroundLoop loop_;  // last: its thread uses everything above
 };

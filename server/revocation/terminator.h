@@ -1,4 +1,4 @@
-// Revokes a partner for good. The order of the steps is the promise: see TerminatePartner in the .cc.
+// Revokes a partner for good. The order of the steps is the promise: see Terminate in the .cc.
 #pragma once
 
 #include "absl/status/statusor.h"
@@ -34,7 +34,8 @@ class Terminator {
   struct Request;
   absl::StatusOr<v1::TerminatePartnerResponse> Terminate(const Request& request);
   absl::StatusOr<storage::CampaignRow> Commit(const Request& request, storage::PartnerRow* row);
-  absl::StatusOr<v1::RevocationEffect> Cut(const storage::PartnerRow& row, absl::string_view principal);
+  absl::StatusOr<int> Cut(const storage::PartnerRow& row);
+  absl::Status Destroy(const storage::PartnerRow& row);
 
   registry::ControlPlane& control_;
   CampaignRunner& campaigns_;

@@ -1,0 +1,36 @@
+// Whether an attestation answers its notice. Pure but for signature verification.
+#pragma once
+
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "proto/postern/v1/contract.pb.h"
+#include "proto/postern/v1/deletion.pb.h"
+#include "proto/postern/v1/partner.pb.h"
+
+namespace postern::revocation {
+
+// How far a partner's clock may be ahead of ours.
+inline constexpr absl::Duration kClockSkew = absl::Minutes(5);
+
+// Verifies payload type and signature against the partner's registered keys, then reads the statement.
+// ATTESTATION_SIGNATURE; INVALID_ARGUMENT if the signed bytes are no statement.
+absl::StatusOr<v1::DeletionAttestationStatement> OpenAttestation(const v1::SignedEnvelope& envelope,
+                                                                 const v1::Partner& partner, absl::string_view notice);
+
+// The category of a leaf of a record type, empty if unknown.
+using CategoryOf = absl::FunctionRef<std::string(absl::string_view record_type, absl::string_view path)>;
+
+// Checks `statement` against the notice it must answer: same notice, digest and partner (ATTESTATION_NOTICE_DIGEST);
+// made after the notice and not in the future (ATTESTATION_TIME); exactly one outcome for every handle
+// (ATTESTATION_GAP, ATTESTATION_FOREIGN_HANDLE, INVALID_ARGUMENT for a handle named twice); exemptions on a ground of a
+// contract in `terms` that granted the item a field of the exempted categories, for no longer than it allows
+// (ATTESTATION_EXEMPTION).
+absl::Status CheckAttestation(const v1::DeletionAttestationStatement& statement, const v1::DeletionNotice& notice,
+                              const v1::DeletionNoticeStatement& asked, const std::vector<v1::Contract>& terms,
+                              CategoryOf category_of, absl::Time now);
+
+}  // namespace postern::revocation

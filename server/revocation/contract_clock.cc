@@ -1,0 +1,122 @@
+#include "server/revocation/contract_clock.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "policy/language/compiler.h"
+#include "proto/errors/error.h"
+#include "server/registry/audit_entry.h"
+#include "server/registry/contract_terms.h"
+#include "server/registry/lifecycle.h"
+#include "server/registry/times.h"
+#include "server/revocation/renotification.h"
+
+namespace postern::revocation {
+namespace {
+
+constexpr int kWarningDays[] = {1, 7, 30};
+
+// The last day of a contract: the first of its own and its documents'. Texts that were compiled hold valid days.
+absl::CivilDay LastDay(const v1::Contract& contract) {
+  absl::CivilDay last;
+  if (!absl::ParseCivilTime(contract.expires_on(), &last)) return absl::CivilDay();
+  for (const v1::Contract::Document& document : contract.documents()) {
+    absl::CivilDay end;
+    if (!document.expires_on().empty() && absl::ParseCivilTime(document.expires_on(), &end)) last = std::min(last, end);
+  }
+  return last;
+}
+
+// Empty while the contract holds, or does not hold yet.
+absl::string_view EndedBy(const policy::ContractStanding& standing) {
+  switch (standing.state) {
+    case policy::ContractStanding::State::kExpired:
+      return "contract_expired";
+    case policy::ContractStanding::State::kDocumentExpired:
+      return "document_expired";
+    case policy::ContractStanding::State::kInForce:
+    case policy::ContractStanding::State::kNotYet:
+      break;
+  }
+  return "";
+}
+
+bool TerminationDue(const v1::Contract& contract, absl::CivilDay today) {
+  if (contract.on_expiry().action() == v1::Contract::OnExpiry::TERMINATE) return true;
+  const int grace = contract.on_expiry().terminate_after_days();
+  return grace > 0 && today - LastDay(contract) > grace;
+}
+
+}  // namespace
+
+ContractClock::ContractClock(registry::ControlPlane* control, Suspender* suspender, Terminator* terminator,
+                             CampaignRunner* campaigns, absl::Duration interval)
+    : control_(*control),
+      suspender_(*suspender),
+      terminator_(*terminator),
+      campaigns_(*campaigns),
+      loop_(interval, [this] {
+        if (!RunOnce().ok()) ++totals_.failed_rounds;
+      }) {}
+
+absl::Status ContractClock::RunOnce() {
+  absl::Status first;
+  const absl::CivilDay today = registry::UtcDay(control_.clock());
+  if (today != last_day_) {
+    // A contract that begins or ends today enters or leaves the snapshot.
+    first.Update(control_.snapshots->Rebuild());
+    const absl::StatusOr<int64_t> renotified = RenotifyEndedExemptions(control_, campaigns_.options());
+    first.Update(renotified.status());
+    if (first.ok()) last_day_ = today;
+  }
+  const absl::StatusOr<std::vector<storage::PartnerRow>> rows = control_.store->ListPartners();
+  if (!rows.ok()) return rows.status();
+  for (const storage::PartnerRow& row : *rows) {
+    if (registry::KeepsGrants(row.partner.state())) first.Update(CheckPartner(row, today));
+  }
+  const absl::StatusOr<int> overdue = FlagOverdueCampaigns(control_);
+  first.Update(overdue.status());
+  if (overdue.ok()) totals_.campaigns_overdue += *overdue;
+  return first;
+}
+
+absl::Status ContractClock::CheckPartner(const storage::PartnerRow& row, absl::CivilDay today) {
+  const std::string& name = row.partner.name();
+  POSTERN_ASSIGN_OR_RETURN(const std::vector<v1::Contract> contracts,
+                           registry::ReadActiveContracts(*control_.store, row.id));
+  for (const v1::Contract& contract : contracts) {
+    const policy::ContractStanding standing = policy::StandingOn(contract, today);
+    const absl::string_view ended = EndedBy(standing);
+    if (ended.empty()) {
+      if (standing.state == policy::ContractStanding::State::kInForce) Warn(contract, standing.days_left);
+      continue;
+    }
+    if (TerminationDue(contract, today)) {
+      POSTERN_RETURN_IF_ERROR(terminator_.TerminateFor(name, ended).status());
+      ++totals_.terminated;
+      return absl::OkStatus();
+    }
+    if (row.partner.state() == v1::PARTNER_STATE_ACTIVE) {
+      POSTERN_RETURN_IF_ERROR(suspender_.SuspendFor(name, ended).status());
+      ++totals_.suspended;
+      return absl::OkStatus();
+    }
+  }
+  return absl::OkStatus();
+}
+
+void ContractClock::Warn(const v1::Contract& contract, int days_left) {
+  for (const int days : kWarningDays) {
+    if (days_left > days) continue;
+    // Only the nearest of the three: a process that starts late does not repeat the ones before.
+    if (warned_.emplace(contract.name(), LastDay(contract), days).second) {
+      ++totals_.warnings;
+      control_.events->Publish(control_.clock(), "contract.expiring", contract.name(), registry::kGatewayPrincipal,
+                               {{"days_left", absl::StrCat(days_left)}});
+    }
+    return;
+  }
+}
+
+}  // namespace postern::revocation
