@@ -93,6 +93,7 @@ class BundleCompiler {
                   absl::StrCat("a second privacy policy; the first is ", texts_.privacy_policies[0]->name));
     }
     bundle_->vocabulary_ = Vocabulary::Build(*texts_.privacy_policies[0], sink_);
+    if (sink_.error_count() != 0) return false;
     bundle_->catalogue_ = Catalogue::Build(*bundle_->schema_, texts_.catalogues, *bundle_->vocabulary_, sink_);
     return sink_.error_count() == 0;
   }

@@ -59,13 +59,13 @@ bool TypesFit(const PredicateSpec& spec, const SourceLocation& at, DiagnosticSin
     if (path->empty()) continue;
     absl::StatusOr<OperandType> type = OperandTypeOf(*path->back());
     if (!type.ok()) {
-      sink.Error(at, absl::StrCat("condition: ", std::string(type.status().message())));
+      sink.Error(at, std::string(type.status().message()));
       return false;
     }
     types.push_back(*std::move(type));
   }
   const absl::StatusOr<Predicate> predicate = CompilePredicate(spec, 0, spec.right.empty() ? -1 : 1, types);
-  if (!predicate.ok()) sink.Error(at, absl::StrCat("condition: ", std::string(predicate.status().message())));
+  if (!predicate.ok()) sink.Error(at, std::string(predicate.status().message()));
   return predicate.ok();
 }
 

@@ -83,7 +83,8 @@ bool IsRepeated(const FieldPath& path) {
 
 bool EntersAny(const FieldPath& path) {
   return std::any_of(path.begin(), path.end(), [](const FieldDescriptor* f) {
-    return f->containing_type()->full_name() == "google.protobuf.Any";
+    const Descriptor* below = MessageBelow(*f);
+    return below != nullptr && below->full_name() == "google.protobuf.Any";
   });
 }
 

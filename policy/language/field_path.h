@@ -33,7 +33,7 @@ inline bool IsLeaf(const FieldPath& path) {
 }
 // True if a field of the path is repeated, so that a record can hold several values.
 bool IsRepeated(const FieldPath& path);
-// True if the path goes into a google.protobuf.Any, whose content has no schema here.
+// True if the path ends at or goes into a google.protobuf.Any, whose content has no schema here.
 bool EntersAny(const FieldPath& path);
 
 // Every leaf below a message, in declaration order. A message type that contains itself is entered once a path.

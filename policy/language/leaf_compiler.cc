@@ -68,7 +68,7 @@ bool LeafCompiler::CheckPath(const v1::FieldGrant& field, const SourceNode& node
     return false;
   }
   if (EntersAny(resolved.path)) {
-    sink_.Error(at, absl::StrCat("\"", field.path(), "\" is inside a google.protobuf.Any, which never leaves"),
+    sink_.Error(at, absl::StrCat("\"", field.path(), "\" is a google.protobuf.Any or inside one, which never leaves"),
                 "P1.1a");
     return false;
   }

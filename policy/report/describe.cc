@@ -56,6 +56,8 @@ std::string PredicateText(const PredicateSpec& predicate) {
   const std::string literals = absl::StrJoin(predicate.literals, ", ");
   switch (predicate.kind) {
     case Kind::kDiffersFrom:
+      if (predicate.absent_is_false)
+        return absl::StrCat(left, " and ", ToDotted(predicate.right), " are known and differ");
       return absl::StrCat(left, " differs from ", predicate.right.empty() ? literals : ToDotted(predicate.right));
     case Kind::kEquals:
       return absl::StrCat(left, " equals ", predicate.right.empty() ? literals : ToDotted(predicate.right));

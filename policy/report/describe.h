@@ -10,7 +10,7 @@ namespace postern::policy {
 
 // "mask { keep_last: 4 }"; empty for keep. Written as in a contract.
 std::string TransformText(const TransformSpec& transform);
-// "recipient.address.country differs from sender.country". Conditions that the policy imposes read the same.
+// "recipient.address.country differs from sender.country". A condition that needs both sides present says so.
 std::string PredicateText(const PredicateSpec& predicate);
 std::vector<std::string> PredicateTexts(const LeafSpec& leaf);
 // "repeated string", "map<string, int32>", "shop.v1.OrderState".

@@ -99,6 +99,7 @@ FieldDescriptorProto Pruned(const FieldDescriptor& field) {
   const bool has_packed = proto.options().has_packed();
   const bool packed = proto.options().packed();
   proto.clear_options();
+  proto.clear_json_name();
   if (has_packed) proto.mutable_options()->set_packed(packed);
   return proto;
 }
