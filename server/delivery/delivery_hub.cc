@@ -138,7 +138,7 @@ std::vector<storage::DispatchMark> DeliveryHub::MarksFor(absl::Span<const storag
     if (group[i].exchange) continue;
     auto& [count, last] = entries[group[i].partner];
     ++count;
-    // Refused entries take no position, so the true one may be lower: the mark then covers what is handed over next.
+    // Refused entries take no position, so the true one may be lower; the store cuts the mark to it.
     last = next_seq + static_cast<int64_t>(i);
   }
   absl::MutexLock lock(&mutex_);
@@ -162,13 +162,15 @@ void DeliveryHub::OnCommitted(std::vector<disclosure::CommittedDisclosure> discl
     absl::MutexLock lock(&mutex_);
     marks.swap(proposed_);
   }
-  for (const storage::DispatchMark& mark : marks) {
-    if (const QueuePtr queue = FindQueue(mark.span.partner); queue != nullptr) queue->MarkDurable(mark.seq);
-  }
   for (auto& [partner, records] : by_partner) {
     const QueuePtr queue = FindQueue(partner);
     if (queue == nullptr) continue;
+    const int64_t last = records.back().payload.seq;
     queue->Append(std::move(records));
+    for (const storage::DispatchMark& mark : marks) {
+      // A mark beyond what was committed was made durable only as far as that.
+      if (mark.span.partner == partner) queue->MarkDurable(std::min(mark.seq, last));
+    }
     MarkDirty(partner);
   }
 }
@@ -229,9 +231,13 @@ void DeliveryHub::Pump(const std::vector<QueuePtr>& queues) {
       marks.push_back({{queue->id(), 0, storage::kLanes - 1}, *mark});
       marked.push_back(queue.get());
     }
-    // Not OK: whether the marks are durable is unknown, so nothing above the old ones is handed over.
-    if (!marks.empty() && store_->ReserveDispatch(marks).ok()) {
-      for (size_t i = 0; i < marks.size(); ++i) marked[i]->MarkDurable(marks[i].seq);
+    // Not OK: whether a mark is durable is unknown, so nothing above the old one is handed over. One partner whose
+    // backlog was ended just now must not keep the others waiting.
+    absl::Status reserved = marks.empty() ? absl::OkStatus() : store_->ReserveDispatch(marks);
+    const bool one_by_one = ReasonOf(reserved) == v1::ERROR_REASON_FENCED;
+    for (size_t i = 0; i < marks.size(); ++i) {
+      if (one_by_one) reserved = store_->ReserveDispatch({marks[i]});
+      if (reserved.ok()) marked[i]->MarkDurable(marks[i].seq);
     }
   }
   for (const QueuePtr& queue : queues) {

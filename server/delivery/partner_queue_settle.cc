@@ -39,6 +39,7 @@ absl::StatusOr<std::optional<storage::SettleBatch>> PartnerQueue::TakeSettleBatc
   taken_ids_ = std::move(ended_ids_);
   ended_ids_.clear();
   batch.time = now;
+  std::sort(batch.acknowledged.begin(), batch.acknowledged.end());
   batch.audit_leaves = std::move(leaves);
   batch.watermark = watermark > durable_watermark_ ? watermark : 0;
   return std::make_optional(std::move(batch));

@@ -155,6 +155,10 @@ absl::Status Committer::WriteGroup(const std::vector<Entry*>& entries) {
   }
   if (rows.empty()) return absl::OkStatus();
 
+  if (next_seq_ == 0) {
+    const absl::StatusOr<int64_t> last = store_->ReadLastSeq();
+    if (last.ok()) next_seq_ = *last + 1;
+  }
   std::vector<storage::DispatchMark> marks;
   if (sink_ != nullptr) marks = sink_->MarksFor(rows, next_seq_);
   std::vector<storage::CommitResult> results;

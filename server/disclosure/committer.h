@@ -97,7 +97,7 @@ class Committer {
 
   // The committing thread's own.
   Sealer sealer_;
-  int64_t next_seq_ = 0;  // position that the next entry gets; 0 until a commit has told it
+  int64_t next_seq_ = 0;  // position that the next entry gets; 0: to be read from the store
 
   mutable absl::Mutex mutex_;
   std::deque<std::shared_ptr<PendingJob>> queue_ ABSL_GUARDED_BY(mutex_);
