@@ -256,7 +256,7 @@ void DeliveryHub::Pump(const std::vector<QueuePtr>& queues) {
 void DeliveryHub::Tick() {
   const absl::Time now = options_.clock();
   for (const QueuePtr& queue : AllQueues()) {
-    queue->WakeDelayed(now);
+    queue->Tick(now);
     for (const std::shared_ptr<ReceiveSession>& session : queue->Sessions()) {
       if (session->Expired()) session->EndWith(disclosure::errors::CredentialExpired());
     }

@@ -89,15 +89,18 @@ bool PartnerQueue::NeedsPage() const {
 absl::StatusOr<int64_t> PartnerQueue::Prepare() {
   absl::MutexLock lock(&mutex_);
   while (NeedsPage()) POSTERN_RETURN_IF_ERROR(LoadPage());
-  return WantedMark();
+  const int64_t mark = WantedMark();
+  ticked_ = false;
+  return mark;
 }
 
 int64_t PartnerQueue::WantedMark() const {
   if (!Serving()) return 0;
   const int64_t free = max_in_flight_ - window_.in_flight();
   const auto waiting = static_cast<int64_t>(window_.ready().size());
-  // A mark costs a transaction: while much of the window is still on its way, it waits until a quarter is free.
-  if (free <= 0 || waiting == 0 || (free < max_in_flight_ / 4 && free < waiting)) return 0;
+  if (free <= 0 || waiting == 0) return 0;
+  // A mark costs a transaction: while most of the window is on its way, it waits until a quarter is free, or a while.
+  if (!ticked_ && free < max_in_flight_ / 4 && free < waiting) return 0;
   auto last = window_.ready().begin();
   std::advance(last, std::min(free, waiting) - 1);
   return *last > mark_ ? *last : 0;
@@ -147,9 +150,10 @@ void PartnerQueue::MarkDurable(int64_t mark) {
   mark_ = std::max(mark_, mark);
 }
 
-bool PartnerQueue::WakeDelayed(absl::Time now) {
+void PartnerQueue::Tick(absl::Time now) {
   absl::MutexLock lock(&mutex_);
-  return window_.Wake(now);
+  ticked_ = true;
+  window_.Wake(now);
 }
 
 int64_t PartnerQueue::Available() const {

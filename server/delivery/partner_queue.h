@@ -90,8 +90,8 @@ class PartnerQueue {
   // be handed over, or 0.
   absl::StatusOr<int64_t> Prepare();
   void MarkDurable(int64_t mark);
-  // Records to be tried again are ready if their time has come; true if any.
-  bool WakeDelayed(absl::Time now);
+  // Time has passed: records to be tried again may be ready.
+  void Tick(absl::Time now);
   // How many records Take would hand over now.
   int64_t Available() const;
   std::vector<std::shared_ptr<ReceiveSession>> Sessions() const;
@@ -159,7 +159,8 @@ class PartnerQueue {
   BacklogWindow window_ ABSL_GUARDED_BY(mutex_);
   int64_t max_in_flight_ ABSL_GUARDED_BY(mutex_) = 1;
   int64_t mark_ ABSL_GUARDED_BY(mutex_);
-  bool more_ ABSL_GUARDED_BY(mutex_) = true;  // the store may hold records after window_.loaded_to()
+  bool ticked_ ABSL_GUARDED_BY(mutex_) = false;  // since the last Prepare
+  bool more_ ABSL_GUARDED_BY(mutex_) = true;     // the store may hold records after window_.loaded_to()
   bool loading_ ABSL_GUARDED_BY(mutex_) = false;
   bool missed_ ABSL_GUARDED_BY(mutex_) = false;  // something was committed while a page was read
   uint64_t clears_ ABSL_GUARDED_BY(mutex_) = 0;  // a page read before a change of it is thrown away

@@ -35,35 +35,45 @@ ReceiveSession::~ReceiveSession() {
 }
 
 absl::Status ReceiveSession::OnRequest(const v1::ReceiveRequest& request) {
-  std::vector<int64_t> acknowledged;
+  absl::Status status;
   {
     absl::MutexLock lock(&mutex_);
     POSTERN_RETURN_IF_ERROR(ended_);
     POSTERN_RETURN_IF_ERROR(TakeCredits(request));
-    for (const v1::DeliveryRange& range : request.acknowledged()) {
-      POSTERN_RETURN_IF_ERROR(CheckDeliveries(range.first(), range.last()));
-      for (uint64_t delivery = range.first(); delivery <= range.last(); ++delivery) {
-        acknowledged.push_back(TakeDelivery(delivery));
-      }
-    }
-    // Known before a rejection in the same message is looked at, so that a refused message loses nothing that was
-    // acknowledged before it.
+    // What comes before a mistake in the same message counts: it is stored at the partner, whatever follows.
+    std::vector<int64_t> acknowledged;
+    status = TakeAcknowledged(request, &acknowledged);
     queue_->Acknowledge(acknowledged);
-    for (const v1::DeliveryRejection& rejection : request.rejected()) {
-      POSTERN_RETURN_IF_ERROR(CheckDeliveries(rejection.delivery(), rejection.delivery()));
-      switch (rejection.action()) {
-        case v1::DeliveryRejection::ACTION_RETRY:
-          queue_->Retry(TakeDelivery(rejection.delivery()));
-          break;
-        case v1::DeliveryRejection::ACTION_REJECT:
-          queue_->Reject(TakeDelivery(rejection.delivery()));
-          break;
-        default:
-          return errors::InvalidField("rejected.action", "is missing or unknown");
-      }
+    if (status.ok()) status = TakeRejected(request);
+  }
+  if (request.acknowledged_size() > 0 || request.rejected_size() > 0) queue_->Wake();
+  return status;
+}
+
+absl::Status ReceiveSession::TakeAcknowledged(const v1::ReceiveRequest& request, std::vector<int64_t>* positions) {
+  for (const v1::DeliveryRange& range : request.acknowledged()) {
+    POSTERN_RETURN_IF_ERROR(CheckDeliveries(range.first(), range.last()));
+    for (uint64_t delivery = range.first(); delivery <= range.last(); ++delivery) {
+      positions->push_back(TakeDelivery(delivery));
     }
   }
-  if (!acknowledged.empty() || request.rejected_size() > 0) queue_->Wake();
+  return absl::OkStatus();
+}
+
+absl::Status ReceiveSession::TakeRejected(const v1::ReceiveRequest& request) {
+  for (const v1::DeliveryRejection& rejection : request.rejected()) {
+    POSTERN_RETURN_IF_ERROR(CheckDeliveries(rejection.delivery(), rejection.delivery()));
+    switch (rejection.action()) {
+      case v1::DeliveryRejection::ACTION_RETRY:
+        queue_->Retry(TakeDelivery(rejection.delivery()));
+        break;
+      case v1::DeliveryRejection::ACTION_REJECT:
+        queue_->Reject(TakeDelivery(rejection.delivery()));
+        break;
+      default:
+        return errors::InvalidField("rejected.action", "is missing or unknown");
+    }
+  }
   return absl::OkStatus();
 }
 

@@ -77,6 +77,9 @@ class ReceiveSession : public std::enable_shared_from_this<ReceiveSession> {
   bool Close(const absl::Status& status);
 
   absl::Status TakeCredits(const v1::ReceiveRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status TakeAcknowledged(const v1::ReceiveRequest& request, std::vector<int64_t>* positions)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status TakeRejected(const v1::ReceiveRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // DELIVERY_UNKNOWN unless deliveries `first` to `last` were sent and are unacknowledged.
   absl::Status CheckDeliveries(uint64_t first, uint64_t last) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The ledger position of a delivery, which is thereby taken out.
