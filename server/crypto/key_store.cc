@@ -89,9 +89,10 @@ class KeyStore::Impl {
   absl::Status EnsureMissing(absl::Span<KeyRequest* const> missing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<KeyHandle> ReadKey(const KeySlot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<KeySlot> LivingSlot(const KeyId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void RequestCheckpointIfLong() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CheckpointInBackground();
-  bool BackgroundHasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || checkpoint_wanted_; }
+  bool BackgroundHasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return stopping_ || scrub_wanted_ || checkpoint_wanted_;
+  }
 
   // Constant after Start.
   const KeyStoreOptions options_;
@@ -105,7 +106,8 @@ class KeyStore::Impl {
   KeyTable table_ ABSL_GUARDED_BY(mutex_);
   KekRing keks_ ABSL_GUARDED_BY(mutex_);
   int64_t rewrapped_up_to_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool checkpoint_wanted_ ABSL_GUARDED_BY(mutex_) = false;
+  bool checkpoint_wanted_ ABSL_GUARDED_BY(mutex_) = false;  // the log is long
+  bool scrub_wanted_ ABSL_GUARDED_BY(mutex_) = false;       // the log or the file may hold destroyed keys
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 
   std::thread background_;
@@ -127,7 +129,7 @@ absl::Status KeyStore::Impl::Start(const Roots& roots) {
       POSTERN_RETURN_IF_ERROR(AddKeks(roots, 1, absl::Now()));
     }
     // A crash may have come between a shred and its scrub.
-    checkpoint_wanted_ = true;
+    scrub_wanted_ = true;
   }
   KeyRequest index{KeyKind::kGateway, KeyRealm::kStandard, Sha256("postern index key")};
   POSTERN_RETURN_IF_ERROR(EnsureKeys(absl::MakeSpan(&index, 1)));
@@ -143,7 +145,7 @@ absl::Status KeyStore::Impl::InTransaction(Body body) {
   absl::Status status = body();
   if (status.ok()) status = table_.Commit();
   if (!status.ok()) table_.Rollback();
-  RequestCheckpointIfLong();
+  if (table_.file().log_bytes() >= kCheckpointLogBytes) checkpoint_wanted_ = true;
   return status;
 }
 
@@ -267,19 +269,15 @@ absl::Status KeyStore::Impl::Shred(absl::Span<const KeyId> ids, absl::Time now) 
     if (const std::optional<KeyHandle> cached = cache_.Find(id); cached.has_value() && cached->id == id)
       cache_.Erase(id);
   }
-  checkpoint_wanted_ = true;
+  scrub_wanted_ = true;
   return absl::OkStatus();
 }
 
 absl::Status KeyStore::Impl::Scrub() {
   absl::MutexLock lock(&mutex_);
   POSTERN_RETURN_IF_ERROR(table_.file().CheckpointAndTruncate());
-  checkpoint_wanted_ = false;
+  scrub_wanted_ = checkpoint_wanted_ = false;
   return absl::OkStatus();
-}
-
-void KeyStore::Impl::RequestCheckpointIfLong() {
-  if (table_.file().log_bytes() >= kCheckpointLogBytes) checkpoint_wanted_ = true;
 }
 
 void KeyStore::Impl::CheckpointInBackground() {
@@ -287,8 +285,9 @@ void KeyStore::Impl::CheckpointInBackground() {
   for (;;) {
     mutex_.Await(absl::Condition(this, &Impl::BackgroundHasWork));
     if (stopping_) return;
-    if (table_.file().CheckpointAndTruncate().ok()) {
-      checkpoint_wanted_ = false;
+    const absl::Status done = scrub_wanted_ ? table_.file().CheckpointAndTruncate() : table_.file().Checkpoint();
+    if (done.ok()) {
+      scrub_wanted_ = checkpoint_wanted_ = false;
     } else {
       // The disk is full or failing: shredded keys stay unreadable through the store, and their bytes go when it
       // recovers.
@@ -336,7 +335,7 @@ absl::Status KeyStore::Impl::DestroyGeneration(uint32_t generation, absl::Time n
   POSTERN_RETURN_IF_ERROR(
       InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return table_.DestroyKeks(generation, now); }));
   keks_.Remove(generation);
-  checkpoint_wanted_ = true;
+  scrub_wanted_ = true;
   return absl::OkStatus();
 }
 

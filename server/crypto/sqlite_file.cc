@@ -116,9 +116,8 @@ absl::StatusOr<int64_t> SqliteFile::QueryInt(absl::string_view sql) {
   return row ? statement.Int(0) : 0;
 }
 
-absl::Status SqliteFile::CheckpointAndTruncate() {
-  if (sqlite3_wal_checkpoint_v2(connection_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr) !=
-      SQLITE_OK) {
+absl::Status SqliteFile::CheckpointAs(int mode) {
+  if (sqlite3_wal_checkpoint_v2(connection_.get(), nullptr, mode, nullptr, nullptr) != SQLITE_OK) {
     return Failed("checkpoint", connection_.get());
   }
   log_size_->pages = 0;

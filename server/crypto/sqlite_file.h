@@ -53,12 +53,17 @@ class SqliteFile {
   absl::StatusOr<int64_t> QueryInt(absl::string_view sql);
   // The row id that the last INSERT gave.
   int64_t last_insert_id() const { return sqlite3_last_insert_rowid(connection_.get()); }
-  // Copies every page of the log into the file and cuts the log to nothing.
-  absl::Status CheckpointAndTruncate();
+  // Copies every page of the log into the file; the log is then overwritten from its start and keeps its length, so
+  // that commits need not sync a growing file.
+  absl::Status Checkpoint() { return CheckpointAs(SQLITE_CHECKPOINT_PASSIVE); }
+  // The same, and cuts the log to nothing: no older copy of a page is left.
+  absl::Status CheckpointAndTruncate() { return CheckpointAs(SQLITE_CHECKPOINT_TRUNCATE); }
   // Bytes in the log since the last complete checkpoint, rounded down to pages.
   int64_t log_bytes() const;
 
  private:
+  absl::Status CheckpointAs(int mode);
+
   struct Close {
     void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
   };
