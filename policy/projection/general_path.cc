@@ -69,7 +69,7 @@ void GeneralPath::IndexFragment(const Level& level, absl::string_view fragment, 
   const char* const end = p + fragment.size();
   bool too_deep = false;
   while (p != end) {
-    uint32_t tag;
+    uint32_t tag = 0;
     p = wire::ReadTag(p, end, &tag);
     const Field* field = level.Find(tag);
     if (field == nullptr || !field->tracked) {
@@ -79,7 +79,7 @@ void GeneralPath::IndexFragment(const Level& level, absl::string_view fragment, 
     Occurrence occurrence{field, p, nullptr, 0, 0, false};
     const wire::Type type = wire::TypeOf(tag);
     if (type == wire::kDelimited) {
-      uint64_t size;
+      uint64_t size = 0;
       occurrence.begin = wire::ReadLength(p, end, &size);
       occurrence.end = p = occurrence.begin + size;
       occurrence.packed = field->shape == Shape::kScalar;
@@ -130,7 +130,7 @@ void GeneralPath::ForEachElement(const Field& field, size_t begin, size_t end, E
       continue;
     }
     for (const char* p = occurrence.begin; p != occurrence.end;) {
-      uint64_t raw;
+      uint64_t raw = 0;
       p = wire::ReadScalar(field.wire_type, p, occurrence.end, &raw);
       if (IsKnownValue(tables_, field, raw)) each(raw);
     }
@@ -189,11 +189,11 @@ void GeneralPath::HandleMessage(const Field& field, size_t begin, size_t end) {
   const Level& inner = tables_.levels[field.level];
   if (reading()) {
     if (field.date >= 0 && field.reads_begin != field.reads_end) {
-      readings_->Date(field, ReadDateParts(tables_.dates[field.date], absl::MakeConstSpan(fragments_).subspan(base)));
+      readings_->Date(field, DateAt(field, base));
     }
     WalkMessage(inner, base);
   } else if (field.leaf >= 0) {
-    emitter_->Date(field, ReadDateParts(tables_.dates[field.date], absl::MakeConstSpan(fragments_).subspan(base)));
+    emitter_->Date(field, DateAt(field, base));
   } else if (field.shape == Shape::kGroup) {
     emitter_->Tag(field, wire::kStartGroup);
     WalkMessage(inner, base);
@@ -207,6 +207,10 @@ void GeneralPath::HandleMessage(const Field& field, size_t begin, size_t end) {
   fragments_.resize(base);
 }
 
+DateParts GeneralPath::DateAt(const Field& field, size_t base) const {
+  return ReadDateParts(tables_.dates[field.date], absl::MakeConstSpan(fragments_).subspan(base));
+}
+
 bool GeneralPath::ParseEntry(const Level& level, absl::string_view content, Entry* entry) const {
   const Field& key = level.fields[0];
   const Field& value = level.fields[1];
@@ -216,13 +220,13 @@ bool GeneralPath::ParseEntry(const Level& level, absl::string_view content, Entr
   const char* const end = p + content.size();
   bool too_deep = false;
   while (p != end) {
-    uint32_t tag;
+    uint32_t tag = 0;
     p = wire::ReadTag(p, end, &tag);
     const Field* field = level.Find(tag);
     if (field == nullptr || field->shape == Shape::kMessage || field->shape == Shape::kOpaque) {
       p = wire::SkipValue(tag, p, end, level.depth, &too_deep);
     } else if (wire::TypeOf(tag) == wire::kDelimited) {
-      uint64_t size;
+      uint64_t size = 0;
       p = wire::ReadLength(p, end, &size);
       (field == &key ? entry->text_key : entry->text_value) = absl::string_view(p, size);
       p += size;
@@ -262,6 +266,7 @@ void GeneralPath::HandleEntry(const Field& map, const Entry& entry) {
   const size_t base = fragments_.size();
   if (value.shape == Shape::kMessage) PushValueFragments(value, entry.content);
   if (reading()) {
+    if (value.date >= 0 && value.reads_begin != value.reads_end) readings_->Date(value, DateAt(value, base));
     if (value.shape == Shape::kMessage) WalkMessage(tables_.levels[value.level], base);
     fragments_.resize(base);
     return;
@@ -272,7 +277,11 @@ void GeneralPath::HandleEntry(const Field& map, const Entry& entry) {
   wire::Delimited whole(out, entry.content.size());
   emitter_->MapKey(key, map.check_key, level.path, entry.raw_key, entry.text_key);
   bool leaves = true;
-  if (value.shape == Shape::kMessage) {
+  if (value.leaf >= 0 && value.date >= 0) {
+    const size_t before = out->size();
+    emitter_->Date(value, DateAt(value, base));
+    leaves = out->size() > before;
+  } else if (value.shape == Shape::kMessage) {
     emitter_->Tag(value, wire::kDelimited);
     wire::Delimited message(out, entry.content.size());
     WalkMessage(tables_.levels[value.level], base);
@@ -293,13 +302,13 @@ void GeneralPath::PushValueFragments(const Field& value, absl::string_view conte
   const char* const end = p + content.size();
   bool too_deep = false;
   while (p != end) {
-    uint32_t tag;
+    uint32_t tag = 0;
     p = wire::ReadTag(p, end, &tag);
     if (tag != wire::MakeTag(value.number, wire::kDelimited)) {
       p = wire::SkipValue(tag, p, end, 0, &too_deep);
       continue;
     }
-    uint64_t size;
+    uint64_t size = 0;
     p = wire::ReadLength(p, end, &size);
     fragments_.emplace_back(p, size);
     p += size;

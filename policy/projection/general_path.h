@@ -57,6 +57,8 @@ class GeneralPath {
   void HandleEntry(const Field& map, const Entry& entry);
   // False if the entry is an unknown field: its value is no value of a closed enum.
   bool ParseEntry(const Level& level, absl::string_view content, Entry* entry) const;
+  // The date message that fragments_[base..] hold.
+  DateParts DateAt(const Field& field, size_t base) const;
   // Puts the value fragments of an entry on fragments_.
   void PushValueFragments(const Field& value, absl::string_view content);
   template <typename Each>

@@ -194,7 +194,7 @@ int32_t LevelBuilder::BuildLevel(const TrieNode& node, const std::string& path, 
   const bool entry = node.type->options().map_entry();
   for (const FieldDescriptor* descriptor : SortedFields(*node.type)) {
     Field field = MakeField(*descriptor);
-    const std::string field_path = Join(path, descriptor->name());
+    const std::string field_path = entry ? path : Join(path, descriptor->name());
     const auto oneof = oneofs.find(descriptor->real_containing_oneof());
     if (oneof != oneofs.end()) {
       field.oneof = oneof->second;

@@ -1,14 +1,17 @@
 #include "policy/projection/plan.h"
 
-#include "absl/strings/str_join.h"
+#include "absl/strings/str_cat.h"
 #include "policy/projection/tables.h"
 
 namespace postern::policy {
 
 std::string DottedPath(const FieldPath& path) {
-  return absl::StrJoin(path, ".", [](std::string* out, const google::protobuf::FieldDescriptor* field) {
-    out->append(field == nullptr ? "?" : field->name());
-  });
+  std::string dotted;
+  for (const google::protobuf::FieldDescriptor* field : path) {
+    if (field != nullptr && field->containing_type()->options().map_entry()) continue;
+    absl::StrAppend(&dotted, dotted.empty() ? "" : ".", field == nullptr ? "?" : field->name());
+  }
+  return dotted;
 }
 
 ProjectionPlan::ProjectionPlan(std::unique_ptr<const Tables> tables) : tables_(std::move(tables)) {}

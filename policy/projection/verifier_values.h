@@ -1,0 +1,27 @@
+// What the verifier believes of a single released value: whether it can have come from the value in the record by the
+// leaf's transform.
+#pragma once
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "policy/projection/plan_spec.h"
+#include "policy/projection/projector.h"
+
+namespace postern::policy {
+
+// Text forms as TextOf gives them. Empty if plausible, otherwise what is wrong.
+std::string CheckReleasedText(const LeafSpec& leaf, const ProjectionContext& context, const std::string& original,
+                              const std::string& released);
+// `real`: a float or a double.
+std::string CheckReleasedNumber(const LeafSpec& leaf, bool real, const std::string& original,
+                                const std::string& released);
+
+// `original` and `released` are the parts of a date message by field name.
+struct DateFields {
+  int64_t seconds = 0, nanos = 0, year = 0, month = 0, day = 0;
+  bool operator==(const DateFields&) const = default;
+};
+std::string CheckReleasedDate(const LeafSpec& leaf, const DateFields& original, const DateFields& released);
+
+}  // namespace postern::policy
