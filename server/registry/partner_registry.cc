@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "proto/errors/error.h"
-#include "server/registry/audit_entry.h"
 #include "server/registry/errors.h"
 #include "server/registry/lifecycle.h"
 #include "server/registry/page.h"
@@ -46,6 +46,34 @@ bool LostIdentity(const v1::Partner& before, const v1::Partner& after) {
       return SanOf(now) == SanOf(old) && now.trust_bundle_pem() == old.trust_bundle_pem();
     });
   });
+}
+
+template <class Message>
+bool Same(const google::protobuf::RepeatedPtrField<Message>& a, const google::protobuf::RepeatedPtrField<Message>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Message& left, const Message& right) {
+    return left.SerializeAsString() == right.SerializeAsString();
+  });
+}
+
+// Fields that differ, as the update mask names them.
+std::vector<absl::string_view> ChangedFields(const v1::Partner& before, const v1::Partner& after) {
+  std::vector<absl::string_view> changed;
+  if (before.legal_entity() != after.legal_entity()) changed.push_back("legal_entity");
+  if (!Same(before.identities(), after.identities())) changed.push_back("identities");
+  if (!Same(before.endpoints(), after.endpoints())) changed.push_back("endpoints");
+  if (!Same(before.attestation_keys(), after.attestation_keys())) changed.push_back("attestation_keys");
+  return changed;
+}
+
+// Who speaks and signs for a partner that was revoked decides whether its deletions are believed.
+bool NeedsSecondPerson(const v1::Partner& before, const v1::Partner& after) {
+  return Revoked(before.state()) &&
+         (!Same(before.identities(), after.identities()) || !Same(before.attestation_keys(), after.attestation_keys()));
+}
+
+std::string KeyIdsOf(const v1::Partner& partner) {
+  return absl::StrJoin(partner.attestation_keys(), ",",
+                       [](std::string* out, const v1::AttestationKey& key) { out->append(key.key_id()); });
 }
 
 }  // namespace
@@ -96,21 +124,43 @@ absl::StatusOr<v1::Partner> PartnerRegistry::UpdatePartner(absl::string_view pri
   POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::PartnerRow> rows, control_.store->ListPartners());
   POSTERN_RETURN_IF_ERROR(CheckIdentitiesFree(row.partner, rows));
   const absl::Time now = control_.clock();
+  const std::string content = row.partner.SerializeAsString();
   SetTime(now, row.partner.mutable_update_time());
   if (request.validate_only()) return row.partner;
+  const std::string fields = absl::StrJoin(ChangedFields(before, row.partner), ",");
+  const std::string key_ids = KeyIdsOf(row.partner);
+  const Details details = {{"fields", fields}, {"attestation_keys", key_ids}};
+  const Act act{now, principal, before.name()};
+  if (NeedsSecondPerson(before, row.partner)) POSTERN_RETURN_IF_ERROR(CheckSecondPerson(act, content, details));
 
   storage::ChangeSet change;
-  POSTERN_RETURN_IF_ERROR(AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_OPERATOR_ACTION,
-                                     {now, principal, row.partner.name()}, "partner.updated"));
+  POSTERN_RETURN_IF_ERROR(
+      AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_OPERATOR_ACTION, act, "partner.updated", details));
   change.partners.push_back({row, before.etag()});
   POSTERN_ASSIGN_OR_RETURN(const storage::AppliedChange applied, control_.store->Apply(change));
   row.partner.set_etag(applied.partner_etags.at(0));
+  waiting_.erase(before.name());
   POSTERN_RETURN_IF_ERROR(control_.snapshots->Rebuild());
   // With the new snapshot in place the removed identity cannot come back, so what it has open can go. The partner's
   // other connections go too and are made again.
   if (LostIdentity(before, row.partner)) control_.connections->AbortPartner(row.partner.name());
   control_.events->Publish(now, "partner.updated", row.partner.name(), principal);
   return row.partner;
+}
+
+absl::Status PartnerRegistry::CheckSecondPerson(const Act& act, const std::string& content, Details details) {
+  const std::string partner(act.resource);
+  const auto found = waiting_.find(partner);
+  if (found != waiting_.end() && found->second.content == content) {
+    return found->second.principal == act.principal ? errors::SecondPersonRequired(partner) : absl::OkStatus();
+  }
+  std::vector<std::string> leaves;
+  POSTERN_RETURN_IF_ERROR(
+      AppendLeaf(&leaves, v1::AuditEntry::KIND_OPERATOR_ACTION, act, "partner.update_pending", details));
+  POSTERN_RETURN_IF_ERROR(control_.store->AppendAudit(leaves).status());
+  waiting_[partner] = {std::string(act.principal), content};
+  control_.events->Publish(act.time, "partner.update_pending", partner, act.principal);
+  return errors::SecondPersonRequired(partner);
 }
 
 absl::StatusOr<v1::Partner> PartnerRegistry::GetPartner(const v1::GetPartnerRequest& request) {

@@ -2,9 +2,14 @@
 // server/revocation.
 #pragma once
 
+#include <map>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "proto/postern/v1/operator_service.pb.h"
+#include "server/registry/audit_entry.h"
 #include "server/registry/control_plane.h"
 
 namespace postern::registry {
@@ -19,13 +24,25 @@ class PartnerRegistry {
   // identities, is taken.
   absl::StatusOr<v1::Partner> CreatePartner(absl::string_view principal, const v1::CreatePartnerRequest& request);
   // Replaces the masked fields. ETAG_MISMATCH; ALREADY_EXISTS for an identity of another partner. Connections are
-  // aborted when an identity was removed.
+  // aborted when an identity was removed. Identities and attestation keys of a revoked partner change when a second
+  // person asks for the very same change: the first gets SECOND_PERSON_REQUIRED, and the change waits until then, until
+  // the partner changes otherwise, or until a restart.
   absl::StatusOr<v1::Partner> UpdatePartner(absl::string_view principal, const v1::UpdatePartnerRequest& request);
   absl::StatusOr<v1::Partner> GetPartner(const v1::GetPartnerRequest& request);
   absl::StatusOr<v1::ListPartnersResponse> ListPartners(const v1::ListPartnersRequest& request);
 
  private:
+  // A change of a revoked partner that one person has asked for.
+  struct WaitingUpdate {
+    std::string principal;
+    std::string content;  // the partner as it would be; holds the etag, so a later change outdates it
+  };
+  // OK if another person than that of `act` has asked for `content`; otherwise remembers who asked.
+  absl::Status CheckSecondPerson(const Act& act, const std::string& content, Details details)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_.mutex);
+
   ControlPlane& control_;
+  std::map<std::string, WaitingUpdate> waiting_ ABSL_GUARDED_BY(control_.mutex);  // by partner
 };
 
 }  // namespace postern::registry

@@ -106,6 +106,75 @@ void DiffGrants(absl::string_view direction, const std::vector<CompiledGrant>* b
   }
 }
 
+// The last day on which anything is released. Days are written "YYYY-MM-DD", so their order is the order of the text.
+std::string LastDay(const v1::Contract& terms) {
+  std::string last = terms.expires_on();
+  for (const v1::Contract::Document& document : terms.documents()) {
+    if (!document.expires_on().empty()) last = std::min(last, document.expires_on());
+  }
+  return last;
+}
+
+void DiffDuration(const v1::Contract& before, const v1::Contract& after, ContractDiff* diff) {
+  if (before.expires_on() != after.expires_on()) {
+    diff->changes.push_back(absl::StrCat("~ expires_on ", before.expires_on(), " -> ", after.expires_on()));
+    if (after.expires_on() > before.expires_on()) diff->widening = true;
+  }
+  // Documents of each kind, in any order.
+  std::map<v1::Contract::Document::Kind, std::pair<std::multiset<std::string>, std::multiset<std::string>>> kinds;
+  for (const auto& document : before.documents()) kinds[document.kind()].first.insert(document.SerializeAsString());
+  for (const auto& document : after.documents()) kinds[document.kind()].second.insert(document.SerializeAsString());
+  for (const auto& [kind, sides] : kinds) {
+    if (sides.first == sides.second) continue;
+    diff->changes.push_back(absl::StrCat("~ documents ", v1::Contract::Document::Kind_Name(kind)));
+  }
+  if (LastDay(after) > LastDay(before)) {
+    diff->changes.push_back(absl::StrCat("~ last day ", LastDay(before), " -> ", LastDay(after)));
+    diff->widening = true;
+  }
+}
+
+// Where records go.
+std::string ChannelOf(const v1::Delivery& delivery) {
+  if (!delivery.has_exchange()) return "receive";
+  return absl::StrCat("exchange ", delivery.exchange().endpoint(), " ", delivery.exchange().method());
+}
+
+bool ExemptionWithin(const v1::Deletion::Exemption& inner, const v1::Deletion::Exemption& outer) {
+  const std::set<std::string> few(inner.categories().begin(), inner.categories().end());
+  const std::set<std::string> many(outer.categories().begin(), outer.categories().end());
+  return inner.ground() == outer.ground() && inner.max_days() <= outer.max_days() &&
+         std::includes(many.begin(), many.end(), few.begin(), few.end());
+}
+
+// True if `after` lets the partner keep more, answer later or answer with less proof.
+bool DeletionWeakened(const v1::Deletion& before, const v1::Deletion& after) {
+  if (after.due_days() > before.due_days()) return true;
+  if (before.attestation() == v1::Deletion::PARTNER_KEY && after.attestation() != before.attestation()) return true;
+  return !std::all_of(after.exemptions().begin(), after.exemptions().end(), [&](const auto& inner) {
+    return std::any_of(before.exemptions().begin(), before.exemptions().end(),
+                       [&](const auto& outer) { return ExemptionWithin(inner, outer); });
+  });
+}
+
+void DiffTerms(const v1::Contract& before, const v1::Contract& after, ContractDiff* diff) {
+  DiffDuration(before, after, diff);
+  if (before.legal().SerializeAsString() != after.legal().SerializeAsString()) {
+    diff->changes.push_back("~ legal");
+    diff->widening = true;
+  }
+  const std::string from = ChannelOf(before.delivery());
+  const std::string to = ChannelOf(after.delivery());
+  if (from != to) {
+    diff->changes.push_back(absl::StrCat("~ delivery ", from, " -> ", to));
+    diff->widening = true;
+  }
+  if (before.deletion().SerializeAsString() != after.deletion().SerializeAsString()) {
+    diff->changes.push_back("~ deletion");
+    if (DeletionWeakened(before.deletion(), after.deletion())) diff->widening = true;
+  }
+}
+
 }  // namespace
 
 bool ReleasesWithin(const CompiledGrant& inner, const CompiledGrant& outer) {
@@ -123,16 +192,7 @@ ContractDiff DiffContracts(const CompiledContract* before, const CompiledContrac
   diff.widening = before == nullptr;
   DiffGrants("", before == nullptr ? nullptr : &before->grants, after.grants, &diff);
   DiffGrants("inbound ", before == nullptr ? nullptr : &before->inbound, after.inbound, &diff);
-  if (before == nullptr) return diff;
-  // Days are written "YYYY-MM-DD", so their order is the order of the text.
-  if (before->terms.expires_on() != after.terms.expires_on()) {
-    diff.changes.push_back(absl::StrCat("~ expires_on ", before->terms.expires_on(), " -> ", after.terms.expires_on()));
-    if (after.terms.expires_on() > before->terms.expires_on()) diff.widening = true;
-  }
-  if (before->terms.legal().SerializeAsString() != after.terms.legal().SerializeAsString()) {
-    diff.changes.push_back("~ legal");
-    diff.widening = true;
-  }
+  if (before != nullptr) DiffTerms(before->terms, after.terms, &diff);
   return diff;
 }
 

@@ -25,8 +25,9 @@ bool ReleasesWithin(const policy::CompiledGrant& inner, const policy::CompiledGr
 // A contract's change, line by line: "+ delivery shop.v1.Shipment recipient.phone", "-" likewise, "~" for a leaf that
 // leaves under other terms.
 struct ContractDiff {
-  bool widening =
-      false;  // `after` releases something that `before` did not, or for longer, or under another legal frame
+  // `after` releases something that `before` did not, or for longer, to another place or under another legal frame, or
+  // asks less of the partner when it has to delete.
+  bool widening = false;
   std::vector<std::string> changes;
 };
 // `before` may be null: the first revision of a contract.

@@ -19,6 +19,8 @@ constexpr int64_t kPageBytes = 8 << 20;
 }  // namespace
 
 Withdrawal::~Withdrawal() {
+  // After a change that failed the snapshot is older than the raised fences, and nothing could be committed under it.
+  if (control_.snapshots->Get()->fence_version < raised_to_) control_.snapshots->Rebuild().IgnoreError();
   for (const Paused& paused : paused_) {
     if (!paused.was_open) continue;
     paused.fence->Open();
@@ -41,8 +43,9 @@ absl::Status Withdrawal::Prepare(const std::vector<storage::PartnerRow>& partner
   if (affected.empty()) return absl::OkStatus();
 
   // On its own and first: what the backlog is read from below must not grow by a commit that resolved the old grants.
-  POSTERN_RETURN_IF_ERROR(control_.store->Apply(raise).status());
-  POSTERN_RETURN_IF_ERROR(control_.snapshots->Rebuild());
+  // No snapshot is made here: one with the raised fences and the old grants would let such a commit through.
+  POSTERN_ASSIGN_OR_RETURN(const storage::AppliedChange raised, control_.store->Apply(raise));
+  raised_to_ = raised.fence_version;
   for (const storage::PartnerRow* row : affected) {
     Paused paused{row->id, control_.snapshots->Fence(row->partner.name()), false};
     paused.was_open = paused.fence->open();

@@ -28,9 +28,10 @@ class Withdrawal {
   Withdrawal(const Withdrawal&) = delete;
   Withdrawal& operator=(const Withdrawal&) = delete;
 
-  // Raises the partners' fences, so that nothing more is committed under the old grants; closes them, so that nothing
-  // more is handed over; then adds one settlement for every waiting record of a narrowed grant to `change`. Does
-  // nothing if no grant was narrowed. After an error the fences are raised and nothing else changed.
+  // Raises the partners' fences, so that nothing more is committed until the caller has applied `change` and rebuilt
+  // the snapshot; closes them, so that nothing more is handed over; then adds one settlement for every waiting record
+  // of a narrowed grant to `change`. Does nothing if no grant was narrowed. After an error the fences are raised and
+  // nothing else changed.
   absl::Status Prepare(const std::vector<storage::PartnerRow>& partners, absl::Time now, storage::ChangeSet* change);
 
   // Records that Prepare added.
@@ -49,6 +50,7 @@ class Withdrawal {
   const std::set<GrantKey> narrowed_;
   std::vector<Paused> paused_;
   absl::flat_hash_map<storage::GrantId, bool> decided_;
+  uint64_t raised_to_ = 0;  // the store's fence version after the raise
   int64_t count_ = 0;
 };
 

@@ -34,6 +34,18 @@ bool Covers(const v1::Deletion::Exemption& exemption, const v1::Grant& grant, Ca
   });
 }
 
+// The enum is open: what a later version may say is no answer to this one.
+bool Answers(const HandleOutcome& outcome) {
+  switch (outcome.result()) {
+    case v1::DeletionAttestationStatement::RESULT_DELETED:
+    case v1::DeletionAttestationStatement::RESULT_NOT_FOUND:
+    case v1::DeletionAttestationStatement::RESULT_EXEMPTED:
+      return true;
+    default:
+      return false;
+  }
+}
+
 absl::Status CheckExemption(const HandleOutcome& outcome, const Item& item, absl::Time attested,
                             const std::vector<v1::Contract>& terms, CategoryOf category_of, const std::string& notice) {
   if (!outcome.has_until()) return errors::AttestationExemption(notice, "an exemption does not say until when");
@@ -89,19 +101,21 @@ absl::Status CheckAttestation(const v1::DeletionAttestationStatement& statement,
 
   absl::flat_hash_map<absl::string_view, const Item*> items;
   for (const Item& item : asked.items()) items.emplace(item.handle(), &item);
-  absl::flat_hash_set<absl::string_view> answered;
+  absl::flat_hash_set<absl::string_view> named;
+  size_t answered = 0;
   size_t foreign = 0;
   for (const HandleOutcome& outcome : statement.outcomes()) {
-    const auto item = items.find(outcome.handle());
-    if (item == items.end()) {
+    if (!items.contains(outcome.handle())) {
       ++foreign;
-    } else if (outcome.result() != v1::DeletionAttestationStatement::RESULT_UNSPECIFIED &&
-               !answered.insert(outcome.handle()).second) {
+      continue;
+    }
+    if (!named.insert(outcome.handle()).second) {
       return errors::AttestationMalformed(name, "a handle has two outcomes");
     }
+    if (Answers(outcome)) ++answered;
   }
   if (foreign > 0) return errors::AttestationForeignHandle(name, foreign);
-  if (answered.size() < items.size()) return errors::AttestationGap(name, items.size() - answered.size());
+  if (answered < items.size()) return errors::AttestationGap(name, items.size() - answered);
   for (const HandleOutcome& outcome : statement.outcomes()) {
     if (outcome.result() != v1::DeletionAttestationStatement::RESULT_EXEMPTED) continue;
     POSTERN_RETURN_IF_ERROR(CheckExemption(outcome, *items.at(outcome.handle()), attested, terms, category_of, name));

@@ -46,6 +46,13 @@ absl::StatusOr<std::optional<storage::PartnerRow>> PartnerToEnd(registry::Contro
   return row;
 }
 
+// Dead since the termination, unless destroying them failed then: no partner is TERMINATED while a record can be opened.
+absl::Status DestroyRecordKeys(registry::ControlPlane& control, const storage::PartnerRow& row) {
+  POSTERN_ASSIGN_OR_RETURN(const crypto::KeyId epoch_key, registry::KeyIdOf(row.epoch_key));
+  POSTERN_ASSIGN_OR_RETURN(const crypto::KeyId pseudonym_key, registry::KeyIdOf(row.pseudonym_key));
+  return control.keys->Shred({epoch_key, pseudonym_key}, control.clock());
+}
+
 // Handles are in the ledger and in the notices; once nothing is left to ask the partner for, nobody needs to make or
 // recognise one any more.
 absl::Status DestroyHandleKey(registry::ControlPlane& control, const storage::CampaignRow& ending) {
@@ -72,14 +79,17 @@ struct NoticeWriter::Page {
 };
 
 absl::StatusOr<bool> NoticeWriter::WriteNext() {
-  absl::MutexLock lock(&control_.mutex);
-  POSTERN_ASSIGN_OR_RETURN(storage::CampaignRow row, ReadCampaign(control_, campaign_));
-  v1::DeletionCampaign& campaign = row.campaign;
-  if (campaign.enumeration_done()) return false;
-  POSTERN_RETURN_IF_ERROR(Recover(row));
-  POSTERN_ASSIGN_OR_RETURN(Page page, CollectPage(row));
+  // Progress is this writer's alone and held records do not change, so the long reads need no lock.
+  POSTERN_ASSIGN_OR_RETURN(const storage::CampaignRow progress, ReadCampaign(control_, campaign_));
+  if (progress.campaign.enumeration_done()) return false;
+  POSTERN_RETURN_IF_ERROR(Recover(progress));
+  POSTERN_ASSIGN_OR_RETURN(Page page, CollectPage(progress));
   POSTERN_FAILPOINT("campaign.collected");
 
+  absl::MutexLock lock(&control_.mutex);
+  // Again: answers to notices that are out already change the counts.
+  POSTERN_ASSIGN_OR_RETURN(storage::CampaignRow row, ReadCampaign(control_, campaign_));
+  v1::DeletionCampaign& campaign = row.campaign;
   const absl::Time now = control_.clock();
   const int handles = page.statement.items_size();
   storage::ChangeSet change;
@@ -194,6 +204,7 @@ absl::Status EndCampaignIfDone(registry::ControlPlane& control, absl::string_vie
   POSTERN_RETURN_IF_ERROR(registry::AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_STATE_CHANGE, act, what));
   POSTERN_ASSIGN_OR_RETURN(std::optional<storage::PartnerRow> partner, PartnerToEnd(control, row));
   if (partner) {
+    POSTERN_RETURN_IF_ERROR(DestroyRecordKeys(control, *partner));
     const std::string etag = partner->partner.etag();
     const std::string reason = partner->partner.state_reason();
     POSTERN_RETURN_IF_ERROR(registry::Move(&partner->partner, v1::PARTNER_STATE_TERMINATED, reason, now));

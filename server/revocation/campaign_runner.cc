@@ -22,23 +22,31 @@ CampaignRunner::CampaignRunner(registry::ControlPlane* control, CampaignOptions 
 absl::StatusOr<int64_t> CampaignRunner::RunOnce() {
   POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::CampaignRow> rows, control_.store->ListCampaigns(std::nullopt));
   int64_t written = 0;
+  absl::Status first;
   for (const storage::CampaignRow& row : rows) {
-    const std::string& name = row.campaign.name();
-    if (row.campaign.state() == v1::DeletionCampaign::STATE_ENUMERATING) {
-      std::unique_ptr<NoticeWriter>& writer = writers_[name];
-      if (writer == nullptr) writer = std::make_unique<NoticeWriter>(&control_, &options_, name);
-      for (bool more = true; more && !loop_.stopping();) {
-        POSTERN_ASSIGN_OR_RETURN(more, writer->WriteNext());
-        ++written;
-      }
-      if (!loop_.stopping()) writers_.erase(name);
-    } else if (row.campaign.state() == v1::DeletionCampaign::STATE_OPEN) {
+    const v1::DeletionCampaign& campaign = row.campaign;
+    if (campaign.state() == v1::DeletionCampaign::STATE_ENUMERATING) {
+      first.Update(Enumerate(campaign.name(), &written));
+    } else if (campaign.state() == v1::DeletionCampaign::STATE_OPEN &&
+               campaign.attested_count() >= campaign.notice_count()) {
       // A crash can come between the last attestation and the end of the campaign.
       absl::MutexLock lock(&control_.mutex);
-      POSTERN_RETURN_IF_ERROR(EndCampaignIfDone(control_, name));
+      first.Update(EndCampaignIfDone(control_, campaign.name()));
     }
   }
+  if (!first.ok()) return first;
   return written;
+}
+
+absl::Status CampaignRunner::Enumerate(const std::string& name, int64_t* written) {
+  std::unique_ptr<NoticeWriter>& writer = writers_[name];
+  if (writer == nullptr) writer = std::make_unique<NoticeWriter>(&control_, &options_, name);
+  for (bool more = true; more && !loop_.stopping();) {
+    POSTERN_ASSIGN_OR_RETURN(more, writer->WriteNext());
+    ++*written;
+  }
+  if (!loop_.stopping()) writers_.erase(name);
+  return absl::OkStatus();
 }
 
 }  // namespace postern::revocation

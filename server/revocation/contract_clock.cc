@@ -64,12 +64,17 @@ absl::Status ContractClock::RunOnce() {
   absl::Status first;
   const absl::CivilDay today = registry::UtcDay(control_.clock());
   if (today != last_day_) {
-    // A contract that begins or ends today enters or leaves the snapshot.
-    first.Update(control_.snapshots->Rebuild());
+    {
+      // A contract that begins or ends today enters or leaves the snapshot. Never in the middle of somebody's change: a
+      // snapshot between its steps could join new fences with old grants.
+      absl::MutexLock lock(&control_.mutex);
+      first.Update(control_.snapshots->Rebuild());
+    }
     const absl::StatusOr<int64_t> renotified = RenotifyEndedExemptions(control_, campaigns_.options());
     first.Update(renotified.status());
     if (first.ok()) last_day_ = today;
   }
+  first.Update(terminator_.FinishCuts());
   const absl::StatusOr<std::vector<storage::PartnerRow>> rows = control_.store->ListPartners();
   if (!rows.ok()) return rows.status();
   for (const storage::PartnerRow& row : *rows) {

@@ -39,7 +39,7 @@ class ContractClock {
   void Stop() { loop_.Stop(); }
 
   // One round in the calling thread: suspends partners with a contract or document that ended, terminates those whose
-  // grace is over, warns 30, 7 and 1 days before an end (once each while the process lives), flags overdue campaigns
+  // grace is over, finishes terminations whose keys could not be destroyed, warns 30, 7 and 1 days before an end (once each while the process lives), flags overdue campaigns
   // and, once a day, notifies again what an ended exemption kept. Goes on after an error and returns the first. Not
   // beside Start.
   absl::Status RunOnce();

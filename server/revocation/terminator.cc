@@ -1,5 +1,6 @@
 #include "server/revocation/terminator.h"
 
+#include <iterator>
 #include <limits>
 #include <string>
 #include <utility>
@@ -75,7 +76,13 @@ absl::StatusOr<v1::TerminatePartnerResponse> Terminator::Terminate(const Request
   // 2., 3. Nothing more leaves, and what is stored for the partner is dead.
   int streams = 0;
   if (request.fence) {
-    POSTERN_ASSIGN_OR_RETURN(streams, Cut(row));
+    absl::StatusOr<int> cut = Cut(row);
+    if (!cut.ok()) {
+      unfinished_.insert(asked.name());
+      campaigns_.Wake();
+      return cut.status();
+    }
+    streams = *cut;
   }
   // 4. Replicas: the store is locked by this process, so no other gateway serves the partner and none is waited for.
   // 5. What it came to.
@@ -140,8 +147,10 @@ absl::StatusOr<int> Terminator::Cut(const storage::PartnerRow& row) {
   // Writes that started before are called back where they still can be, whether or not the keys could be destroyed.
   streams += control_.cutter->StopPartner(name, why).live_streams;
   control_.connections->AbortPartner(name);
+  // Likewise: no order is resolved any more for a partner that lost its grants.
+  const absl::Status rebuilt = control_.snapshots->Rebuild();
   POSTERN_RETURN_IF_ERROR(destroyed);
-  POSTERN_RETURN_IF_ERROR(control_.snapshots->Rebuild());
+  POSTERN_RETURN_IF_ERROR(rebuilt);
   return streams;
 }
 
@@ -164,6 +173,18 @@ absl::Status Terminator::ResumeTerminations() {
   }
   campaigns_.Wake();
   return absl::OkStatus();
+}
+
+absl::Status Terminator::FinishCuts() {
+  absl::MutexLock lock(&control_.mutex);
+  absl::Status first;
+  for (auto it = unfinished_.begin(); it != unfinished_.end();) {
+    const absl::StatusOr<storage::PartnerRow> row = registry::ReadPartner(*control_.store, *it);
+    const absl::Status cut = row.ok() ? Cut(*row).status() : row.status();
+    first.Update(cut);
+    it = cut.ok() ? unfinished_.erase(it) : std::next(it);
+  }
+  return first;
 }
 
 }  // namespace postern::revocation

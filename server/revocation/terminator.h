@@ -1,6 +1,10 @@
 // Revokes a partner for good. The order of the steps is the promise: see Terminate in the .cc.
 #pragma once
 
+#include <set>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "proto/postern/v1/operator_service.pb.h"
@@ -12,8 +16,8 @@
 namespace postern::revocation {
 
 // Thread-safe. Errors of all methods: PARTNER_UNKNOWN, STATE_TRANSITION, storage errors. If a storage error comes after
-// the first step, the partner is TERMINATING, nothing is handed over to it any more, and ResumeTerminations at the next
-// start does the rest.
+// the first step, the partner is TERMINATING, nothing is handed over to it any more, and FinishCuts, or ResumeTerminations
+// at the next start, does the rest.
 class Terminator {
  public:
   // `campaigns` is woken when there is something to enumerate.
@@ -29,6 +33,9 @@ class Terminator {
   // Takes up every termination that a crash interrupted. Called at start, after the first Rebuild and before the
   // partners' listener opens.
   absl::Status ResumeTerminations();
+  // Tries again what failed after the first step of a termination, above all destroying the keys. Goes on after an
+  // error and returns the first. For a background loop; costs nothing if nothing failed.
+  absl::Status FinishCuts();
 
  private:
   struct Request;
@@ -40,6 +47,7 @@ class Terminator {
   registry::ControlPlane& control_;
   CampaignRunner& campaigns_;
   crypto::Uuid7Generator ids_;
+  std::set<std::string> unfinished_ ABSL_GUARDED_BY(control_.mutex);  // partners whose Cut failed
 };
 
 }  // namespace postern::revocation

@@ -1,0 +1,253 @@
+#include "server/registry/bundle_registry.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/match.h"
+#include "proto/errors/error.h"
+#include "tests/unit/server/registry/control_fixture.h"
+
+namespace postern::registry {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using Edits = std::vector<std::pair<std::string, std::string>>;
+
+constexpr char kSwift[] = "partners/swift-parcel";
+const Edits kWithoutPhone = {{"  fields { path: \"recipient.phone\" }\n", ""}};
+
+class BundleRegistryTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<v1::ApplyPolicyBundleResponse> Apply(absl::string_view principal, const v1::PolicyBundle& bundle,
+                                                      bool validate_only = false) {
+    v1::ApplyPolicyBundleRequest request;
+    *request.mutable_bundle() = bundle;
+    request.set_validate_only(validate_only);
+    return fixture_.bundles.ApplyPolicyBundle(principal, request);
+  }
+  absl::StatusOr<v1::ContractRevision> Activate(absl::string_view principal, const std::string& name) {
+    v1::ActivateContractRevisionRequest request;
+    request.set_name(name);
+    return fixture_.bundles.ActivateContractRevision(principal, request);
+  }
+  std::vector<v1::ContractRevision> Revisions(absl::string_view partner) {
+    v1::ListContractRevisionsRequest request;
+    request.set_parent(std::string(partner));
+    const auto response = fixture_.bundles.ListContractRevisions(request);
+    EXPECT_TRUE(response.ok());
+    return {response->revisions().begin(), response->revisions().end()};
+  }
+  bool Grants(absl::string_view path) {
+    const auto snapshot = fixture_.holder.Get();
+    const ActiveGrant* grant = snapshot->FindPartner(kSwift)->FindGrant("delivery", "shop.v1.Shipment");
+    if (grant == nullptr) return false;
+    const std::vector<std::string>& paths = grant->grant->plan->granted_paths();
+    return std::find(paths.begin(), paths.end(), path) != paths.end();
+  }
+
+  TempDirectory directory_;
+  ControlFixture fixture_{directory_.path()};
+};
+
+// Clause: P1.4c
+TEST_F(BundleRegistryTest, AFirstRevisionWaitsForASecondPerson) {
+  fixture_.Create("swift-parcel");
+  fixture_.Create("nordic-freight");
+  fixture_.Create("clear-pay", "payment");
+  const auto applied = Apply("operators/alice", fixture_.Bundle());
+  ASSERT_TRUE(applied.ok()) << applied.status();
+  EXPECT_FALSE(applied->bundle().etag().empty());
+  ASSERT_EQ(applied->revisions_size(), 3);
+  EXPECT_TRUE(applied->revisions(0).widening());
+  EXPECT_EQ(applied->revisions(0).state(), v1::ContractRevision::STATE_PENDING);
+  EXPECT_FALSE(Grants("reference"));
+
+  const std::string name = Revisions(kSwift).at(0).name();
+  EXPECT_EQ(ReasonOf(Activate("operators/alice", name).status()), v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+  EXPECT_EQ(ReasonOf(Activate("operators/bob", std::string(kSwift) + "/contracts/parcel/revisions/9").status()),
+            v1::ERROR_REASON_NOT_FOUND);
+  ASSERT_TRUE(Activate("operators/bob", name).ok());
+  EXPECT_EQ(fixture_.Get(kSwift).state(), v1::PARTNER_STATE_ACTIVE);
+  EXPECT_TRUE(fixture_.snapshots->Fence(kSwift)->open());
+  EXPECT_TRUE(Grants("reference"));
+  EXPECT_THAT(fixture_.AuditActions(), Contains("partner.activated"));
+  EXPECT_EQ(ReasonOf(Activate("operators/bob", name).status()), v1::ERROR_REASON_STATE_TRANSITION);
+}
+
+// Clause: P1.4c
+TEST_F(BundleRegistryTest, AContractOrDocumentThatIsNotInForceCannotBeActivated) {
+  fixture_.Create("swift-parcel");
+  fixture_.Create("nordic-freight");
+  fixture_.Create("clear-pay", "payment");
+  ASSERT_TRUE(
+      Apply("operators/alice", fixture_.Bundle({{"expires_on: \"2028-06-30\"", "expires_on: \"2026-05-31\""}})).ok());
+  EXPECT_EQ(ReasonOf(Activate("operators/bob", Revisions(kSwift).at(0).name()).status()),
+            v1::ERROR_REASON_DOCUMENT_EXPIRED);
+  ASSERT_TRUE(
+      Apply("operators/alice", fixture_.Bundle({{"effective_on: \"2026-01-01\"", "effective_on: \"2026-07-01\""}}))
+          .ok());
+  const auto revisions = Revisions(kSwift);
+  const auto pending = std::find_if(revisions.begin(), revisions.end(), [](const v1::ContractRevision& revision) {
+    return revision.state() == v1::ContractRevision::STATE_PENDING;
+  });
+  ASSERT_NE(pending, revisions.end());
+  EXPECT_EQ(ReasonOf(Activate("operators/bob", pending->name()).status()), v1::ERROR_REASON_CONTRACT_NOT_IN_FORCE);
+}
+
+TEST_F(BundleRegistryTest, ABundleThatDoesNotCompileIsRefusedWithDiagnostics) {
+  fixture_.Create("swift-parcel");
+  const absl::Status status =
+      Apply("operators/alice", fixture_.Bundle({{"\"recipient.phone\"", "\"recipient.phne\""}})).status();
+  EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_POLICY_INVALID);
+  const v1::PolicyDiagnostics diagnostics = PolicyDiagnosticsOf(status);
+  ASSERT_GT(diagnostics.diagnostics_size(), 0);
+  EXPECT_GT(diagnostics.diagnostics(0).line(), 0);
+  EXPECT_FALSE(fixture_.store->ReadBundleInForce()->has_value());
+}
+
+// Clause: P1.4a
+TEST_F(BundleRegistryTest, AContractNeedsItsPartnerOfItsKind) {
+  fixture_.Create("swift-parcel");
+  fixture_.Create("nordic-freight", "support");
+  const absl::Status status = Apply("operators/alice", fixture_.Bundle()).status();
+  EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_POLICY_INVALID);
+  const v1::PolicyDiagnostics diagnostics = PolicyDiagnosticsOf(status);
+  int found = 0;
+  for (const auto& diagnostic : diagnostics.diagnostics()) found += diagnostic.clause() == "P1.4a";
+  EXPECT_EQ(found, 2) << "clear-pay does not exist, nordic-freight is of another kind";
+}
+
+TEST_F(BundleRegistryTest, ApplyChecksTheEtagAndValidateOnlyChangesNothing) {
+  fixture_.Serve();
+  v1::ApplyPolicyBundleRequest request;
+  *request.mutable_bundle() = fixture_.Bundle(kWithoutPhone);
+  request.set_etag("another");
+  EXPECT_EQ(ReasonOf(fixture_.bundles.ApplyPolicyBundle("operators/alice", request).status()),
+            v1::ERROR_REASON_ETAG_MISMATCH);
+  const auto planned = Apply("operators/alice", fixture_.Bundle(kWithoutPhone), true);
+  ASSERT_TRUE(planned.ok()) << planned.status();
+  ASSERT_EQ(planned->revisions_size(), 1);
+  EXPECT_FALSE(planned->revisions(0).widening());
+  EXPECT_THAT(std::vector<std::string>(planned->revisions(0).changes().begin(), planned->revisions(0).changes().end()),
+              ElementsAre("- delivery shop.v1.Shipment recipient.phone"));
+  EXPECT_TRUE(Grants("recipient.phone"));
+  EXPECT_EQ(Revisions(kSwift).size(), 1u);
+}
+
+TEST_F(BundleRegistryTest, ANarrowerRevisionHoldsAtOnceAndWithdrawsTheBacklog) {
+  fixture_.Serve();
+  const std::vector<int64_t> seqs = fixture_.Disclose(kSwift, 3);
+  fixture_.Disclose("partners/nordic-freight", 2, 100);
+  fixture_.ports.reloaded.clear();
+  const auto applied = Apply("operators/alice", fixture_.Bundle(kWithoutPhone));
+  ASSERT_TRUE(applied.ok()) << applied.status();
+  EXPECT_EQ(applied->withdrawn_count(), 3);
+  EXPECT_FALSE(Grants("recipient.phone"));
+  EXPECT_TRUE(Grants("reference"));
+  EXPECT_TRUE(fixture_.store->ReadBacklog(fixture_.Row(kSwift).id, 0, 10, 1 << 20)->empty());
+  EXPECT_EQ(fixture_.store->ReadBacklog(fixture_.Row("partners/nordic-freight").id, 0, 10, 1 << 20)->size(), 2u);
+  const auto outcomes = fixture_.store->ReadOutcomes(0, 10);
+  ASSERT_EQ(outcomes->size(), 3u);
+  EXPECT_EQ(outcomes->at(0).state, v1::DISCLOSURE_STATE_WITHDRAWN);
+  ASSERT_EQ(fixture_.ports.stopped.size(), 1u);
+  EXPECT_TRUE(fixture_.snapshots->Fence(kSwift)->open()) << "served again";
+  EXPECT_THAT(fixture_.ports.reloaded, ElementsAre(fixture_.Row(kSwift).id));
+  EXPECT_EQ(fixture_.Disclose(kSwift, 1, 50).size(), 1u) << "the new snapshot is newer than the raised fence";
+}
+
+TEST_F(BundleRegistryTest, AWideningRevisionWaitsAndTheOldOneStays) {
+  fixture_.Serve(kWithoutPhone);
+  EXPECT_FALSE(Grants("recipient.phone"));
+  const auto applied = Apply("operators/alice", fixture_.Bundle());
+  ASSERT_TRUE(applied.ok()) << applied.status();
+  ASSERT_EQ(applied->revisions_size(), 1);
+  EXPECT_TRUE(applied->revisions(0).widening());
+  EXPECT_FALSE(applied->pending_second_person());
+  EXPECT_FALSE(Grants("recipient.phone"));
+  // The same text again makes no third revision.
+  EXPECT_EQ(Apply("operators/alice", fixture_.Bundle())->revisions_size(), 0);
+  ASSERT_TRUE(Activate("operators/bob", applied->revisions(0).name()).ok());
+  EXPECT_TRUE(Grants("recipient.phone"));
+  const auto revisions = Revisions(kSwift);
+  ASSERT_EQ(revisions.size(), 2u);
+  EXPECT_EQ(std::count_if(revisions.begin(), revisions.end(),
+                          [](const v1::ContractRevision& revision) {
+                            return revision.state() == v1::ContractRevision::STATE_ACTIVE;
+                          }),
+            1);
+}
+
+TEST_F(BundleRegistryTest, DroppingATransformWidens) {
+  fixture_.Serve();
+  const auto planned =
+      Apply("operators/alice",
+            fixture_.Bundle({{"fields { path: \"remark\" redact { detectors: [CARD_NUMBER, IBAN, EMAIL] } }",
+                              "fields { path: \"remark\" redact { detectors: [CARD_NUMBER, IBAN] } }"}}),
+            true);
+  ASSERT_TRUE(planned.ok()) << planned.status();
+  ASSERT_EQ(planned->revisions_size(), 1);
+  EXPECT_TRUE(planned->revisions(0).widening());
+  EXPECT_EQ(planned->revisions(0).changes(0), "~ delivery shop.v1.Shipment remark");
+}
+
+TEST_F(BundleRegistryTest, ALongerContractWidens) {
+  fixture_.Serve();
+  const auto planned =
+      Apply("operators/alice", fixture_.Bundle({{"expires_on: \"2028-12-31\"", "expires_on: \"2029-12-31\""}}), true);
+  ASSERT_TRUE(planned.ok()) << planned.status();
+  EXPECT_EQ(planned->revisions_size(), 3);
+  EXPECT_TRUE(planned->revisions(0).widening());
+}
+
+TEST_F(BundleRegistryTest, APolicyThatWidensAnActiveContractNeedsTheSameContentFromASecondPerson) {
+  const Edits stricter = {
+      {"imposed_conditions { categories: \"customs\" clauses: \"W4b\" cross_border {} }",
+       "imposed_conditions { categories: \"customs\" categories: \"daily_track\" clauses: \"W4b\" cross_border {} }"}};
+  fixture_.Serve(stricter);
+  const std::string before = fixture_.holder.Get()->bundle_digest;
+  const auto first = Apply("operators/alice", fixture_.Bundle());
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_TRUE(first->pending_second_person());
+  EXPECT_FALSE(first->has_bundle());
+  EXPECT_EQ(fixture_.holder.Get()->bundle_digest, before);
+  EXPECT_TRUE(Apply("operators/alice", fixture_.Bundle())->pending_second_person()) << "the same person twice";
+  const auto second = Apply("operators/bob", fixture_.Bundle());
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_FALSE(second->pending_second_person());
+  EXPECT_NE(fixture_.holder.Get()->bundle_digest, before);
+}
+
+TEST_F(BundleRegistryTest, AContractThatTheBundleDropsHasEnded) {
+  fixture_.Serve();
+  fixture_.Disclose(kSwift, 2);
+  v1::PolicyBundle bundle = fixture_.Bundle();
+  for (int i = bundle.files_size() - 1; i >= 0; --i) {
+    if (absl::StrContains(bundle.files(i).name(), "swift-parcel")) bundle.mutable_files()->DeleteSubrange(i, 1);
+  }
+  const auto applied = Apply("operators/alice", bundle);
+  ASSERT_TRUE(applied.ok()) << applied.status();
+  EXPECT_EQ(applied->withdrawn_count(), 2);
+  EXPECT_TRUE(fixture_.holder.Get()->FindPartner(kSwift)->grants.empty());
+  EXPECT_EQ(Revisions(kSwift).at(0).state(), v1::ContractRevision::STATE_SUPERSEDED);
+  EXPECT_FALSE(fixture_.holder.Get()->FindPartner("partners/clear-pay")->grants.empty());
+}
+
+TEST_F(BundleRegistryTest, GetPolicyBundleIsAbsentAtFirst) {
+  EXPECT_EQ(ReasonOf(fixture_.bundles.GetPolicyBundle({}).status()), v1::ERROR_REASON_POLICY_ABSENT);
+  fixture_.Serve();
+  const auto bundle = fixture_.bundles.GetPolicyBundle({});
+  ASSERT_TRUE(bundle.ok());
+  EXPECT_GT(bundle->files_size(), 3);
+  EXPECT_FALSE(bundle->policy_version().empty());
+}
+
+}  // namespace
+}  // namespace postern::registry

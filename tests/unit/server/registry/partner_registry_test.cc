@@ -1,0 +1,206 @@
+#include "server/registry/partner_registry.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "proto/errors/error.h"
+#include "server/registry/lifecycle.h"
+#include "server/registry/partner_keys.h"
+#include "tests/unit/server/registry/control_fixture.h"
+
+namespace postern::registry {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+
+class PartnerRegistryTest : public ::testing::Test {
+ protected:
+  v1::CreatePartnerRequest Valid() {
+    v1::CreatePartnerRequest request;
+    v1::Partner& partner = *request.mutable_partner();
+    partner.set_name("partners/carrier-one");
+    partner.set_legal_entity("Carrier One Ltd");
+    partner.set_kind("logistics");
+    v1::PartnerIdentity& identity = *partner.add_identities();
+    identity.set_trust_bundle_pem(TestCertificate());
+    identity.set_dns_san("client.carrier-one.example");
+    v1::PartnerEndpoint& endpoint = *partner.add_endpoints();
+    endpoint.set_id("main");
+    endpoint.set_address("carrier-one.example:443");
+    endpoint.set_trust_bundle_pem(TestCertificate());
+    endpoint.set_server_san("carrier-one.example");
+    v1::AttestationKey& key = *partner.add_attestation_keys();
+    key.set_key_id("2026");
+    key.set_public_key_pem(
+        crypto::PrivateKey::Generate(crypto::SignatureAlgorithm::kEcdsaP256Sha256)->public_key().ToPem());
+    return request;
+  }
+
+  TempDirectory directory_;
+  ControlFixture fixture_{directory_.path()};
+};
+
+TEST_F(PartnerRegistryTest, CreatesADraftWithKeysAndAnAuditEntry) {
+  const auto created = fixture_.partners.CreatePartner("operators/alice", Valid());
+  ASSERT_TRUE(created.ok()) << created.status();
+  EXPECT_EQ(created->state(), v1::PARTNER_STATE_DRAFT);
+  EXPECT_EQ(created->epoch(), 1);
+  EXPECT_FALSE(created->etag().empty());
+  EXPECT_EQ(fixture_.partners
+                .GetPartner([] {
+                  v1::GetPartnerRequest request;
+                  request.set_name("partners/carrier-one");
+                  return request;
+                }())
+                ->etag(),
+            created->etag());
+  const PartnerView* view = fixture_.holder.Get()->FindPartner("partners/carrier-one");
+  ASSERT_NE(view, nullptr);
+  EXPECT_NE(view->handle, nullptr);
+  EXPECT_NE(view->pseudonym, nullptr);
+  EXPECT_FALSE(view->fence->open()) << "nothing leaves for a draft";
+  EXPECT_TRUE(fixture_.keys->Get(*KeyIdOf(view->epoch_key)).ok());
+  EXPECT_THAT(fixture_.AuditActions(), ElementsAre("partner.created"));
+  EXPECT_THAT(fixture_.event_names, ElementsAre("partner.created"));
+}
+
+TEST_F(PartnerRegistryTest, ValidateOnlyChangesNothing) {
+  v1::CreatePartnerRequest request = Valid();
+  request.set_validate_only(true);
+  EXPECT_TRUE(fixture_.partners.CreatePartner("operators/alice", request).ok());
+  EXPECT_TRUE(fixture_.store->ListPartners()->empty());
+}
+
+TEST_F(PartnerRegistryTest, RefusesWhatIsWrongByField) {
+  const auto refused = [&](const std::string& field, const std::function<void(v1::Partner*)>& spoil) {
+    v1::CreatePartnerRequest request = Valid();
+    spoil(request.mutable_partner());
+    const absl::Status status = fixture_.partners.CreatePartner("operators/alice", request).status();
+    EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_INVALID_ARGUMENT) << field;
+    EXPECT_EQ(MetadataOf(status, "field"), field);
+  };
+  refused("partner.name", [](v1::Partner* p) { p->set_name("partners/Ab"); });
+  refused("partner.name", [](v1::Partner* p) { p->set_name("partners/abc/def"); });
+  refused("partner.legal_entity", [](v1::Partner* p) { p->clear_legal_entity(); });
+  refused("partner.kind", [](v1::Partner* p) { p->set_kind("marketing"); });
+  refused("partner.identities[0]", [](v1::Partner* p) { p->mutable_identities(0)->clear_name(); });
+  refused("partner.identities[0].dns_san", [](v1::Partner* p) { p->mutable_identities(0)->set_dns_san("*.example"); });
+  refused("partner.identities[0].spiffe_id",
+          [](v1::Partner* p) { p->mutable_identities(0)->set_spiffe_id("spiffe://carrier"); });
+  refused("partner.identities[0].trust_bundle_pem",
+          [](v1::Partner* p) { p->mutable_identities(0)->set_trust_bundle_pem("-----BEGIN CERTIFICATE-----\nAAAA"); });
+  refused("partner.identities[1]", [](v1::Partner* p) { *p->add_identities() = p->identities(0); });
+  refused("partner.identities", [](v1::Partner* p) {
+    for (int i = 0; i < 8; ++i) *p->add_identities() = p->identities(0);
+  });
+  refused("partner.endpoints[0].address", [](v1::Partner* p) { p->mutable_endpoints(0)->set_address("carrier"); });
+  refused("partner.endpoints[0].server_san", [](v1::Partner* p) { p->mutable_endpoints(0)->set_server_san("a b"); });
+  refused("partner.attestation_keys[0].public_key_pem",
+          [](v1::Partner* p) { p->mutable_attestation_keys(0)->set_public_key_pem("no key"); });
+}
+
+TEST_F(PartnerRegistryTest, ANameAndAnIdentityBelongToOnePartner) {
+  ASSERT_TRUE(fixture_.partners.CreatePartner("operators/alice", Valid()).ok());
+  EXPECT_EQ(ReasonOf(fixture_.partners.CreatePartner("operators/alice", Valid()).status()),
+            v1::ERROR_REASON_ALREADY_EXISTS);
+  v1::CreatePartnerRequest other = Valid();
+  other.mutable_partner()->set_name("partners/carrier-two");
+  const absl::Status status = fixture_.partners.CreatePartner("operators/alice", other).status();
+  EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_ALREADY_EXISTS);
+  EXPECT_EQ(MetadataOf(status, "resource"), "partners/carrier-one");
+}
+
+TEST_F(PartnerRegistryTest, UpdateNeedsTheEtagAndKeepsWhatIsNotMasked) {
+  const v1::Partner created = *fixture_.partners.CreatePartner("operators/alice", Valid());
+  v1::UpdatePartnerRequest request;
+  request.mutable_partner()->set_name(created.name());
+  request.mutable_partner()->set_legal_entity("Carrier One Holding");
+  request.mutable_update_mask()->add_paths("legal_entity");
+  EXPECT_EQ(ReasonOf(fixture_.partners.UpdatePartner("operators/alice", request).status()),
+            v1::ERROR_REASON_ETAG_MISMATCH);
+  request.mutable_partner()->set_etag(created.etag());
+  const auto updated = fixture_.partners.UpdatePartner("operators/alice", request);
+  ASSERT_TRUE(updated.ok()) << updated.status();
+  EXPECT_EQ(updated->legal_entity(), "Carrier One Holding");
+  EXPECT_EQ(updated->identities_size(), 1);
+  EXPECT_NE(updated->etag(), created.etag());
+  EXPECT_TRUE(fixture_.ports.aborted.empty());
+  request.mutable_partner()->set_etag(updated->etag());
+  request.mutable_update_mask()->set_paths(0, "kind");
+  EXPECT_EQ(ReasonOf(fixture_.partners.UpdatePartner("operators/alice", request).status()),
+            v1::ERROR_REASON_INVALID_ARGUMENT);
+}
+
+TEST_F(PartnerRegistryTest, RemovingAnIdentityAbortsConnections) {
+  const v1::Partner created = *fixture_.partners.CreatePartner("operators/alice", Valid());
+  v1::UpdatePartnerRequest request;
+  *request.mutable_partner() = created;
+  request.mutable_partner()->mutable_identities(0)->set_dns_san("new.carrier-one.example");
+  ASSERT_TRUE(fixture_.partners.UpdatePartner("operators/alice", request).ok());
+  EXPECT_THAT(fixture_.ports.aborted, ElementsAre("partners/carrier-one"));
+}
+
+TEST_F(PartnerRegistryTest, ListsByNameInPages) {
+  for (const char* id : {"ccc", "aaa", "bbb"}) fixture_.Create(id);
+  v1::ListPartnersRequest request;
+  request.set_page_size(2);
+  const auto first = fixture_.partners.ListPartners(request);
+  ASSERT_EQ(first->partners_size(), 2);
+  EXPECT_EQ(first->partners(0).name(), "partners/aaa");
+  request.set_page_token(first->next_page_token());
+  const auto second = fixture_.partners.ListPartners(request);
+  ASSERT_EQ(second->partners_size(), 1);
+  EXPECT_EQ(second->partners(0).name(), "partners/ccc");
+  EXPECT_EQ(second->next_page_token(), "");
+  request.set_page_size(1001);
+  EXPECT_EQ(ReasonOf(fixture_.partners.ListPartners(request).status()), v1::ERROR_REASON_INVALID_ARGUMENT);
+}
+
+TEST(LifecycleTest, AllowsExactlyTheDocumentedMoves) {
+  const auto allowed = [](int from, int to) {
+    return CanMove(static_cast<v1::PartnerState>(from), static_cast<v1::PartnerState>(to));
+  };
+  int count = 0;
+  for (int from = 0; from <= 5; ++from) {
+    for (int to = 0; to <= 5; ++to) count += allowed(from, to);
+  }
+  EXPECT_EQ(count, 6);
+  EXPECT_TRUE(allowed(v1::PARTNER_STATE_DRAFT, v1::PARTNER_STATE_ACTIVE));
+  EXPECT_TRUE(allowed(v1::PARTNER_STATE_ACTIVE, v1::PARTNER_STATE_SUSPENDED));
+  EXPECT_TRUE(allowed(v1::PARTNER_STATE_SUSPENDED, v1::PARTNER_STATE_ACTIVE));
+  EXPECT_TRUE(allowed(v1::PARTNER_STATE_ACTIVE, v1::PARTNER_STATE_TERMINATING));
+  EXPECT_TRUE(allowed(v1::PARTNER_STATE_SUSPENDED, v1::PARTNER_STATE_TERMINATING));
+  EXPECT_TRUE(allowed(v1::PARTNER_STATE_TERMINATING, v1::PARTNER_STATE_TERMINATED));
+}
+
+TEST(LifecycleTest, ARefusedMoveChangesNothing) {
+  v1::Partner partner;
+  partner.set_name("partners/gone");
+  partner.set_state(v1::PARTNER_STATE_TERMINATED);
+  const absl::Status status = Move(&partner, v1::PARTNER_STATE_ACTIVE, "again", absl::Now());
+  EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_STATE_TRANSITION);
+  EXPECT_EQ(MetadataOf(status, "from"), "TERMINATED");
+  EXPECT_EQ(partner.state(), v1::PARTNER_STATE_TERMINATED);
+  EXPECT_EQ(partner.state_reason(), "");
+}
+
+TEST(EventFeedTest, TellsSubscribersUntilTheyLeave) {
+  EventFeed feed;
+  std::vector<std::string> seen;
+  EventFeed::Subscription subscription =
+      feed.Subscribe([&](const v1::WatchEventsResponse& event) { seen.push_back(event.event()); });
+  feed.Publish(absl::Now(), "partner.created", "partners/a", "operators/alice", {{"kind", "payment"}});
+  EventFeed::Subscription moved = std::move(subscription);
+  feed.Publish(absl::Now(), "partner.updated", "partners/a", "operators/alice");
+  moved.Cancel();
+  feed.Publish(absl::Now(), "partner.suspended", "partners/a", "operators/alice");
+  EXPECT_THAT(seen, ElementsAre("partner.created", "partner.updated"));
+}
+
+}  // namespace
+}  // namespace postern::registry
