@@ -163,6 +163,37 @@ TEST_F(BundleRegistryTest, ANarrowerRevisionHoldsAtOnceAndWithdrawsTheBacklog) {
   EXPECT_EQ(fixture_.Disclose(kSwift, 1, 50).size(), 1u) << "the new snapshot is newer than the raised fence";
 }
 
+TEST_F(BundleRegistryTest, NothingIsCommittedWhileGrantsBecomeNarrower) {
+  fixture_.Serve();
+  const auto before = fixture_.holder.Get();
+  size_t committed = 1;
+  fixture_.ports.on_stop = [&] {
+    // The fences are raised and the old grants are in force.
+    EXPECT_EQ(fixture_.holder.Get(), before) << "a snapshot with new fences and old grants";
+    committed = fixture_.Disclose(kSwift, 1).size();
+  };
+  const auto applied = Apply("operators/alice", fixture_.Bundle(kWithoutPhone));
+  ASSERT_TRUE(applied.ok()) << applied.status();
+  EXPECT_EQ(committed, 0u);
+  EXPECT_EQ(applied->withdrawn_count(), 0);
+}
+
+TEST_F(BundleRegistryTest, ANarrowingThatFailsLeavesThePartnerServed) {
+  fixture_.Serve();
+  // The bundle in force changes between the check of its etag and the write.
+  fixture_.ports.on_stop = [&] {
+    storage::ChangeSet other;
+    other.bundle = **fixture_.store->ReadBundleInForce();
+    other.bundle->digest = "another";
+    other.bundle->in_force = true;
+    other.expected_bundle_etag = other.bundle->bundle.etag();
+    EXPECT_TRUE(fixture_.store->Apply(other).ok());
+  };
+  EXPECT_FALSE(Apply("operators/alice", fixture_.Bundle(kWithoutPhone)).ok());
+  EXPECT_TRUE(Grants("recipient.phone"));
+  EXPECT_EQ(fixture_.Disclose(kSwift, 1).size(), 1u) << "the snapshot is newer than the raised fence";
+}
+
 TEST_F(BundleRegistryTest, AWideningRevisionWaitsAndTheOldOneStays) {
   fixture_.Serve(kWithoutPhone);
   EXPECT_FALSE(Grants("recipient.phone"));
@@ -205,6 +236,32 @@ TEST_F(BundleRegistryTest, ALongerContractWidens) {
   ASSERT_TRUE(planned.ok()) << planned.status();
   EXPECT_EQ(planned->revisions_size(), 3);
   EXPECT_TRUE(planned->revisions(0).widening());
+}
+
+// What a change of terms is called, and whether it needs a second person. swift-parcel's qualification is the first of
+// its papers to end.
+TEST_F(BundleRegistryTest, TermsThatAskLessOfThePartnerWiden) {
+  fixture_.Serve();
+  const auto expect = [&](const Edits& edit, bool widening, const std::vector<std::string>& changes) {
+    const auto planned = Apply("operators/alice", fixture_.Bundle(edit), true);
+    ASSERT_TRUE(planned.ok()) << planned.status();
+    ASSERT_EQ(planned->revisions_size(), 1) << edit[0].second;
+    const v1::ContractRevision& revision = planned->revisions(0);
+    EXPECT_EQ(revision.widening(), widening) << edit[0].second;
+    EXPECT_EQ(std::vector<std::string>(revision.changes().begin(), revision.changes().end()), changes);
+  };
+  expect({{"expires_on: \"2028-06-30\"", "expires_on: \"2028-07-31\""}}, true,
+         {"~ documents QUALIFICATION", "~ last day 2028-06-30 -> 2028-07-31"});
+  expect({{"expires_on: \"2028-06-30\"", "expires_on: \"2028-05-31\""}}, false, {"~ documents QUALIFICATION"});
+  const std::string deletion = "due_days: 14\n  attestation: PARTNER_KEY\n  exemptions { categories: \"customs\" ";
+  const auto expect_deletion = [&](const std::string& to, bool widening) {
+    expect({{deletion + "ground: \"customs law\" max_days: 3650 }", to}}, widening, {"~ deletion"});
+  };
+  expect_deletion("due_days: 7\n  attestation: PARTNER_KEY", false);
+  expect_deletion("due_days: 15\n  attestation: PARTNER_KEY", true);
+  expect_deletion("due_days: 14\n  attestation: DOCUMENT", true);
+  expect_deletion(deletion + "ground: \"customs law\" max_days: 3651 }", true);
+  expect_deletion(deletion + "ground: \"other law\" max_days: 3650 }", true);
 }
 
 TEST_F(BundleRegistryTest, APolicyThatWidensAnActiveContractNeedsTheSameContentFromASecondPerson) {

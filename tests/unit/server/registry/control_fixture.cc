@@ -54,6 +54,7 @@ const std::string& TestCertificate() {
 
 PartnerCutter::Cut RecordingPorts::StopPartner(absl::string_view partner, const absl::Status& status) {
   stopped.emplace_back(std::string(partner), status);
+  if (on_stop) on_stop();
   return {std::exchange(live_streams, 0)};
 }
 

@@ -2,6 +2,7 @@
 // the tests of server/registry and server/revocation.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,6 +29,7 @@ class RecordingPorts : public PartnerCutter, public ConnectionAborter {
   int AbortPartner(absl::string_view partner) override;
 
   int live_streams = 0;  // ended by the next StopPartner
+  std::function<void()> on_stop;
   std::vector<std::pair<std::string, absl::Status>> stopped;
   std::vector<storage::PartnerId> reloaded;
   std::vector<std::string> aborted;

@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include "proto/errors/error.h"
+#include "proto/postern/v1/audit.pb.h"
+#include "server/audit/leaf.h"
 #include "server/registry/lifecycle.h"
 #include "server/registry/partner_keys.h"
 #include "tests/unit/server/registry/control_fixture.h"
@@ -39,6 +41,13 @@ class PartnerRegistryTest : public ::testing::Test {
     key.set_public_key_pem(
         crypto::PrivateKey::Generate(crypto::SignatureAlgorithm::kEcdsaP256Sha256)->public_key().ToPem());
     return request;
+  }
+
+  // Of the newest audit entry.
+  google::protobuf::Map<std::string, std::string> LastDetails() {
+    v1::AuditEntry entry;
+    EXPECT_TRUE(entry.ParseFromString(audit::DecodeLeaf(fixture_.store->ReadLeaves(0, 1000)->back())->metadata));
+    return entry.details();
   }
 
   TempDirectory directory_;
@@ -143,6 +152,43 @@ TEST_F(PartnerRegistryTest, RemovingAnIdentityAbortsConnections) {
   request.mutable_partner()->mutable_identities(0)->set_dns_san("new.carrier-one.example");
   ASSERT_TRUE(fixture_.partners.UpdatePartner("operators/alice", request).ok());
   EXPECT_THAT(fixture_.ports.aborted, ElementsAre("partners/carrier-one"));
+}
+
+// Clause: P1.4e
+TEST_F(PartnerRegistryTest, WhoSignsForARevokedPartnerChangesByTwoPersons) {
+  ASSERT_TRUE(fixture_.partners.CreatePartner("operators/alice", Valid()).ok());
+  storage::PartnerRow row = fixture_.Row("partners/carrier-one");
+  row.partner.set_state(v1::PARTNER_STATE_TERMINATING);
+  storage::ChangeSet change;
+  change.partners.push_back({row, row.partner.etag()});
+  ASSERT_TRUE(fixture_.store->Apply(change).ok());
+
+  v1::UpdatePartnerRequest request;
+  *request.mutable_partner() = fixture_.Get("partners/carrier-one");
+  request.mutable_partner()->mutable_attestation_keys(0)->set_key_id("stand-in");
+  const auto update = [&](absl::string_view principal) {
+    return ReasonOf(fixture_.partners.UpdatePartner(principal, request).status());
+  };
+  EXPECT_EQ(update("operators/alice"), v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+  EXPECT_EQ(update("operators/alice"), v1::ERROR_REASON_SECOND_PERSON_REQUIRED) << "the same person twice";
+  request.mutable_partner()->mutable_attestation_keys(0)->set_key_id("another");
+  EXPECT_EQ(update("operators/bob"), v1::ERROR_REASON_SECOND_PERSON_REQUIRED) << "two persons, two changes";
+  EXPECT_EQ(fixture_.Get("partners/carrier-one").attestation_keys(0).key_id(), "2026");
+  const auto changed = fixture_.partners.UpdatePartner("operators/alice", request);
+  ASSERT_TRUE(changed.ok()) << changed.status();
+  EXPECT_EQ(changed->attestation_keys(0).key_id(), "another");
+  EXPECT_THAT(fixture_.AuditActions(),
+              ElementsAre("partner.created", "partner.update_pending", "partner.update_pending", "partner.updated"));
+  const auto details = LastDetails();
+  EXPECT_EQ(details.at("fields"), "attestation_keys");
+  EXPECT_EQ(details.at("attestation_keys"), "another");
+
+  *request.mutable_partner() = *changed;
+  request.mutable_partner()->mutable_identities(0)->set_dns_san("new.carrier-one.example");
+  EXPECT_EQ(update("operators/bob"), v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+  *request.mutable_partner() = *changed;
+  request.mutable_partner()->set_legal_entity("Carrier One, in liquidation");
+  EXPECT_TRUE(fixture_.partners.UpdatePartner("operators/bob", request).ok()) << "speaks for nobody";
 }
 
 TEST_F(PartnerRegistryTest, ListsByNameInPages) {

@@ -70,6 +70,12 @@ TEST_F(AttestationTest, RefusesGapsForeignHandlesAndDoubles) {
   ExpectRefused(v1::ERROR_REASON_ATTESTATION_GAP, [](Statement* s) { s->mutable_outcomes()->RemoveLast(); });
   ExpectRefused(v1::ERROR_REASON_ATTESTATION_GAP,
                 [](Statement* s) { s->mutable_outcomes(0)->set_result(Statement::RESULT_UNSPECIFIED); });
+  ExpectRefused(v1::ERROR_REASON_ATTESTATION_GAP,
+                [](Statement* s) { s->mutable_outcomes(0)->set_result(static_cast<Statement::Result>(99)); });
+  ExpectRefused(v1::ERROR_REASON_INVALID_ARGUMENT, [](Statement* s) {
+    *s->add_outcomes() = s->outcomes(0);
+    s->mutable_outcomes(0)->set_result(Statement::RESULT_UNSPECIFIED);
+  });
   ExpectRefused(v1::ERROR_REASON_ATTESTATION_FOREIGN_HANDLE,
                 [](Statement* s) { s->mutable_outcomes(0)->set_handle(std::string(32, 'x')); });
   ExpectRefused(v1::ERROR_REASON_INVALID_ARGUMENT, [](Statement* s) { *s->add_outcomes() = s->outcomes(0); });

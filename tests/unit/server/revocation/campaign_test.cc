@@ -71,6 +71,19 @@ TEST_F(CampaignTest, WithNothingHeldItClosesAtOnceAndThePartnerIsTerminated) {
   EXPECT_EQ(gateway_.holder.Get()->FindPartner(kSwift)->handle, nullptr);
 }
 
+TEST_F(CampaignTest, OneThatFailsHoldsUpNoOther) {
+  storage::CampaignRow broken;
+  broken.partner = gateway_.Row(kSwift).id;
+  broken.campaign.set_name("partners/nobody/deletionCampaigns/0");
+  broken.campaign.set_state(v1::DeletionCampaign::STATE_OPEN);
+  storage::ChangeSet change;
+  change.campaigns.push_back(broken);
+  ASSERT_TRUE(gateway_.store->Apply(change).ok());
+  ASSERT_TRUE(gateway_.Terminate("partners/nordic-freight").ok());
+  EXPECT_EQ(ReasonOf(gateway_.runner.RunOnce().status()), v1::ERROR_REASON_PARTNER_UNKNOWN);
+  EXPECT_EQ(gateway_.Get("partners/nordic-freight").state(), v1::PARTNER_STATE_TERMINATED);
+}
+
 TEST_F(CampaignTest, TheRunnerWorksInTheBackground) {
   gateway_.runner.Start();
   const std::vector<int64_t> seqs = gateway_.Disclose(kSwift, 3);

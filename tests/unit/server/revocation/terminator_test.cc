@@ -64,6 +64,56 @@ TEST_F(TerminatorTest, NothingIsCommittedOrHandedOverAfterItReturns) {
   EXPECT_THAT(gateway_.AuditActions(), Contains("partner.terminating"));
 }
 
+// A key store in which the partner's keys cannot be destroyed, for as long as it stands in for the real one.
+class BrokenKeys {
+ public:
+  explicit BrokenKeys(RevocationFixture* gateway) : gateway_(*gateway), other_(directory_.path()) {
+    gateway_.control.keys = other_.keys.get();
+  }
+  ~BrokenKeys() { gateway_.control.keys = gateway_.keys.get(); }
+
+ private:
+  RevocationFixture& gateway_;
+  registry::TempDirectory directory_;
+  registry::ControlFixture other_;
+};
+
+// Clause: P1.4e
+TEST_F(TerminatorTest, KeysThatCouldNotBeDestroyedAreDestroyedLater) {
+  gateway_.Disclose(kSwift, 1);
+  const crypto::KeyId epoch_key = *registry::KeyIdOf(gateway_.Row(kSwift).epoch_key);
+  {
+    const BrokenKeys broken(&gateway_);
+    EXPECT_FALSE(gateway_.Terminate().ok());
+    EXPECT_FALSE(gateway_.clock.RunOnce().ok()) << "tried again";
+  }
+  EXPECT_EQ(gateway_.Get(kSwift).state(), v1::PARTNER_STATE_TERMINATING);
+  EXPECT_FALSE(gateway_.snapshots->Fence(kSwift)->open());
+  EXPECT_TRUE(gateway_.holder.Get()->FindPartner(kSwift)->grants.empty()) << "in the snapshot at once";
+  EXPECT_TRUE(gateway_.keys->Get(epoch_key).ok());
+  ASSERT_TRUE(gateway_.clock.RunOnce().ok());
+  EXPECT_EQ(ReasonOf(gateway_.keys->Get(epoch_key).status()), v1::ERROR_REASON_KEY_SHREDDED);
+  const size_t aborted = gateway_.ports.aborted.size();
+  ASSERT_TRUE(gateway_.clock.RunOnce().ok());
+  EXPECT_EQ(gateway_.ports.aborted.size(), aborted) << "the partner may come back to attest";
+}
+
+// Clause: P1.4e
+TEST_F(TerminatorTest, NoPartnerIsTerminatedBeforeItsKeysAreDestroyed) {
+  const storage::PartnerRow row = gateway_.Row(kSwift);
+  {
+    const BrokenKeys broken(&gateway_);
+    EXPECT_FALSE(gateway_.Terminate().ok());
+    EXPECT_FALSE(gateway_.runner.RunOnce().ok());
+    EXPECT_EQ(gateway_.Get(kSwift).state(), v1::PARTNER_STATE_TERMINATING);
+  }
+  ASSERT_TRUE(gateway_.runner.RunOnce().ok());
+  EXPECT_EQ(gateway_.Get(kSwift).state(), v1::PARTNER_STATE_TERMINATED);
+  for (const auto& key : {row.epoch_key, row.pseudonym_key, row.handle_key}) {
+    EXPECT_EQ(ReasonOf(gateway_.keys->Get(*registry::KeyIdOf(key)).status()), v1::ERROR_REASON_KEY_SHREDDED);
+  }
+}
+
 TEST_F(TerminatorTest, UndeliveredRecordsAreReportedToTheShop) {
   const std::vector<int64_t> seqs = gateway_.Disclose(kSwift, 4);
   gateway_.Handed(kSwift, seqs[0]);
