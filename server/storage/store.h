@@ -263,8 +263,10 @@ struct ChangeSet {
   };
   std::vector<SubmittedResult> results;
   // Ends every pending and dead-lettered payload of a partner in one step, whatever their number: rows stay, their state becomes UNDELIVERED
-  // with this reason where they are above the dispatch mark; one outcome entry stands for all of them and is expanded as it is read. The
-  // payloads leave the files soon after; their key is the caller's to destroy.
+  // with this reason where they are above the dispatch mark; one outcome entry stands for all of them and is expanded as it is read. What is
+  // at or below the mark and unacknowledged, and every open exchange, becomes OUTCOME_UNKNOWN with this reason, one outcome each, and stays
+  // held; an acknowledgement or an answer that is still on its way corrects it. The payloads leave the files soon after; their key is the
+  // caller's to destroy.
   struct EndBacklog {
     PartnerId partner = 0;
     std::string reason;
@@ -322,20 +324,23 @@ class Store {
   virtual absl::StatusOr<DisclosureRow> ReadDisclosure(const crypto::Uuid& id) = 0;  // NOT_FOUND
   // Newest first, below `before` (0: from the end). A replayed dead letter is listed at its new position only.
   virtual absl::StatusOr<std::vector<DisclosureRow>> ListDisclosures(PartnerId partner, int64_t before, int limit) = 0;
-  // Oldest first, above `after`, not above `to`; what the partner may hold or held: handed over or acknowledged, and every exchange that did
-  // not FAIL. A replayed dead letter can come twice.
+  // Oldest first, above `after`, not above `to`; what the partner may hold or held: handed over or acknowledged, and every exchange but those
+  // that FAILED before anything was sent (all that FAILED for another reason than PARTNER_FAILED). A replayed dead letter can come twice.
   virtual absl::StatusOr<std::vector<DisclosureRow>> ListHeld(PartnerId partner, int64_t after, int64_t to, int limit) = 0;
+  // Exchanges that nothing was settled of, not even that their outcome is unknown; by partner, oldest first.
+  virtual absl::StatusOr<std::vector<DisclosureRow>> ListOpenExchanges() = 0;
   // Disclosures that concern a subject, oldest first. Sees the unindexed tail too.
   virtual absl::StatusOr<std::vector<DisclosureRow>> ListBySubject(const Mac16& subject, int64_t after, int limit) = 0;
   struct BacklogCounts {
     int64_t delivered = 0;      // acknowledged ever
-    int64_t possibly_held = 0;  // handed over or reserved, unacknowledged
+    int64_t possibly_held = 0;  // handed over or reserved, unacknowledged; exchanges of unknown outcome or refused by the partner
     int64_t undelivered = 0;    // above the dispatch mark and not settled
     int64_t total = 0;          // disclosures ever, exchanges included
   };
   virtual absl::StatusOr<BacklogCounts> CountBacklog(PartnerId partner) = 0;
-  // Pending payloads older than `time`, for max_pending_hours.
-  virtual absl::StatusOr<std::vector<PendingPayload>> ReadPendingOlderThan(PartnerId partner, absl::Time time, int limit) = 0;
+  // Pending payloads older than `time`, above `after`, in order, for max_pending_hours.
+  virtual absl::StatusOr<std::vector<PendingPayload>> ReadPendingOlderThan(PartnerId partner, int64_t after, absl::Time time,
+                                                                           int limit) = 0;
   virtual absl::StatusOr<std::vector<OutcomeRow>> ReadOutcomes(int64_t after, int limit) = 0;
   virtual absl::StatusOr<std::vector<DeadLetterRow>> ListDeadLetters(PartnerId partner, int64_t after, int limit) = 0;
   virtual absl::StatusOr<PendingPayload> ReadDeadLetter(const crypto::Uuid& id) = 0;  // NOT_FOUND

@@ -57,19 +57,6 @@ absl::StatusOr<std::vector<PendingPayload>> ReadPending(Connection& db, PartnerI
   return payloads;
 }
 
-// Records in (from, to] that are neither acknowledged nor ended one by one.
-absl::StatusOr<int64_t> CountUnsettled(Connection& db, PartnerId partner, int64_t from, int64_t to) {
-  Query query(
-      db,
-      "SELECT count(*) FROM disclosure d WHERE d.partner = ?1 AND d.seq > ?2 AND d.seq <= ?3 AND d.exchange = 0 "
-      "AND NOT EXISTS(SELECT 1 FROM settlement s WHERE s.seq = d.seq) "
-      "AND NOT EXISTS(SELECT 1 FROM settled_above a WHERE a.queue_key = (?1 << 40 | d.seq))");
-  query.Bind(partner).Bind(from).Bind(to);
-  const int64_t count = query.Next() ? query.Int(0) : 0;
-  POSTERN_RETURN_IF_ERROR(query.status());
-  return count;
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<PendingPayload>> ReadBacklogFrom(Connection& db, PartnerId partner, int64_t after, int limit,
@@ -77,9 +64,9 @@ absl::StatusOr<std::vector<PendingPayload>> ReadBacklogFrom(Connection& db, Part
   return ReadPending(db, partner, after, limit, {.max_bytes = max_bytes});
 }
 
-absl::StatusOr<std::vector<PendingPayload>> ReadPendingOlderThanFrom(Connection& db, PartnerId partner, absl::Time time,
-                                                                     int limit) {
-  return ReadPending(db, partner, 0, limit, {.older_than = time});
+absl::StatusOr<std::vector<PendingPayload>> ReadPendingOlderThanFrom(Connection& db, PartnerId partner, int64_t after,
+                                                                     absl::Time time, int limit) {
+  return ReadPending(db, partner, after, limit, {.older_than = time});
 }
 
 absl::StatusOr<std::vector<int64_t>> ReadSettledAboveFrom(Connection& db, PartnerId partner, int64_t watermark) {
@@ -99,14 +86,14 @@ absl::StatusOr<Store::BacklogCounts> CountBacklogFrom(Connection& db, PartnerId 
   int64_t from = queue.watermark;
   for (const BacklogEnd& end : queue.ends) {
     if (end.mark > from) {
-      POSTERN_ASSIGN_OR_RETURN(const int64_t before_end, CountUnsettled(db, partner, from, end.mark));
-      held += before_end;
+      POSTERN_ASSIGN_OR_RETURN(const std::vector<int64_t> before_end, ReadUnsettled(db, partner, from, end.mark));
+      held += static_cast<int64_t>(before_end.size());
     }
     from = std::max(from, end.upto);
   }
   if (queue.dispatch_mark > from) {
-    POSTERN_ASSIGN_OR_RETURN(const int64_t since, CountUnsettled(db, partner, from, queue.dispatch_mark));
-    held += since;
+    POSTERN_ASSIGN_OR_RETURN(const std::vector<int64_t> since, ReadUnsettled(db, partner, from, queue.dispatch_mark));
+    held += static_cast<int64_t>(since.size());
   }
   Store::BacklogCounts counts;
   counts.delivered = queue.delivered;

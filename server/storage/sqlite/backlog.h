@@ -15,8 +15,8 @@ absl::StatusOr<std::vector<PendingPayload>> ReadBacklogFrom(Connection& db, Part
                                                             int64_t max_bytes);
 // Times grow with positions but for steps of the clock: reading stops at the first record that is not older, and what a
 // step hides behind it is found when that record has aged too.
-absl::StatusOr<std::vector<PendingPayload>> ReadPendingOlderThanFrom(Connection& db, PartnerId partner, absl::Time time,
-                                                                     int limit);
+absl::StatusOr<std::vector<PendingPayload>> ReadPendingOlderThanFrom(Connection& db, PartnerId partner, int64_t after,
+                                                                     absl::Time time, int limit);
 absl::StatusOr<std::vector<int64_t>> ReadSettledAboveFrom(Connection& db, PartnerId partner, int64_t watermark);
 absl::StatusOr<Store::BacklogCounts> CountBacklogFrom(Connection& db, PartnerId partner);
 absl::StatusOr<std::vector<DeadLetterRow>> ListDeadLettersFrom(Connection& db, PartnerId partner, int64_t after,

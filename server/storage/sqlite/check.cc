@@ -37,6 +37,8 @@ constexpr Rule kRules[] = {
      "a settlement has no disclosure"},
     {"SELECT 1 FROM pending p JOIN settlement s ON s.seq = (p.queue_key & ((1 << 40) - 1))",
      "a settled disclosure is still pending"},
+    {"SELECT 1 FROM open_exchange o JOIN settlement s ON s.seq = (o.queue_key & ((1 << 40) - 1))",
+     "a settled exchange is still open"},
     {"SELECT 1 FROM request r WHERE NOT EXISTS(SELECT 1 FROM disclosure d WHERE d.seq = r.seq AND d.request_id = "
      "r.request_id)",
      "a request names another disclosure"},

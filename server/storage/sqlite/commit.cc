@@ -166,7 +166,9 @@ absl::Status GroupCommit::Insert(const NewDisclosure& entry, int64_t seq, uint64
           .Bind(static_cast<int64_t>(leaf_index))
           .Bind(View(entry.request_id))
           .Run());
-  if (entry.exchange) return absl::OkStatus();
+  if (entry.exchange) {
+    return Query(db_, "INSERT INTO open_exchange(queue_key) VALUES(?)").Bind(QueueKey(entry.partner, seq)).Run();
+  }
   return Query(db_, "INSERT INTO pending(queue_key, sealed_payload) VALUES(?, ?)")
       .Bind(QueueKey(entry.partner, seq))
       .Bind(entry.sealed_payload)

@@ -63,7 +63,7 @@ void DeriveState(const Query& query, const QueueState& queue, ReadRow* read) {
   if (!query.IsNull(kSettledState)) {
     row.state = static_cast<v1::DisclosureState>(query.Int(kSettledState));
     row.reason = query.String(kSettledReason);
-    read->held = row.exchange ? row.state != v1::DISCLOSURE_STATE_FAILED : query.Int(kHanded) != 0;
+    read->held = row.exchange ? MayHoldExchange(row.state, row.reason) : query.Int(kHanded) != 0;
     read->replayed = !query.IsNull(kReplayedAs);
   } else if (row.exchange) {
     // Committed to be sent at once: from then on the partner may have it.
@@ -74,6 +74,11 @@ void DeriveState(const Query& query, const QueueState& queue, ReadRow* read) {
     row.reason = end->reason;
   } else if (row.seq <= queue.watermark || query.Int(kSettledAbove) != 0) {
     row.state = v1::DISCLOSURE_STATE_DELIVERED;
+    read->held = true;
+  } else if (const BacklogEnd* late = queue.EndAfter(row.seq)) {
+    // Handed over, or about to be, when the backlog ended.
+    row.state = v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN;
+    row.reason = late->reason;
     read->held = true;
   } else {
     row.state = handed ? v1::DISCLOSURE_STATE_POSSIBLY_HELD : v1::DISCLOSURE_STATE_PENDING;
@@ -135,6 +140,18 @@ absl::StatusOr<std::vector<DisclosureRow>> ListDisclosuresFrom(Connection& db, P
   while (static_cast<int>(rows.size()) < limit && query.Next()) {
     POSTERN_ASSIGN_OR_RETURN(ReadRow read, reader.Current(query));
     if (!read.replayed) rows.push_back(std::move(read.row));
+  }
+  POSTERN_RETURN_IF_ERROR(query.status());
+  return rows;
+}
+
+absl::StatusOr<std::vector<DisclosureRow>> ListOpenExchangesFrom(Connection& db) {
+  DisclosureReader reader(db);
+  std::vector<DisclosureRow> rows;
+  Query query(db, "SELECT queue_key FROM open_exchange ORDER BY queue_key");
+  while (query.Next()) {
+    POSTERN_ASSIGN_OR_RETURN(DisclosureRow row, reader.BySeq(SeqOf(query.Int(0))));
+    rows.push_back(std::move(row));
   }
   POSTERN_RETURN_IF_ERROR(query.status());
   return rows;

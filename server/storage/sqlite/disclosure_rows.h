@@ -15,7 +15,7 @@ namespace postern::storage {
 // A row as read, with what the lists decide by.
 struct ReadRow {
   DisclosureRow row;
-  bool held = false;      // handed over, reserved for it, or acknowledged; of an exchange: anything but FAILED
+  bool held = false;      // handed over, reserved for it, or acknowledged; of an exchange: see MayHoldExchange
   bool replayed = false;  // a dead letter that stands at a later position
 };
 
@@ -41,6 +41,7 @@ absl::StatusOr<int64_t> NewestSeqOf(Connection& db, const crypto::Uuid& id);
 absl::StatusOr<DisclosureRow> ReadDisclosureFrom(Connection& db, const crypto::Uuid& id);
 absl::StatusOr<std::vector<DisclosureRow>> ListDisclosuresFrom(Connection& db, PartnerId partner, int64_t before,
                                                                int limit);
+absl::StatusOr<std::vector<DisclosureRow>> ListOpenExchangesFrom(Connection& db);
 absl::StatusOr<std::vector<DisclosureRow>> ListHeldFrom(Connection& db, PartnerId partner, int64_t after, int64_t to,
                                                         int limit);
 

@@ -7,11 +7,14 @@
 
 namespace postern::storage {
 
+const BacklogEnd* QueueState::EndAfter(int64_t seq) const {
+  const auto end = std::find_if(ends.begin(), ends.end(), [seq](const BacklogEnd& e) { return seq <= e.upto; });
+  return end == ends.end() ? nullptr : &*end;
+}
+
 const BacklogEnd* QueueState::EndOf(int64_t seq) const {
-  for (const BacklogEnd& end : ends) {
-    if (seq <= end.upto) return seq > end.mark ? &end : nullptr;
-  }
-  return nullptr;
+  const BacklogEnd* end = EndAfter(seq);
+  return end != nullptr && seq > end->mark ? end : nullptr;
 }
 
 absl::StatusOr<QueueState> ReadQueue(Connection& db, PartnerId partner) {
@@ -36,6 +39,22 @@ absl::StatusOr<QueueState> ReadQueue(Connection& db, PartnerId partner) {
   while (query.Next()) state.ends.push_back({query.Int(0), query.Int(1), query.String(2)});
   POSTERN_RETURN_IF_ERROR(query.status());
   return state;
+}
+
+absl::StatusOr<std::vector<int64_t>> ReadUnsettled(Connection& db, PartnerId partner, int64_t from, int64_t to) {
+  std::vector<int64_t> seqs;
+  Query query(db,
+              "SELECT d.seq FROM disclosure d WHERE d.partner = ?1 AND d.seq > ?2 AND d.seq <= ?3 AND d.exchange = 0 "
+              "AND NOT EXISTS(SELECT 1 FROM settlement s WHERE s.seq = d.seq) "
+              "AND NOT EXISTS(SELECT 1 FROM settled_above a WHERE a.queue_key = (?1 << 40 | d.seq)) ORDER BY d.seq");
+  query.Bind(partner).Bind(from).Bind(to);
+  while (query.Next()) seqs.push_back(query.Int(0));
+  POSTERN_RETURN_IF_ERROR(query.status());
+  return seqs;
+}
+
+bool MayHoldExchange(v1::DisclosureState state, absl::string_view reason) {
+  return state != v1::DISCLOSURE_STATE_FAILED || reason == v1::ErrorReason_Name(v1::ERROR_REASON_PARTNER_FAILED);
 }
 
 absl::Status CheckSpan(const LaneSpan& span) {

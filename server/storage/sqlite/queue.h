@@ -13,7 +13,8 @@
 
 namespace postern::storage {
 
-// A backlog that was ended as a whole: positions above `mark`, up to `upto`, were never handed over.
+// A backlog that was ended as a whole: positions above `mark`, up to `upto`, were never handed over; of those at or
+// below `mark`, what was not acknowledged may be held.
 struct BacklogEnd {
   int64_t upto = 0;
   int64_t mark = 0;
@@ -29,8 +30,10 @@ struct QueueState {
   int64_t open_exchanges = 0;
   std::vector<BacklogEnd> ends;  // ascending
 
-  // The end that `seq` fell to; null if none.
+  // The end that `seq` fell to without having been handed over; null if none.
   const BacklogEnd* EndOf(int64_t seq) const;
+  // The first end that came after `seq`, whether or not it was handed over; null if none.
+  const BacklogEnd* EndAfter(int64_t seq) const;
   // Whether `seq` may have been handed over.
   bool MayHaveBeenHanded(int64_t seq) const { return seq <= dispatch_mark && EndOf(seq) == nullptr; }
   // Nothing at or below is pending.
@@ -39,6 +42,12 @@ struct QueueState {
 
 // All zero for a partner that never had a disclosure.
 absl::StatusOr<QueueState> ReadQueue(Connection& db, PartnerId partner);
+
+// Records in (from, to] that are neither acknowledged nor ended one by one. Row by row: for ranges that the credit
+// windows bound.
+absl::StatusOr<std::vector<int64_t>> ReadUnsettled(Connection& db, PartnerId partner, int64_t from, int64_t to);
+// Whether the partner may hold the record of an exchange that ended so: it has read what it refused.
+bool MayHoldExchange(v1::DisclosureState state, absl::string_view reason);
 
 // INVALID_ARGUMENT unless it is the span of all lanes.
 absl::Status CheckSpan(const LaneSpan& span);

@@ -33,7 +33,7 @@ class BatchSettler {
   absl::Status End(const Settlement& settlement);
   // False if it was there already.
   absl::StatusOr<bool> AddSettledAbove(int64_t seq);
-  absl::StatusOr<bool> EndedAlready(int64_t seq, bool exchange, bool* open_exchange);
+  absl::StatusOr<bool> EndedAlready(const Settlement& settlement, bool exchange);
   absl::Status SetAside(const Settlement& settlement);
   absl::Status DropPayloads(int64_t first, int64_t last);
   absl::Status WriteQueue();
@@ -93,8 +93,7 @@ absl::Status BatchSettler::End(const Settlement& settlement) {
     if (!query.Next()) return query.status().ok() ? errors::NotFound("disclosure") : query.status();
     exchange = query.Int(0) != 0;
   }
-  bool was_open_exchange = exchange;
-  POSTERN_ASSIGN_OR_RETURN(const bool ended, EndedAlready(settlement.seq, exchange, &was_open_exchange));
+  POSTERN_ASSIGN_OR_RETURN(const bool ended, EndedAlready(settlement, exchange));
   if (ended) return absl::OkStatus();
   POSTERN_RETURN_IF_ERROR(
       Query(db_,
@@ -108,7 +107,10 @@ absl::Status BatchSettler::End(const Settlement& settlement) {
           .Run());
   if (settlement.state == v1::DISCLOSURE_STATE_DELIVERED) ++delivered_;
   if (exchange) {
-    if (was_open_exchange && settlement.state != v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN) ++closed_exchanges_;
+    POSTERN_RETURN_IF_ERROR(
+        Query(db_, "DELETE FROM open_exchange WHERE queue_key = ?").Bind(QueueKey(partner_, settlement.seq)).Run());
+    const bool held = MayHoldExchange(settlement.state, settlement.reason);
+    if (settlement.state == v1::DISCLOSURE_STATE_DELIVERED || !held) ++closed_exchanges_;
   } else {
     ++settled_;
     if (settlement.seq > queue_.watermark) POSTERN_RETURN_IF_ERROR(AddSettledAbove(settlement.seq).status());
@@ -118,13 +120,15 @@ absl::Status BatchSettler::End(const Settlement& settlement) {
   return AddOutcomes(scope_, {partner_, settlement.state, settlement.reason, batch_.time}, {settlement.seq});
 }
 
-absl::StatusOr<bool> BatchSettler::EndedAlready(int64_t seq, bool exchange, bool* open_exchange) {
+absl::StatusOr<bool> BatchSettler::EndedAlready(const Settlement& settlement, bool exchange) {
+  const int64_t seq = settlement.seq;
   {
     Query query(db_, "SELECT state FROM settlement WHERE seq = ?");
     query.Bind(seq);
     if (query.Next()) {
-      *open_exchange = exchange && query.Int(0) == v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN;
-      return !*open_exchange;
+      // What was unknown can become known, and is told once.
+      const bool unknown = exchange && query.Int(0) == v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN;
+      return !unknown || settlement.state == v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN;
     }
     POSTERN_RETURN_IF_ERROR(query.status());
   }
@@ -176,6 +180,28 @@ absl::Status BatchSettler::WriteQueue() {
       .Run();
 }
 
+// What the partner may have at the end of its backlog and nobody knows of: it stays held, and the shop is told.
+absl::Status EndInUncertainty(WriteScope& scope, const ChangeSet::EndBacklog& end, const QueueState& queue,
+                              int64_t mark) {
+  const OutcomeKind unknown = {end.partner, v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN, end.reason, end.time};
+  // Up to the end before this one all was told then.
+  POSTERN_ASSIGN_OR_RETURN(const std::vector<int64_t> records,
+                           ReadUnsettled(scope.db(), end.partner, std::max(queue.watermark, queue.ended_upto()), mark));
+  POSTERN_RETURN_IF_ERROR(AddOutcomes(scope, unknown, records));
+
+  std::vector<int64_t> exchanges;
+  Query open(scope.db(),
+             "SELECT queue_key FROM open_exchange WHERE queue_key > ? AND queue_key <= ? ORDER BY queue_key");
+  open.Bind(QueueKey(end.partner, 0)).Bind(QueueKey(end.partner, kMaxSeq));
+  while (open.Next()) exchanges.push_back(SeqOf(open.Int(0)));
+  POSTERN_RETURN_IF_ERROR(open.status());
+  SettleBatch batch;
+  batch.span.partner = end.partner;
+  batch.time = end.time;
+  for (const int64_t seq : exchanges) batch.settlements.push_back({seq, unknown.state, end.reason});
+  return BatchSettler(scope, batch, queue).Settle();
+}
+
 }  // namespace
 
 absl::Status SettleIn(WriteScope& scope, const SettleBatch& batch) {
@@ -188,15 +214,18 @@ absl::Status EndBacklogIn(WriteScope& scope, const ChangeSet::EndBacklog& end) {
   POSTERN_ASSIGN_OR_RETURN(const QueueState queue, ReadQueue(scope.db(), end.partner));
   const int64_t upto = scope.head().last_seq;
   const int64_t mark = std::max(queue.dispatch_mark, queue.ended_upto());
-  if (upto <= mark) return absl::OkStatus();
+  POSTERN_RETURN_IF_ERROR(EndInUncertainty(scope, end, queue, mark));
+  // Written even if nothing is above the mark: it also ends the dead letters, and what was handed over.
   POSTERN_RETURN_IF_ERROR(
-      Query(scope.db(), "INSERT INTO backlog_end(partner, upto, mark, reason, time) VALUES(?, ?, ?, ?, ?)")
+      Query(scope.db(),
+            "INSERT INTO backlog_end(partner, upto, mark, reason, time) VALUES(?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
           .Bind(end.partner)
           .Bind(upto)
           .Bind(mark)
           .BindText(end.reason)
           .Bind(PackTime(end.time))
           .Run());
+  if (upto <= mark) return absl::OkStatus();
   return AddBacklogEndOutcome(scope, {end.partner, v1::DISCLOSURE_STATE_UNDELIVERED, end.reason, end.time}, mark, upto);
 }
 

@@ -146,16 +146,19 @@ class SqliteStore final : public Store {
     return ReadBy<std::vector<DisclosureRow>>(
         [&](Connection& db) { return ListHeldFrom(db, partner, after, to, limit); });
   }
+  absl::StatusOr<std::vector<DisclosureRow>> ListOpenExchanges() override {
+    return ReadBy<std::vector<DisclosureRow>>([&](Connection& db) { return ListOpenExchangesFrom(db); });
+  }
   absl::StatusOr<std::vector<DisclosureRow>> ListBySubject(const Mac16& subject, int64_t after, int limit) override {
     return index_->ListBySubject(*readers_, subject, after, limit);
   }
   absl::StatusOr<BacklogCounts> CountBacklog(PartnerId partner) override {
     return ReadBy<BacklogCounts>([&](Connection& db) { return CountBacklogFrom(db, partner); });
   }
-  absl::StatusOr<std::vector<PendingPayload>> ReadPendingOlderThan(PartnerId partner, absl::Time time,
+  absl::StatusOr<std::vector<PendingPayload>> ReadPendingOlderThan(PartnerId partner, int64_t after, absl::Time time,
                                                                    int limit) override {
     return ReadBy<std::vector<PendingPayload>>(
-        [&](Connection& db) { return ReadPendingOlderThanFrom(db, partner, time, limit); });
+        [&](Connection& db) { return ReadPendingOlderThanFrom(db, partner, after, time, limit); });
   }
   absl::StatusOr<std::vector<OutcomeRow>> ReadOutcomes(int64_t after, int limit) override {
     return ReadBy<std::vector<OutcomeRow>>([&](Connection& db) { return ReadOutcomesFrom(db, after, limit); });

@@ -29,6 +29,11 @@ class FaultyStore : public Store {
     absl::MutexLock lock(&mutex_);
     hold_ = hold;
   }
+  // Called after the next read of a backlog, before its caller has it.
+  void AfterReadBacklog(std::function<void()> hook) {
+    absl::MutexLock lock(&mutex_);
+    after_read_backlog_ = std::move(hook);
+  }
   int commits() const {
     absl::MutexLock lock(&mutex_);
     return commits_;
@@ -53,6 +58,17 @@ class FaultyStore : public Store {
   absl::Status Settle(absl::Span<const SettleBatch> batches) override {
     return Faulty([&] { return real_->Settle(batches); });
   }
+  absl::StatusOr<std::vector<PendingPayload>> ReadBacklog(PartnerId partner, int64_t after, int limit,
+                                                          int64_t max_bytes) override {
+    absl::StatusOr<std::vector<PendingPayload>> page = real_->ReadBacklog(partner, after, limit, max_bytes);
+    std::function<void()> hook;
+    {
+      absl::MutexLock lock(&mutex_);
+      hook.swap(after_read_backlog_);
+    }
+    if (hook) hook();
+    return page;
+  }
   absl::StatusOr<uint64_t> AppendAudit(absl::Span<const std::string> leaves) override {
     absl::StatusOr<uint64_t> index = absl::UnavailableError("not written");
     const absl::Status status = Faulty([&] {
@@ -70,8 +86,6 @@ class FaultyStore : public Store {
   POSTERN_FORWARD(absl::StatusOr<GrantId>, InternGrant, (const GrantRef& grant), (grant))
   POSTERN_FORWARD(absl::StatusOr<GrantRef>, ReadGrant, (GrantId id), (id))
   POSTERN_FORWARD(absl::StatusOr<uint64_t>, ReadFenceVersion, (), ())
-  POSTERN_FORWARD(absl::StatusOr<std::vector<PendingPayload>>, ReadBacklog,
-                  (PartnerId partner, int64_t after, int limit, int64_t max_bytes), (partner, after, limit, max_bytes))
   POSTERN_FORWARD(absl::StatusOr<LaneState>, ReadLanes, (PartnerId partner), (partner))
   POSTERN_FORWARD(absl::StatusOr<std::vector<int64_t>>, ReadSettledAbove, (PartnerId partner, int64_t watermark),
                   (partner, watermark))
@@ -80,11 +94,12 @@ class FaultyStore : public Store {
                   (PartnerId partner, int64_t before, int limit), (partner, before, limit))
   POSTERN_FORWARD(absl::StatusOr<std::vector<DisclosureRow>>, ListHeld,
                   (PartnerId partner, int64_t after, int64_t to, int limit), (partner, after, to, limit))
+  POSTERN_FORWARD(absl::StatusOr<std::vector<DisclosureRow>>, ListOpenExchanges, (), ())
   POSTERN_FORWARD(absl::StatusOr<std::vector<DisclosureRow>>, ListBySubject,
                   (const Mac16& subject, int64_t after, int limit), (subject, after, limit))
   POSTERN_FORWARD(absl::StatusOr<BacklogCounts>, CountBacklog, (PartnerId partner), (partner))
   POSTERN_FORWARD(absl::StatusOr<std::vector<PendingPayload>>, ReadPendingOlderThan,
-                  (PartnerId partner, absl::Time time, int limit), (partner, time, limit))
+                  (PartnerId partner, int64_t after, absl::Time time, int limit), (partner, after, time, limit))
   POSTERN_FORWARD(absl::StatusOr<std::vector<OutcomeRow>>, ReadOutcomes, (int64_t after, int limit), (after, limit))
   POSTERN_FORWARD(absl::StatusOr<std::vector<DeadLetterRow>>, ListDeadLetters,
                   (PartnerId partner, int64_t after, int limit), (partner, after, limit))
@@ -136,6 +151,7 @@ class FaultyStore : public Store {
   mutable absl::Mutex mutex_;
   Fault fault_ ABSL_GUARDED_BY(mutex_) = Fault::kNone;
   bool hold_ ABSL_GUARDED_BY(mutex_) = false;
+  std::function<void()> after_read_backlog_ ABSL_GUARDED_BY(mutex_);
   int commits_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

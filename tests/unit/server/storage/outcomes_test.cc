@@ -58,11 +58,12 @@ TEST_P(StoreTest, FeedResumesAnywhere) {
   ASSERT_TRUE(store().Apply(change).ok());
   Settle(Acknowledgement({4}, 4));
   Reopen();
-  const auto expected = ElementsAre(Pair(1, v1::DISCLOSURE_STATE_DELIVERED), Pair(2, v1::DISCLOSURE_STATE_DELIVERED),
-                                    Pair(3, v1::DISCLOSURE_STATE_DELIVERED), Pair(6, v1::DISCLOSURE_STATE_WITHDRAWN),
-                                    Pair(5, v1::DISCLOSURE_STATE_UNDELIVERED),
-                                    Pair(7, v1::DISCLOSURE_STATE_UNDELIVERED), Pair(4, v1::DISCLOSURE_STATE_DELIVERED));
-  for (int limit = 1; limit <= 8; ++limit) EXPECT_THAT(Lines(ReadInPages(store(), limit)), expected) << limit;
+  const auto expected =
+      ElementsAre(Pair(1, v1::DISCLOSURE_STATE_DELIVERED), Pair(2, v1::DISCLOSURE_STATE_DELIVERED),
+                  Pair(3, v1::DISCLOSURE_STATE_DELIVERED), Pair(6, v1::DISCLOSURE_STATE_WITHDRAWN),
+                  Pair(4, v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN), Pair(5, v1::DISCLOSURE_STATE_UNDELIVERED),
+                  Pair(7, v1::DISCLOSURE_STATE_UNDELIVERED), Pair(4, v1::DISCLOSURE_STATE_DELIVERED));
+  for (int limit = 1; limit <= 9; ++limit) EXPECT_THAT(Lines(ReadInPages(store(), limit)), expected) << limit;
 }
 
 TEST_P(StoreTest, EndOfAnEmptyBacklogIsNoOutcome) {

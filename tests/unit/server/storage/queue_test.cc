@@ -138,9 +138,11 @@ TEST_P(StoreTest, BacklogIsReadInPages) {
 TEST_P(StoreTest, OldPendingPayloadsAreFound) {
   CommitMany(4);
   std::vector<int64_t> seqs;
-  for (const PendingPayload& payload : Value(store().ReadPendingOlderThan(1, At(3), 10))) seqs.push_back(payload.seq);
+  for (const PendingPayload& payload : Value(store().ReadPendingOlderThan(1, 0, At(3), 10)))
+    seqs.push_back(payload.seq);
   EXPECT_THAT(seqs, ElementsAre(1, 2));
-  EXPECT_EQ(Value(store().ReadPendingOlderThan(1, At(30), 3)).size(), 3u);
+  EXPECT_EQ(Value(store().ReadPendingOlderThan(1, 0, At(30), 3)).size(), 3u);
+  EXPECT_EQ(Value(store().ReadPendingOlderThan(1, 3, At(30), 3)).size(), 1u);
 }
 
 TEST_P(StoreTest, DeadLetterIsSetAsideAndComesBackUnderANewPosition) {
@@ -229,7 +231,8 @@ TEST_P(StoreTest, EndedBacklogIsUndeliveredWhereItWasNotHandedOver) {
     EXPECT_THAT(Backlog(2), ElementsAre(7));
     EXPECT_THAT(Value(store().ListDeadLetters(1, 0, 10)), IsEmpty());
     EXPECT_EQ(StateOf(1), v1::DISCLOSURE_STATE_DELIVERED);
-    EXPECT_EQ(StateOf(2), v1::DISCLOSURE_STATE_POSSIBLY_HELD);
+    EXPECT_EQ(RowAt(2).state, v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN);
+    EXPECT_EQ(RowAt(2).reason, "ERROR_REASON_PARTNER_TERMINATED");
     EXPECT_EQ(StateOf(3), v1::DISCLOSURE_STATE_WITHDRAWN);
     EXPECT_EQ(StateOf(4), v1::DISCLOSURE_STATE_DEAD_LETTERED);
     EXPECT_EQ(RowAt(5).state, v1::DISCLOSURE_STATE_UNDELIVERED);
@@ -261,12 +264,66 @@ TEST_P(StoreTest, WhatComesAfterAnEndedBacklogIsPendingAgain) {
   ASSERT_TRUE(store().Apply(change).ok());
   EXPECT_EQ(RowAt(1).reason, "first");
   EXPECT_EQ(RowAt(5).reason, "second");
-  EXPECT_EQ(StateOf(4), v1::DISCLOSURE_STATE_POSSIBLY_HELD);
+  EXPECT_EQ(StateOf(4), v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN);
   EXPECT_THAT(Seqs(Value(store().ListHeld(1, 0, 100, 100))), ElementsAre(3, 4));
   const Store::BacklogCounts counts = Value(store().CountBacklog(1));
   EXPECT_EQ(counts.delivered, 1);
   EXPECT_EQ(counts.possibly_held, 1);
   EXPECT_EQ(counts.undelivered, 3);
+}
+
+TEST_P(StoreTest, ABacklogThatWasAllHandedOverEndsToo) {
+  const NewDisclosure letter = Entry();
+  Commit(letter);
+  CommitMany(1);
+  Dispatch(2);
+  Settle(Ending(1, v1::DISCLOSURE_STATE_DEAD_LETTERED, "rejected"));
+  ChangeSet change;
+  change.end_backlog = ChangeSet::EndBacklog{1, "terminated", At(300)};
+  ASSERT_TRUE(store().Apply(change).ok());
+  EXPECT_THAT(Backlog(), IsEmpty());
+  EXPECT_REASON(store().ReplayDeadLetter(letter.id, "leaf").status(), NOT_FOUND);
+  EXPECT_EQ(StateOf(2), v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN);
+  ASSERT_TRUE(store().Apply(change).ok()) << "nothing new";
+  EXPECT_EQ(Value(store().CountBacklog(1)).possibly_held, 1);
+  Settle(Acknowledgement({2}, 2));
+  EXPECT_EQ(StateOf(2), v1::DISCLOSURE_STATE_DELIVERED) << "the acknowledgement was on its way";
+  EXPECT_EQ(Value(store().CountBacklog(1)).possibly_held, 0);
+}
+
+TEST_P(StoreTest, ARefusedExchangeIsHeldAndCounted) {
+  std::vector<NewDisclosure> exchanges = {Entry(), Entry()};
+  for (NewDisclosure& exchange : exchanges) exchange.exchange = true;
+  CommitAll(exchanges);
+  Settle(Ending(1, v1::DISCLOSURE_STATE_FAILED, "ERROR_REASON_PARTNER_FAILED"));
+  Settle(Ending(2, v1::DISCLOSURE_STATE_FAILED, "ERROR_REASON_PARTNER_UNREACHABLE"));
+  EXPECT_THAT(Seqs(Value(store().ListHeld(1, 0, 100, 100))), ElementsAre(1)) << "the partner read what it refused";
+  EXPECT_EQ(Value(store().CountBacklog(1)).possibly_held, 1);
+}
+
+TEST_P(StoreTest, AnExchangeIsOpenUntilSomethingIsSettledOfIt) {
+  std::vector<NewDisclosure> exchanges = {Entry(1), Entry(2), Entry(1)};
+  for (NewDisclosure& exchange : exchanges) exchange.exchange = true;
+  CommitAll(exchanges);
+  Settle(Ending(1, v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN, ""));
+  Reopen();
+  EXPECT_THAT(Seqs(Value(store().ListOpenExchanges())), ElementsAre(3, 2));
+  ChangeSet change;
+  change.end_backlog = ChangeSet::EndBacklog{1, "terminated", At(300)};
+  ASSERT_TRUE(store().Apply(change).ok());
+  EXPECT_THAT(Seqs(Value(store().ListOpenExchanges())), ElementsAre(2));
+  EXPECT_EQ(RowAt(3).state, v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN);
+  EXPECT_EQ(RowAt(3).reason, "terminated");
+  EXPECT_THAT(Seqs(Value(store().ListHeld(1, 0, 100, 100))), ElementsAre(1, 3));
+  EXPECT_EQ(Value(store().CountBacklog(1)).possibly_held, 2);
+  Settle(Ending(3, v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN, ""));
+  Settle(Ending(3, v1::DISCLOSURE_STATE_DELIVERED, ""));
+  EXPECT_EQ(Value(store().CountBacklog(1)).possibly_held, 1);
+  std::vector<v1::DisclosureState> told;
+  for (const OutcomeRow& row : Value(store().ReadOutcomes(0, 100))) told.push_back(row.state);
+  EXPECT_THAT(told, ElementsAre(v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN, v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN,
+                                v1::DISCLOSURE_STATE_DELIVERED))
+      << "the same uncertainty is told once";
 }
 
 }  // namespace
