@@ -1,5 +1,6 @@
 #include "server/delivery/dead_letters.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -86,11 +87,32 @@ absl::StatusOr<DeadLetters::Found> DeadLetters::Find(const registry::Snapshot& s
   return found;
 }
 
+absl::StatusOr<registry::PartnerFence::Pass> DeadLetters::EnterFence(const std::string& name) const {
+  POSTERN_ASSIGN_OR_RETURN(const disclosure::ParsedName parsed, disclosure::ParseDisclosureName("name", name));
+  const std::shared_ptr<const registry::Snapshot> snapshot = snapshots_->Get();
+  if (snapshot->FindPartner(parsed.partner) == nullptr) return errors::NotFound(name);
+  POSTERN_ASSIGN_OR_RETURN(const registry::PartnerView* partner,
+                           disclosure::FindActivePartner(*snapshot, parsed.partner));
+  registry::PartnerFence::Pass pass = partner->fence->Enter(partner->fence->generation());
+  if (!pass) return errors::Fenced();
+  return pass;
+}
+
+absl::Status DeadLetters::CheckStillGranted(const registry::PartnerView& partner, storage::GrantId grant) {
+  const auto& grants = partner.grants;
+  const auto same = [grant](const registry::ActiveGrant& active) { return active.grant_id == grant; };
+  if (std::any_of(grants.begin(), grants.end(), same)) return absl::OkStatus();
+  POSTERN_ASSIGN_OR_RETURN(const auto ref, grants_.Get(grant));
+  return errors::PurposeNotGranted(partner.resource.name(), ref->purpose, ref->record_type);
+}
+
 absl::StatusOr<v1::ReplayDeadLetterResponse> DeadLetters::Replay(const identity::Principal& principal,
                                                                  const v1::ReplayDeadLetterRequest& request) {
+  POSTERN_ASSIGN_OR_RETURN(const registry::PartnerFence::Pass pass, EnterFence(request.name()));
+  // Read inside the fence: what is revoked from here on waits until the record is in the backlog, and ends it there.
   const std::shared_ptr<const registry::Snapshot> snapshot = snapshots_->Get();
   POSTERN_ASSIGN_OR_RETURN(Found found, Find(*snapshot, request.name()));
-  POSTERN_RETURN_IF_ERROR(disclosure::FindActivePartner(*snapshot, found.partner->resource.name()).status());
+  POSTERN_RETURN_IF_ERROR(CheckStillGranted(*found.partner, found.payload.grant));
   POSTERN_ASSIGN_OR_RETURN(const std::string leaf,
                            ActionLeaf(clock_(), principal, request.name(), "replay_dead_letter"));
   POSTERN_ASSIGN_OR_RETURN(found.payload.seq, store_->ReplayDeadLetter(found.payload.id, leaf));

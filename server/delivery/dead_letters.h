@@ -11,6 +11,7 @@
 #include "server/delivery/delivery_hub.h"
 #include "server/disclosure/grant_cache.h"
 #include "server/identity/principal.h"
+#include "server/registry/partner_fence.h"
 #include "server/registry/snapshot.h"
 #include "server/storage/store.h"
 
@@ -26,7 +27,8 @@ class DeadLetters {
   absl::StatusOr<v1::ListDeadLettersResponse> List(const identity::Principal& principal,
                                                    const v1::ListDeadLettersRequest& request);
   // The record is delivered again, before the later ones of its key. NOT_FOUND if it is no dead letter; PARTNER_* if
-  // the partner is not active.
+  // the partner is not active, PURPOSE_NOT_GRANTED if what it was disclosed under is not in force any more, FENCED if
+  // the partner is being stopped.
   absl::StatusOr<v1::ReplayDeadLetterResponse> Replay(const identity::Principal& principal,
                                                       const v1::ReplayDeadLetterRequest& request);
   // The record is given up, and its key goes on. NOT_FOUND if it is no dead letter.
@@ -39,6 +41,9 @@ class DeadLetters {
     storage::PendingPayload payload;
   };
   absl::StatusOr<Found> Find(const registry::Snapshot& snapshot, const std::string& name) const;
+  // Of the partner in a disclosure's name.
+  absl::StatusOr<registry::PartnerFence::Pass> EnterFence(const std::string& name) const;
+  absl::Status CheckStillGranted(const registry::PartnerView& partner, storage::GrantId grant);
 
   const registry::SnapshotHolder* const snapshots_;
   storage::Store* const store_;

@@ -55,8 +55,18 @@ absl::StatusOr<std::shared_ptr<ReceiveSession>> DeliveryHub::OpenSession(const i
   std::shared_ptr<ReceiveSession> session(
       new ReceiveSession(queue, principal, generation, std::move(callbacks), options_.clock));
   POSTERN_RETURN_IF_ERROR(queue->Attach(session, options_.max_streams_per_partner));
+  // After it is attached: either Drain has seen the session, or this sees the draining.
+  if (Draining()) {
+    session->End();
+    return disclosure::errors::Draining();
+  }
   MarkDirty(partner->id);
   return session;
+}
+
+bool DeliveryHub::Draining() const {
+  absl::MutexLock lock(&mutex_);
+  return draining_;
 }
 
 absl::StatusOr<DeliveryHub::QueuePtr> DeliveryHub::QueueFor(const registry::PartnerView& partner) {

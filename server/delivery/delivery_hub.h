@@ -96,6 +96,7 @@ class DeliveryHub : public disclosure::ReleaseSink, public registry::PartnerCutt
  private:
   using QueuePtr = std::shared_ptr<PartnerQueue>;
 
+  bool Draining() const;
   absl::StatusOr<QueuePtr> QueueFor(const registry::PartnerView& partner);
   QueuePtr FindQueue(storage::PartnerId partner) const;
   QueuePtr FindQueue(absl::string_view partner) const;

@@ -89,8 +89,7 @@ struct Exchanger::Run {
   disclosure::CommittedExchange committed;
   absl::Time deadline;
   std::string principal;
-  uint64_t generation = 0;  // of the fence
-  bool counted = false;     // in running_
+  bool counted = false;  // in running_
   InFlightCalls::Token token = 0;
   v1::Record response;  // projected
   Done done;
@@ -164,7 +163,6 @@ void Exchanger::Call(std::shared_ptr<Run> run) {
   const v1::Partner& partner = run->entry().partner->resource;
   const v1::PartnerEndpoint* endpoint = FindEndpoint(partner, terms.endpoint());
   if (endpoint == nullptr) return Settle(std::move(run), v1::DISCLOSURE_STATE_FAILED, PartnerUnreachable());
-  run->generation = run->entry().partner->fence->generation();
   run->deadline = std::min(run->deadline, clock_() + absl::Milliseconds(terms.timeout_ms()));
   caller_->Connect(partner.name(), *endpoint, run->deadline,
                    [this, run](absl::StatusOr<std::shared_ptr<PartnerCaller::Line>> line) { OnLine(run, line); });
@@ -174,7 +172,7 @@ void Exchanger::OnLine(std::shared_ptr<Run> run, absl::StatusOr<std::shared_ptr<
   if (!line.ok()) return Settle(std::move(run), v1::DISCLOSURE_STATE_FAILED, PartnerUnreachable());
   // The fence is held while the request is handed to the transport and not while the reply is awaited: a revocation
   // cancels the call instead of waiting for it, and what the partner may have read by then is possibly held.
-  registry::PartnerFence::Pass pass = run->entry().partner->fence->Enter(run->generation);
+  registry::PartnerFence::Pass pass = run->entry().partner->fence->Enter(run->entry().fence_generation);
   if (!pass) {
     return Settle(std::move(run), v1::DISCLOSURE_STATE_FAILED, disclosure::errors::Fenced());
   }
@@ -210,6 +208,12 @@ void Exchanger::OnResult(std::shared_ptr<Run> run, CallResult result) {
 
 void Exchanger::Settle(std::shared_ptr<Run> run, v1::DisclosureState state, absl::Status outcome) {
   const disclosure::Entry& entry = run->entry();
+  // That nothing was sent this time does not say what became of the time before.
+  const bool refused = ReasonOf(outcome) == v1::ERROR_REASON_PARTNER_FAILED;
+  if (entry.result.replayed && state == v1::DISCLOSURE_STATE_FAILED && !refused) {
+    state = v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN;
+    outcome = OutcomeUnknown();
+  }
   const v1::ErrorReason reason = ReasonOf(outcome);
   storage::SettleBatch batch;
   batch.span.partner = entry.row.partner;

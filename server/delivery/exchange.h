@@ -30,8 +30,8 @@ class Exchanger {
 
   // Exchanges one record. The call waits for the partner as long as its contract says, but not past `deadline`. `done`
   // is called exactly once, from any thread. Errors: those of Discloser::CommitExchange, and PARTNER_UNREACHABLE
-  // (nothing was sent), PARTNER_FAILED, RESPONSE_MALFORMED, OUTCOME_UNKNOWN. The outcome is durable before the reply;
-  // LEDGER_UNAVAILABLE if it could not be written, and the ledger then says POSSIBLY_HELD.
+  // (nothing was sent), FENCED (likewise), PARTNER_FAILED, RESPONSE_MALFORMED, OUTCOME_UNKNOWN. The outcome is durable
+  // before the reply; LEDGER_UNAVAILABLE if it could not be written, and the ledger then says POSSIBLY_HELD.
   void Exchange(const identity::Principal& principal, const v1::ExchangeRequest& request, absl::Time deadline,
                 Done done);
 

@@ -65,12 +65,13 @@ absl::StatusOr<v1::Outcome> OutcomeFeed::ToOutcome(const storage::OutcomeRow& ro
   outcome.set_reason(row.reason);
   registry::SetTime(row.time, outcome.mutable_time());
   if (row.sealed_result.empty()) return outcome;
-  // A result whose subject was erased meanwhile, or whose partner was terminated, stays an outcome without content.
+  // A result whose subject was erased meanwhile, or whose partner was terminated, stays an outcome without content; so
+  // does one that is damaged, or the feed would stop at it for good. Keys that cannot be read now are another matter.
   absl::StatusOr<std::string> bytes = OpenResult(row, partner);
   if (bytes.ok()) {
     outcome.mutable_result()->set_type(row.result_type);
     outcome.mutable_result()->set_data(*std::move(bytes));
-  } else if (ReasonOf(bytes.status()) == v1::ERROR_REASON_KEY_SHREDDED) {
+  } else if (disclosure::LostForGood(bytes.status())) {
     outcome.set_reason(v1::ErrorReason_Name(v1::ERROR_REASON_KEY_SHREDDED));
   } else {
     return bytes.status();

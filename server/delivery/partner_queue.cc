@@ -121,13 +121,14 @@ absl::Status PartnerQueue::LoadPage() {
       unsealed.push_back(Unseal(payload));
       // Only what is lost for good ends a record; while keys cannot be read, it waits.
       const absl::Status& status = unsealed.back().status();
-      if (!status.ok() && !LostForGood(status)) trouble = status;
+      if (!status.ok() && !disclosure::LostForGood(status)) trouble = status;
     }
   }
   mutex_.Lock();
   loading_ = false;
   POSTERN_RETURN_IF_ERROR(trouble);
-  if (clears != clears_) return absl::OkStatus();
+  // Nor does it end anything once the partner was stopped: keys that went with it are a revocation's to account for.
+  if (clears != clears_ || !Serving()) return absl::OkStatus();
   for (size_t i = 0; i < page->size(); ++i) {
     storage::PendingPayload& payload = (*page)[i];
     payload.sealed_payload.clear();
@@ -209,7 +210,7 @@ absl::Status PartnerQueue::Take(int64_t max_records, int64_t max_bytes, int64_t 
       if (bytes + size > max_bytes || (!positions->empty() && bytes + size > soft_bytes)) break;
       // A key that was destroyed since the record was read ends the record, wherever its bytes are.
       const absl::Status keys = CheckKeys(entry.payload);
-      if (LostForGood(keys)) {
+      if (disclosure::LostForGood(keys)) {
         const storage::PendingPayload payload = entry.payload;
         EndRecord(payload, v1::DISCLOSURE_STATE_WITHDRAWN, ReasonOf(keys));
         ended = true;

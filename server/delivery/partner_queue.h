@@ -139,10 +139,9 @@ class PartnerQueue {
   int64_t WantedMark() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Reads one page, unlocked meanwhile.
   absl::Status LoadPage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The projected bytes; a status that is LostForGood if they are gone.
+  // The projected bytes; a status that is disclosure::LostForGood if they are gone.
   absl::StatusOr<std::string> Unseal(const storage::PendingPayload& payload) const;
   absl::Status CheckKeys(const storage::PendingPayload& payload) const;
-  static bool LostForGood(const absl::Status& status);
   void Fill(const WindowEntry& entry, const storage::GrantRef& grant, bool redelivered,
             v1::DeliveredRecord* record) const;
   void EndRecord(const storage::PendingPayload& payload, v1::DisclosureState state, v1::ErrorReason reason)

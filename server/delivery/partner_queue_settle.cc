@@ -116,7 +116,7 @@ absl::Status PartnerQueue::Unblock(const storage::Mac16& key, const storage::Pen
   if (replayed != nullptr) {
     bytes = Unseal(*replayed);
     // It is pending again in the store all the same; the key stays blocked here until the next start reads it.
-    if (!bytes.ok() && !LostForGood(bytes.status())) return bytes.status();
+    if (!bytes.ok() && !disclosure::LostForGood(bytes.status())) return bytes.status();
   }
   {
     absl::MutexLock lock(&mutex_);
@@ -155,10 +155,6 @@ absl::StatusOr<std::string> PartnerQueue::Unseal(const storage::PendingPayload& 
 
 absl::Status PartnerQueue::CheckKeys(const storage::PendingPayload& payload) const {
   return disclosure::FindPayloadKeys(*parts_.keys, payload.key_ids).status();
-}
-
-bool PartnerQueue::LostForGood(const absl::Status& status) {
-  return ReasonOf(status) == v1::ERROR_REASON_KEY_SHREDDED || absl::IsDataLoss(status) || absl::IsNotFound(status);
 }
 
 }  // namespace postern::delivery

@@ -37,6 +37,8 @@ struct Entry {
   std::shared_ptr<const registry::Snapshot> snapshot;
   const registry::PartnerView* partner = nullptr;
   const registry::ActiveGrant* grant = nullptr;
+  // Of the partner's fence at that time: what is handed over under this entry must enter at this generation.
+  uint64_t fence_generation = 0;
 
   // Set by the committer.
   storage::CommitResult result;

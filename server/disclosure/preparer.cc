@@ -82,6 +82,7 @@ absl::StatusOr<Entry> Preparer::Prepare(const RequestFacts& facts, const v1::Dis
   entry.content = facts.content;
   entry.partner = resolved.partner;
   entry.grant = resolved.grant;
+  entry.fence_generation = resolved.partner->fence->generation();
   storage::NewDisclosure& row = entry.row;
   row.partner = resolved.partner->id;
   row.grant = resolved.grant->grant_id;

@@ -27,6 +27,10 @@ absl::StatusOr<crypto::KeyId> FromStored(const crypto::Uuid& id) {
   return key;
 }
 
+bool LostForGood(const absl::Status& status) {
+  return ReasonOf(status) == v1::ERROR_REASON_KEY_SHREDDED || absl::IsDataLoss(status) || absl::IsNotFound(status);
+}
+
 absl::StatusOr<PayloadKeys> FindPayloadKeys(crypto::KeyStore& keys, absl::Span<const crypto::Uuid> key_ids) {
   PayloadKeys found;
   bool has_order = false;

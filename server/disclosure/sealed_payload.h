@@ -29,6 +29,10 @@ struct PayloadKeys {
 // KEY_SHREDDED if any of them was destroyed; DATA_LOSS if the ids are not those of a payload.
 absl::StatusOr<PayloadKeys> FindPayloadKeys(crypto::KeyStore& keys, absl::Span<const crypto::Uuid> key_ids);
 
+// Whether keys or a payload that could not be had never can be: destroyed, damaged or missing, and not merely
+// unreadable now.
+bool LostForGood(const absl::Status& status);
+
 // `type` is the record type; `id` the disclosure's.
 absl::StatusOr<std::string> SealForPartner(const PayloadKeys& keys, const crypto::Uuid& id, absl::string_view partner,
                                            uint64_t epoch, absl::string_view purpose, absl::string_view type,
