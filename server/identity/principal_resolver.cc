@@ -37,6 +37,7 @@ void PrincipalResolver::SetTrust(Listener listener, std::shared_ptr<const TrustB
   absl::MutexLock lock(&mutex_);
   (listener == Listener::kShop ? shop_ : operators_) = std::move(bundle);
   resolved_[static_cast<size_t>(listener)].clear();
+  ++trust_generation_;
 }
 
 std::shared_ptr<const TrustBundle> PrincipalResolver::Trust(Listener listener) const {
@@ -59,8 +60,10 @@ absl::Status PrincipalResolver::CheckChain(Listener listener, const PeerCertific
 absl::StatusOr<Caller> PrincipalResolver::Resolve(Listener listener, const PeerCertificates& peer, absl::Time now) {
   auto& cache = resolved_[static_cast<size_t>(listener)];
   auto snapshot = snapshots_->Get();
+  uint64_t generation = 0;
   {
     absl::ReaderMutexLock lock(&mutex_);
+    generation = trust_generation_;
     const auto found = cache.find(peer.leaf_pem);
     if (found != cache.end() && now < found->second.valid_until && found->second.caller.snapshot == snapshot) {
       return found->second.caller;
@@ -81,8 +84,14 @@ absl::StatusOr<Caller> PrincipalResolver::Resolve(Listener listener, const PeerC
       break;
   }
   POSTERN_RETURN_IF_ERROR(resolved.status());
-  resolved->caller.snapshot = std::move(snapshot);
+  resolved->caller.snapshot = snapshot;
   absl::MutexLock lock(&mutex_);
+  // Judged by trust or partners of a moment ago: right for this call, which had begun, and for no later one.
+  if (generation != trust_generation_ || snapshot != snapshots_->Get()) return std::move(resolved->caller);
+  if (cached_for_ != snapshot) {
+    for (auto& answers : resolved_) answers.clear();
+    cached_for_ = std::move(snapshot);
+  }
   if (cache.size() >= kMaxResolved) cache.clear();
   return cache.insert_or_assign(std::string(peer.leaf_pem), *std::move(resolved)).first->second.caller;
 }

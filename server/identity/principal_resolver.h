@@ -100,7 +100,10 @@ class PrincipalResolver {
   std::shared_ptr<const TrustBundle> shop_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const TrustBundle> operators_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const PartnerIndex> index_ ABSL_GUARDED_BY(mutex_);
-  // Successful answers by leaf PEM, one map a listener; bounded, dropped whole when trust changes.
+  uint64_t trust_generation_ ABSL_GUARDED_BY(mutex_) = 0;  // counts SetTrust
+  // Successful answers by leaf PEM, one map a listener; bounded, dropped whole when trust or the snapshot changes, so
+  // that no answer keeps an old snapshot alive.
+  std::shared_ptr<const registry::Snapshot> cached_for_ ABSL_GUARDED_BY(mutex_);
   std::array<absl::flat_hash_map<std::string, Resolved>, 3> resolved_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -55,6 +55,8 @@ absl::string_view Text(const ASN1_IA5STRING* value) {
 
 absl::StatusOr<std::vector<X509Ptr>> ParseCertificates(absl::string_view pem) {
   std::vector<X509Ptr> out;
+  // OpenSSL takes no buffer without an address. A resumed TLS session, for one, has no chain.
+  if (pem.empty()) return out;
   BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   if (bio == nullptr) return errors::Malformed("certificates cannot be read");
   while (X509* certificate = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) out.emplace_back(certificate);

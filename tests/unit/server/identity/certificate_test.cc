@@ -47,6 +47,13 @@ TEST_F(CertificateTest, KnowsItsTimesAndItsDigest) {
   EXPECT_EQ((*certificate)->intermediates().size(), 1u);
 }
 
+// A resumed TLS session has no chain, and gRPC then no property to point at.
+TEST_F(CertificateTest, NoChainIsNoIntermediates) {
+  const auto certificate = Certificate::Parse(Issue(ca_, {"a.example"}).certificate, absl::string_view());
+  ASSERT_TRUE(certificate.ok()) << certificate.status();
+  EXPECT_TRUE((*certificate)->intermediates().empty());
+}
+
 TEST_F(CertificateTest, RefusesWhatIsNoCertificate) {
   EXPECT_EQ(ReasonOf(Certificate::Parse("", "").status()), v1::ERROR_REASON_UNAUTHENTICATED);
   EXPECT_EQ(ReasonOf(Certificate::Parse("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "").status()),

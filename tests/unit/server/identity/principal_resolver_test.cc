@@ -125,6 +125,19 @@ TEST_F(PrincipalResolverTest, AChangedSnapshotCountsAtOnce) {
   EXPECT_EQ(Refusal(Listener::kPartners, pair), v1::ERROR_REASON_UNAUTHENTICATED);
 }
 
+TEST_F(PrincipalResolverTest, WhatIsRememberedKeepsNoOldSnapshot) {
+  const auto shop = Issue(shop_ca_, {"spiffe://shop.example/backend"});
+  const auto pair = Issue(acme_ca_, {"spiffe://acme.example/client"});
+  const Identity identity{"partners/acme", CaPem(acme_ca_), "spiffe://acme.example/client"};
+  SetPartners({identity});
+  const std::weak_ptr<const registry::Snapshot> old = snapshots_.Get();
+  ASSERT_TRUE(Resolve(Listener::kShop, shop).ok());
+  ASSERT_TRUE(Resolve(Listener::kPartners, pair).ok());
+  SetPartners({identity});
+  ASSERT_TRUE(Resolve(Listener::kPartners, pair).ok());
+  EXPECT_TRUE(old.expired());
+}
+
 TEST_F(PrincipalResolverTest, ACertificateThatEndsMidwayIsRefusedFromThenOn) {
   const auto pair = Issue(shop_ca_, {"spiffe://shop.example/backend"});
   EXPECT_TRUE(Resolve(Listener::kShop, pair).ok());
