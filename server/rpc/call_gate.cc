@@ -47,14 +47,21 @@ absl::StatusOr<Admitted> CallGate::Judge(const grpc::CallbackServerContext& cont
   }
   Admitted out;
   const auto auth = context.auth_context();
-  POSTERN_ASSIGN_OR_RETURN(out.caller,
-                           parts_.resolver->Resolve(parts_.listener,
-                                                    {Property(*auth, GRPC_X509_PEM_CERT_PROPERTY_NAME),
-                                                     Property(*auth, GRPC_X509_PEM_CERT_CHAIN_PROPERTY_NAME)},
-                                                    parts_.clock()));
+  const identity::PeerCertificates certificates{Property(*auth, GRPC_X509_PEM_CERT_PROPERTY_NAME),
+                                                Property(*auth, GRPC_X509_PEM_CERT_CHAIN_PROPERTY_NAME)};
+  POSTERN_ASSIGN_OR_RETURN(out.caller, parts_.resolver->Resolve(parts_.listener, certificates, parts_.clock()));
   *principal = out.principal().name;
   std::string peer = context.peer();
-  if (parts_.connections != nullptr) parts_.connections->Claim(peer, out.principal().partner);
+  if (parts_.connections != nullptr) {
+    // Once more after the claim: an identity that was removed in between is gone for this call too, and one that is
+    // removed later finds the connection claimed and aborts it.
+    std::string claimed;
+    do {
+      claimed = out.principal().partner;
+      parts_.connections->Claim(peer, claimed);
+      POSTERN_ASSIGN_OR_RETURN(out.caller, parts_.resolver->Resolve(parts_.listener, certificates, parts_.clock()));
+    } while (out.principal().partner != claimed);
+  }
   POSTERN_RETURN_IF_ERROR(identity::Authorise(out.principal(), parts_.listener, rule, out.caller.partner_state));
   POSTERN_ASSIGN_OR_RETURN(out.ticket, admission_.Admit(std::move(peer), out.principal().name));
   return out;

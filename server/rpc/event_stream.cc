@@ -32,8 +32,10 @@ void EventStream::Start(registry::EventFeed* feed) {
   absl::MutexLock lock(&mutex_);
   if (ended_) return;
   subscription_ = std::move(subscription);
-  // Tells the client that from here on nothing is missed.
+  // Tells the client that from here on nothing is missed. gRPC takes it before the first write only.
   StartSendInitialMetadata();
+  opened_ = true;
+  if (!queue_.empty()) WriteNext();
 }
 
 void EventStream::OnEvent(const v1::WatchEventsResponse& event) {
@@ -43,7 +45,7 @@ void EventStream::OnEvent(const v1::WatchEventsResponse& event) {
     return EndLocked(MakeError(v1::ERROR_REASON_OVERLOADED, "the watcher reads slower than events happen"));
   }
   queue_.push_back(event);
-  if (!write_pending_) WriteNext();
+  if (opened_ && !write_pending_) WriteNext();
 }
 
 void EventStream::OnWriteDone(bool ok) {

@@ -29,6 +29,8 @@ class EventStream final : public StreamBase<EventStream, grpc::ServerWriteReacto
   void OnEvent(const v1::WatchEventsResponse& event);
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // The initial metadata is on its way; until then events wait, those of the time since the subscription included.
+  bool opened_ ABSL_GUARDED_BY(mutex_) = false;
   v1::WatchEventsResponse response_;  // while a write is pending
   std::deque<v1::WatchEventsResponse> queue_ ABSL_GUARDED_BY(mutex_);
   // Never destroyed under mutex_: that waits for a listener, which takes mutex_.
