@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "policy/retail/clearpay/v1/payment_service.pb.h"
 #include "policy/retail/shop/v1/payment.pb.h"
 #include "proto/errors/error.h"
+#include "server/delivery/abandoned_exchanges.h"
 #include "server/delivery/submit_result.h"
 #include "tests/unit/server/delivery/delivery_fixture.h"
 
@@ -157,6 +159,76 @@ TEST_F(ExchangeTest, AnUnreachablePartnerWasSentNothing) {
   partner_.reachable = false;
   EXPECT_EQ(ReasonOf(Exchange(fixture_.gateway->Payment("P-1")).status()), v1::ERROR_REASON_PARTNER_UNREACHABLE);
   EXPECT_EQ(partner_.calls, 0);
+}
+
+TEST_F(ExchangeTest, ARetryThatSendsNothingLeavesUnknownWhatWasUnknown) {
+  partner_.result.fate = CallResult::Fate::kLost;
+  const v1::ExchangeRequest request = fixture_.gateway->Payment("P-1");
+  EXPECT_EQ(ReasonOf(Exchange(request).status()), v1::ERROR_REASON_OUTCOME_UNKNOWN);
+  partner_.reachable = false;
+  EXPECT_EQ(ReasonOf(Exchange(request).status()), v1::ERROR_REASON_OUTCOME_UNKNOWN);
+  ASSERT_EQ(fixture_.Outcomes().size(), 1u);
+  // Another one can still find out.
+  partner_.reachable = true;
+  partner_.result.fate = CallResult::Fate::kAnswered;
+  EXPECT_TRUE(Exchange(request).ok());
+  EXPECT_EQ(fixture_.Outcomes().back().state(), v1::DISCLOSURE_STATE_DELIVERED);
+}
+
+TEST_F(ExchangeTest, AFenceThatMovedAfterTheCommitLetsNothingThrough) {
+  storage::FaultyStore& store = *fixture_.gateway->store;
+  const int before = store.commits();
+  store.Hold(true);
+  absl::Notification answered;
+  absl::Status status;
+  exchanger_->Exchange(fixture_.gateway->shop(), fixture_.gateway->Payment("P-1"), absl::InfiniteFuture(),
+                       [&](absl::StatusOr<v1::ExchangeResponse> response) {
+                         status = response.status();
+                         answered.Notify();
+                       });
+  while (store.commits() == before) absl::SleepFor(absl::Milliseconds(1));
+  const auto fence = fixture_.gateway->View(kClearPay).fence;
+  ASSERT_TRUE(fence->Close(absl::Seconds(5)));
+  fence->Open();
+  store.Hold(false);
+  answered.WaitForNotification();
+  EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_FENCED);
+  EXPECT_EQ(partner_.calls, 0);
+  EXPECT_EQ(fixture_.Outcomes().back().state(), v1::DISCLOSURE_STATE_FAILED);
+}
+
+TEST_F(ExchangeTest, WhatAnEarlierRunLeftOpenIsReportedOnce) {
+  partner_.answers = false;
+  absl::Notification answered;
+  const v1::ExchangeRequest request = fixture_.gateway->Payment("P-1");
+  exchanger_->Exchange(fixture_.gateway->shop(), request, absl::InfiniteFuture(),
+                       [&](const absl::StatusOr<v1::ExchangeResponse>&) { answered.Notify(); });
+  partner_.called.WaitForNotification();
+  // What the next run would find if this one ended here.
+  for (int start = 0; start < 2; ++start) {
+    ASSERT_TRUE(SettleAbandonedExchanges(*fixture_.gateway->store, fixture_.gateway->now()).ok());
+    const auto outcomes = fixture_.Outcomes();
+    ASSERT_EQ(outcomes.size(), 1u);
+    EXPECT_EQ(outcomes[0].state(), v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN);
+    EXPECT_EQ(outcomes[0].request_id(), request.request_id());
+    EXPECT_EQ(Settlements().size(), 1u);
+  }
+  std::exchange(partner_.waiting, nullptr)(partner_.result);
+  answered.WaitForNotification();
+  EXPECT_EQ(fixture_.Outcomes().back().state(), v1::DISCLOSURE_STATE_DELIVERED);
+}
+
+TEST_F(ExchangeTest, ADamagedResultDoesNotStopTheFeed) {
+  const auto exchanged = Exchange(fixture_.gateway->Payment("P-1"));
+  ASSERT_TRUE(exchanged.ok()) << exchanged.status();
+  storage::ChangeSet change;
+  const int64_t seq = fixture_.Row(exchanged->disclosure().name()).seq;
+  change.results.push_back({seq, fixture_.gateway->now(), "shop.v1.PaymentResult", "not sealed at all", {}, {}});
+  ASSERT_TRUE(fixture_.gateway->store->Apply(change).ok());
+  const auto outcomes = fixture_.Outcomes();
+  ASSERT_EQ(outcomes.size(), 2u);
+  EXPECT_FALSE(outcomes[1].has_result());
+  EXPECT_EQ(outcomes[1].reason(), "ERROR_REASON_KEY_SHREDDED");
 }
 
 TEST_F(ExchangeTest, AnAnswerThatIsNotGrantedIsNotPassedOn) {

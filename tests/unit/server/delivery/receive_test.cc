@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "proto/errors/error.h"
 #include "server/delivery/dead_letters.h"
@@ -186,6 +187,32 @@ TEST(ReceiveTest, ADeadLetterBlocksItsKeyUntilItIsReplayedOrDropped) {
   EXPECT_EQ(ReasonOf(letters.Drop(operator_principal, drop).status()), v1::ERROR_REASON_NOT_FOUND);
 }
 
+TEST(ReceiveTest, ADeadLetterIsReplayedOnlyUnderWhatStillHolds) {
+  DeliveryFixture fixture;
+  DeadLetters letters(&fixture.gateway->control->holder, fixture.gateway->store.get(), fixture.hub.get(), "log",
+                      fixture.gateway->clock());
+  const std::string name = fixture.gateway->Disclose("S-1", 1);
+  TestStream stream = fixture.Connect();
+  ASSERT_TRUE(stream.Credit(10).ok());
+  ASSERT_EQ(stream.Read(1).size(), 1u);
+  ASSERT_TRUE(stream.Reject(1, v1::DeliveryRejection::ACTION_REJECT).ok());
+  ASSERT_TRUE(fixture.Becomes(name, v1::DISCLOSURE_STATE_DEAD_LETTERED));
+  v1::ReplayDeadLetterRequest replay;
+  replay.set_name(name);
+  const auto reason = [&] { return ReasonOf(letters.Replay(identity::Principal(), replay).status()); };
+
+  const auto fence = fixture.gateway->View(kSwift).fence;
+  ASSERT_TRUE(fence->Close(absl::Seconds(5)));
+  EXPECT_EQ(reason(), v1::ERROR_REASON_FENCED);
+  fence->Open();
+  // Its contract has expired; the partner is active.
+  fixture.gateway->control->Advance(absl::Hours(24 * 365 * 50));
+  ASSERT_TRUE(fixture.gateway->control->snapshots->Rebuild().ok());
+  EXPECT_EQ(reason(), v1::ERROR_REASON_PURPOSE_NOT_GRANTED);
+  EXPECT_EQ(fixture.Row(name).state, v1::DISCLOSURE_STATE_DEAD_LETTERED);
+  EXPECT_TRUE(fence->Close(absl::Seconds(5))) << "a refused replay is not inside";
+}
+
 TEST(ReceiveTest, RetriesLaterAndGivesUpInTheEnd) {
   DeliveryHubOptions options;
   options.queue.max_retries = 2;
@@ -226,6 +253,24 @@ TEST(ReceiveTest, AShreddedKeyWithdrawsTheRecordAndFreesItsKey) {
     ASSERT_TRUE(stream.Acknowledge(1, 1).ok());
     EXPECT_TRUE(fixture.Becomes(kept, v1::DISCLOSURE_STATE_DELIVERED));
   }
+}
+
+TEST(ReceiveTest, KeysThatGoWithTheirPartnerEndNothingByThemselves) {
+  DeliveryFixture fixture;
+  const std::string name = fixture.gateway->Disclose("S-1", 1);
+  const auto epoch = disclosure::FromStored(fixture.gateway->View(kSwift).epoch_key);
+  ASSERT_TRUE(epoch.ok());
+  const auto fence = fixture.gateway->View(kSwift).fence;
+  absl::Notification stopped;
+  fixture.gateway->store->AfterReadBacklog([&] {
+    EXPECT_TRUE(fence->Close(absl::Seconds(5)));
+    EXPECT_TRUE(fixture.gateway->control->keys->Shred({*epoch}, fixture.gateway->now()).ok());
+    stopped.Notify();
+  });
+  TestStream stream = fixture.Connect();
+  stopped.WaitForNotification();
+  absl::SleepFor(absl::Milliseconds(50));
+  EXPECT_EQ(fixture.Row(name).state, v1::DISCLOSURE_STATE_PENDING);
 }
 
 // Clause: P1.4e
@@ -306,6 +351,29 @@ TEST(ReceiveTest, WhatIsNeverFetchedEndsAndIsReported) {
   EXPECT_EQ(outcomes[0].disclosure(), pending);
   EXPECT_EQ(outcomes[0].state(), v1::DISCLOSURE_STATE_UNDELIVERED);
   EXPECT_NE(outcomes[0].reason(), "");
+}
+
+TEST(ReceiveTest, TheWaitEndsByTheTermsEvenWhenTheyAreNotInForce) {
+  DeliveryFixture fixture;
+  const std::string pending = fixture.gateway->Disclose("S-1", 1);
+  fixture.gateway->control->Advance(absl::Hours(24 * 365 * 50));
+  ASSERT_TRUE(fixture.gateway->control->snapshots->Rebuild().ok());
+  ASSERT_TRUE(fixture.gateway->View(kSwift).contracts.empty());
+  ASSERT_TRUE(fixture.hub->ExpirePending().ok());
+  EXPECT_EQ(fixture.Row(pending).state, v1::DISCLOSURE_STATE_PENDING);
+  fixture.gateway->Advance(absl::Hours(73));
+  ASSERT_TRUE(fixture.hub->ExpirePending().ok());
+  EXPECT_EQ(fixture.Row(pending).state, v1::DISCLOSURE_STATE_UNDELIVERED);
+}
+
+TEST(ReceiveTest, ADrainingGatewayTakesNoNewStream) {
+  DeliveryFixture fixture;
+  TestStream stream = fixture.Connect();
+  fixture.hub->Drain();
+  EXPECT_EQ(ReasonOf(stream.ended()), v1::ERROR_REASON_DRAINING);
+  TestStream again = fixture.Connect();
+  EXPECT_EQ(ReasonOf(again.open_status()), v1::ERROR_REASON_DRAINING);
+  EXPECT_EQ(fixture.hub->LiveStreams(kSwift), 0);
 }
 
 TEST(ReceiveTest, AFailingLedgerStopsHandoverAndLosesNothing) {
