@@ -192,7 +192,10 @@ absl::Status KeyStore::Impl::EnsureMissing(absl::Span<KeyRequest* const> missing
       }
       POSTERN_ASSIGN_OR_RETURN(const std::optional<KeySlot> slot, table_.FindSlot(id));
       if (slot.has_value() && slot->sequence != 0) {
-        POSTERN_ASSIGN_OR_RETURN(request.result, ReadKey(*slot));
+        request.result = ReadKey(*slot);
+        // A damaged key fails those who ask for it, and nobody who happens to ask at the same time.
+        const absl::Status& read = request.result.status();
+        if (!read.ok() && !absl::IsDataLoss(read)) return read;
         continue;
       }
       if (slot.has_value()) {

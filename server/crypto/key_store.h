@@ -51,7 +51,7 @@ struct KeyRequest {
   // KEY_SHREDDED.
   bool allow_new_after_shred = false;
 
-  // Set by EnsureKeys: the key, or KEY_SHREDDED.
+  // Set by EnsureKeys: the key, KEY_SHREDDED, or DATA_LOSS.
   absl::StatusOr<KeyHandle> result = absl::UnknownError("not asked yet");
 };
 

@@ -18,11 +18,12 @@ absl::Status CheckpointPublisher::VerifyLedger() {
   const absl::StatusOr<std::string> note = identity::ReadPublicFile(options_.file);
   if (absl::IsNotFound(note.status())) return absl::OkStatus();
   POSTERN_RETURN_IF_ERROR(note.status());
-  POSTERN_ASSIGN_OR_RETURN(const audit::Checkpoint checkpoint, audit::OpenCheckpoint(*note, signer_->VerifierKey()));
-  POSTERN_ASSIGN_OR_RETURN(const storage::TreeHead head, store_->ReadTreeHead());
-  if (checkpoint.origin != signer_->name()) {
-    return absl::DataLossError(absl::StrCat("the checkpoint in ", options_.file, " belongs to another ledger"));
+  const absl::StatusOr<audit::Checkpoint> opened = audit::OpenCheckpoint(*note, signer_->VerifierKey());
+  if (!opened.ok()) {
+    return absl::DataLossError(absl::StrCat("the checkpoint in ", options_.file, " was not signed for this ledger"));
   }
+  const audit::Checkpoint& checkpoint = *opened;
+  POSTERN_ASSIGN_OR_RETURN(const storage::TreeHead head, store_->ReadTreeHead());
   if (checkpoint.size > head.size) {
     return absl::DataLossError(absl::StrCat("the ledger has ", head.size, " entries, and ", checkpoint.size,
                                             " were published in ", options_.file));

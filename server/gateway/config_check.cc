@@ -19,6 +19,11 @@
 namespace postern::gateway {
 namespace {
 
+bool SamePrimary(const crypto::RootKeyset& a, const crypto::RootKeyset& b) {
+  const crypto::SecretAccess access = crypto::SecretAccess::Granted();
+  return a.Find(a.primary_version())->Reveal(access) == b.Find(b.primary_version())->Reveal(access);
+}
+
 // Collects findings, each "field: what is wrong".
 class Checker {
  public:
@@ -66,17 +71,21 @@ class Checker {
 
   void KeyFiles() {
     const config::Keys& keys = config_.keys();
-    Check("keys.root_keyset", crypto::RootKeyset::Load(keys.root_keyset()).status());
-    Check("keys.minors_root_keyset", crypto::RootKeyset::Load(keys.minors_root_keyset()).status());
-    if (keys.root_keyset() == keys.minors_root_keyset()) {
-      Find("keys.minors_root_keyset", "must be another file than root_keyset");
+    const auto root = crypto::RootKeyset::Load(keys.root_keyset());
+    const auto minors_root = crypto::RootKeyset::Load(keys.minors_root_keyset());
+    Check("keys.root_keyset", root.status());
+    Check("keys.minors_root_keyset", minors_root.status());
+    // A copy or a link has another path and the same keys.
+    if (root.ok() && minors_root.ok() && SamePrimary(*root, *minors_root)) {
+      Find("keys.minors_root_keyset", "must hold other keys than root_keyset");
     }
-    Check("keys.notice_signing_key", crypto::PrivateKey::LoadFile(keys.notice_signing_key()).status());
+    const auto notice = crypto::PrivateKey::LoadFile(keys.notice_signing_key());
+    Check("keys.notice_signing_key", notice.status());
     const auto audit = crypto::PrivateKey::LoadFile(keys.audit_signing_key());
     if (Check("keys.audit_signing_key", audit.status()) && audit->algorithm() != crypto::SignatureAlgorithm::kEd25519) {
       Find("keys.audit_signing_key", "must be an Ed25519 key");
     }
-    if (keys.audit_signing_key() == keys.notice_signing_key()) {
+    if (audit.ok() && notice.ok() && audit->public_key().ToPem() == notice->public_key().ToPem()) {
       Find("keys.notice_signing_key", "must be another key than audit_signing_key");
     }
   }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
+#include "server/delivery/abandoned_exchanges.h"
 #include "server/identity/key_pair.h"
 #include "server/registry/audit_entry.h"
 #include "server/storage/sqlite/sqlite_store.h"
@@ -113,9 +114,12 @@ absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, con
   core->builder =
       std::make_unique<registry::SnapshotBuilder>(core->store.get(), core->keys.get(), &core->snapshots, clock);
   POSTERN_RETURN_IF_ERROR(core->builder->Rebuild());
+  POSTERN_RETURN_IF_ERROR(delivery::SettleAbandonedExchanges(*core->store, clock()));
   POSTERN_RETURN_IF_ERROR(BuildMainPath(config, clock, serving, *core));
   BuildOperatorsWork(clock, *core);
   POSTERN_RETURN_IF_ERROR(core->terminator->ResumeTerminations());
+  // Before anything listens: what ended while the gateway was down is never served.
+  POSTERN_RETURN_IF_ERROR(core->contract_clock->RunOnce());
   return core;
 }
 
@@ -125,11 +129,14 @@ void StartCore(Core& core) {
   core.checkpoints->Start();
 }
 
-void DrainCore(Core& core, const Clock& clock) {
+void DrainCore(Core& core) {
   core.contract_clock->Stop();
   core.campaigns->Stop();
   core.committer->Drain();
   core.hub->Drain();
+}
+
+void CloseLog(Core& core, const Clock& clock) {
   // What the log misses of a shutdown, the next start shows.
   core.refusals->Flush().IgnoreError();
   RecordLifecycle(core, clock, "stopped").IgnoreError();

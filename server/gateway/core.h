@@ -84,17 +84,20 @@ struct Core {
   std::unique_ptr<revocation::ContractClock> contract_clock;
 };
 
-// Opens the stores, checks the ledger against the last checkpoint, rebuilds the snapshot and takes up what a crash
-// interrupted. Nothing is served yet. `serving` outlives the core and is told when the ledger fails and recovers.
-// Errors are those of the parts.
+// Opens the stores, checks the ledger against the last checkpoint, rebuilds the snapshot, takes up what a crash
+// interrupted and ends what has ended by the calendar. Nothing is served yet. `serving` outlives the core and is told
+// when the ledger fails and recovers. Errors are those of the parts.
 absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, const Clock& clock, ServingState* serving);
 
 // Starts the background work: notices, the contract clock, checkpoints.
 void StartCore(Core& core);
 
-// Ends it: commits what was taken, settles what was acknowledged, publishes the last checkpoint. After the shop's
-// listener is down and before the partners' is: hub->Drain ends the partners' streams.
-void DrainCore(Core& core, const Clock& clock);
+// Ends it: commits what was taken, settles what was acknowledged. After the shop's listener is down and before the
+// partners' is: hub->Drain ends the partners' streams.
+void DrainCore(Core& core);
+
+// The last entries of this run and the checkpoint over everything. After the last listener is down.
+void CloseLog(Core& core, const Clock& clock);
 
 // An entry of the gateway's own life in the audit log: "started", "stopped".
 absl::Status RecordLifecycle(Core& core, const Clock& clock, absl::string_view what);

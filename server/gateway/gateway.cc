@@ -2,6 +2,7 @@
 
 #include <grpcpp/health_check_service_interface.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <string>
 #include <utility>
@@ -40,6 +41,9 @@ Gateway::~Gateway() {
 absl::Status Gateway::Open() {
   grpc::EnableDefaultHealthCheckService(true);  // the process's, not a server's: gRPC has no other switch
   POSTERN_ASSIGN_OR_RETURN(core_, OpenCore(config_, clock_, &serving_));
+  // What a run that crashed left names listeners that are gone. Usually there is nothing; and not before the stores are
+  // this process's, the file could be another's.
+  unlink(ListenersFile().c_str());
   POSTERN_RETURN_IF_ERROR(RecordLifecycle(*core_, clock_, "started"));
   StartCore(*core_);
   POSTERN_ASSIGN_OR_RETURN(front_, Front::Start(config_, clock_, *core_, &metrics_, &serving_));
@@ -74,6 +78,10 @@ absl::Status Gateway::Open() {
   return absl::OkStatus();
 }
 
+std::string Gateway::ListenersFile() const {
+  return absl::StrCat(config_.data_dir(), "/run/listeners.json");
+}
+
 absl::Status Gateway::WriteListeners() const {
   const std::string directory = absl::StrCat(config_.data_dir(), "/run");
   mkdir(directory.c_str(), 0700);  // an error shows at the next step
@@ -85,7 +93,7 @@ absl::Status Gateway::WriteListeners() const {
                    line("partners", config_.partners().address(), front_->port(Front::kPartners)), ",\n",
                    line("operators", config_.operators().address(), front_->port(Front::kOperators)), ",\n",
                    line("operations", config_.operations().address(), operations_->port()), "\n}\n");
-  return WriteFileAtomically(absl::StrCat(directory, "/listeners.json"), json);
+  return WriteFileAtomically(ListenersFile(), json);
 }
 
 void Gateway::Reload() {
@@ -100,8 +108,9 @@ void Gateway::Drain() {
   serving_.SetUp(false);
   if (reloader_ != nullptr) reloader_->Stop();
   if (front_ != nullptr) front_->ShutdownShop(deadline);
-  DrainCore(*core_, clock_);
+  DrainCore(*core_);
   if (front_ != nullptr) front_->ShutdownOthers(deadline);
+  CloseLog(*core_, clock_);
   operations_.reset();
   front_.reset();
   core_.reset();

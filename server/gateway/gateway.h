@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "server/base/log.h"
@@ -32,6 +33,7 @@ class Gateway {
  private:
   Gateway(config::Config config, const base::Logger* log);
   absl::Status Open();
+  std::string ListenersFile() const;
   absl::Status WriteListeners() const;
 
   const config::Config config_;

@@ -2,10 +2,12 @@
 
 #include <civetweb.h>
 
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/notification.h"
 #include "proto/errors/error.h"
 
 namespace postern::gateway {
@@ -51,6 +53,7 @@ absl::StatusOr<std::unique_ptr<OperationsEndpoint>> OperationsEndpoint::Start(co
   if (endpoint->server_ == nullptr) {
     return MakeError(v1::ERROR_REASON_INVALID_ARGUMENT, absl::StrCat("cannot listen on ", address));
   }
+  endpoint->host_ = address.substr(0, address.rfind(':'));
   mg_server_port port{};
   if (mg_get_server_ports(endpoint->server_, 1, &port) == 1) endpoint->port_ = port.port;
   mg_set_request_handler(endpoint->server_, "/healthz$", &OnHealth, endpoint.get());
@@ -60,7 +63,19 @@ absl::StatusOr<std::unique_ptr<OperationsEndpoint>> OperationsEndpoint::Start(co
 }
 
 OperationsEndpoint::~OperationsEndpoint() {
-  if (server_ != nullptr) mg_stop(server_);
+  if (server_ == nullptr) return;
+  absl::Notification stopped;
+  std::thread stopping([this, &stopped] {
+    mg_stop(server_);
+    stopped.Notify();
+  });
+  // CivetWeb looks every two seconds whether it should stop, unless somebody connects.
+  do {
+    char error[64];
+    mg_connection* knock = mg_connect_client(host_.c_str(), port_, 0, error, sizeof(error));
+    if (knock != nullptr) mg_close_connection(knock);
+  } while (!stopped.WaitForNotificationWithTimeout(absl::Milliseconds(20)));
+  stopping.join();
 }
 
 int OperationsEndpoint::OnHealth(mg_connection* connection, void* self) {

@@ -33,6 +33,7 @@ class OperationsEndpoint {
 
   const Content content_;
   mg_context* server_ = nullptr;
+  std::string host_;
   int port_ = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <grpcpp/impl/server_builder_option.h>
 #include <grpcpp/impl/server_builder_plugin.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -57,13 +58,23 @@ void SetLimits(identity::Listener kind, grpc::ServerBuilder* builder) {
   builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
 }
 
-// Reflection for one server; InitProtoReflectionServerBuilderPlugin would switch it on for every server of the process.
+// Reflection as asked for. Linking the library switches it on for every server of the process: where it is not wanted
+// it has to go.
 class ReflectionOption final : public grpc::ServerBuilderOption {
  public:
+  explicit ReflectionOption(bool on) : on_(on) {}
   void UpdateArguments(grpc::ChannelArguments*) override {}
   void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
-    plugins->push_back(std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>());
+    grpc::reflection::ProtoServerReflectionPlugin reflection;
+    const std::string name = reflection.name();
+    if (!on_)
+      plugins->erase(std::remove_if(plugins->begin(), plugins->end(),
+                                    [&name](const auto& plugin) { return plugin->name() == name; }),
+                     plugins->end());
   }
+
+ private:
+  const bool on_;
 };
 
 }  // namespace
@@ -77,7 +88,7 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(const Options& options
   SetLimits(options.kind, &builder);
   builder.SetResourceQuota(*options.quota);
   for (grpc::Service* service : options.services) builder.RegisterService(service);
-  if (options.reflection) builder.SetOption(std::make_unique<ReflectionOption>());
+  builder.SetOption(std::make_unique<ReflectionOption>(options.reflection));
 
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> sink;
   if (options.connections != nullptr) {

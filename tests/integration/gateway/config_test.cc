@@ -89,6 +89,23 @@ TEST_F(ConfigTest, KeysThatOthersMayReadAreRefused) {
   EXPECT_THAT(Check().output, HasSubstr("data_dir: "));
 }
 
+TEST_F(ConfigTest, TheSameKeyInTwoFilesIsRefused) {
+  const struct {
+    const char* from;
+    const char* to;
+    const char* finding;
+  } cases[] = {
+      {"data/keys/root.keyset", "data/keys/minors-root.keyset", "keys.minors_root_keyset: "},
+      {"data/keys/audit-signing.pem", "data/keys/notice-signing.pem", "keys.notice_signing_key: "},
+  };
+  for (const auto& same : cases) {
+    const std::string good = ReadWholeFile(gateway_.Path(same.to));
+    WriteWholeFile(gateway_.Path(same.to), ReadWholeFile(gateway_.Path(same.from)));
+    EXPECT_THAT(Check().output, HasSubstr(same.finding));
+    WriteWholeFile(gateway_.Path(same.to), good);
+  }
+}
+
 TEST_F(ConfigTest, ACertificateThatHasEndedIsRefused) {
   gateway_.WritePair("server", gateway_.pki().ClientUntil("gateway", {"localhost"}, absl::Now() - absl::Hours(3),
                                                           absl::Now() - absl::Hours(1)));

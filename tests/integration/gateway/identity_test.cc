@@ -1,6 +1,8 @@
 // Who gets in, through the real listeners.
 #include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"

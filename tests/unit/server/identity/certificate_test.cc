@@ -54,7 +54,14 @@ TEST_F(CertificateTest, NoChainIsNoIntermediates) {
   EXPECT_TRUE((*certificate)->intermediates().empty());
 }
 
+TEST_F(CertificateTest, APeerWithoutAChainShowsItsLeafAlone) {
+  const auto certificate = Certificate::Parse(Issue(ca_, {"a.example"}).certificate, absl::string_view());
+  ASSERT_TRUE(certificate.ok()) << certificate.status();
+  EXPECT_TRUE((*certificate)->intermediates().empty());
+}
+
 TEST_F(CertificateTest, RefusesWhatIsNoCertificate) {
+  EXPECT_EQ(ReasonOf(Certificate::Parse(absl::string_view(), "").status()), v1::ERROR_REASON_UNAUTHENTICATED);
   EXPECT_EQ(ReasonOf(Certificate::Parse("", "").status()), v1::ERROR_REASON_UNAUTHENTICATED);
   EXPECT_EQ(ReasonOf(Certificate::Parse("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "").status()),
             v1::ERROR_REASON_UNAUTHENTICATED);
