@@ -87,7 +87,8 @@ int Session::Fail(const absl::Status& status) {
 
 int Session::FailRpc(const grpc::Status& status) {
   // A refused bundle carries its diagnostics.
-  for (const auto& detail : DetailsOf(status).details()) {
+  const google::rpc::Status details = DetailsOf(status);
+  for (const auto& detail : details.details()) {
     v1::PolicyDiagnostics diagnostics;
     if (detail.UnpackTo(&diagnostics)) output_.Diagnostics(diagnostics.diagnostics());
   }
