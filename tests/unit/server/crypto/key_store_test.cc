@@ -175,6 +175,13 @@ TEST_F(KeyStoreTest, AStoredKeyCannotStandInForAnother) {
   EXPECT_TRUE(absl::IsDataLoss(store_->Get(first).status()));
   EXPECT_TRUE(store_->Get(second).ok());
   EXPECT_TRUE(absl::IsDataLoss(store_->Get(third).status()));
+
+  // Who asks for a damaged key fails alone.
+  std::vector<KeyRequest> requests = {Ask("b"), Ask("c"), Ask("d")};
+  ASSERT_TRUE(store_->EnsureKeys(absl::MakeSpan(requests)).ok());
+  EXPECT_EQ(requests[0].result->id, second);
+  EXPECT_TRUE(absl::IsDataLoss(requests[1].result.status()));
+  EXPECT_TRUE(requests[2].result.ok());
 }
 
 TEST_F(KeyStoreTest, GenerationsReplaceEachOther) {
