@@ -1,0 +1,20 @@
+// Transforms by reflection, as plainly as they can be written.
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include "policy/projection/plan_spec.h"
+#include "policy/projection/projector.h"
+
+namespace postern::policy::testing {
+
+// Replaces every value of `field` in `message`; values that the transform cannot take are removed. `original` is the
+// field as the spec's schema declares it.
+void TransformField(const TransformSpec& spec, const google::protobuf::FieldDescriptor& original,
+                    const ProjectionContext& context, const google::protobuf::FieldDescriptor& field,
+                    google::protobuf::Message* message);
+
+// Makes an absent field present with its default value.
+void WriteDefault(const google::protobuf::FieldDescriptor& field, google::protobuf::Message* message);
+
+}  // namespace postern::policy::testing

@@ -1,0 +1,61 @@
+// The slow, obvious meaning of a projection: parse with libprotobuf, trim by reflection, transform naively, serialise.
+// Shares nothing with the projector but the PlanSpec.
+//
+// It parses with a schema of its own, made from the spec: what the plan does not enter is left out (and so is an
+// unknown field), or, where it supersedes in a oneof, retyped as bytes. Supports keep, mask, truncate, generalise,
+// pseudonymise and constant; no card-number rule.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/descriptor.pb.h>
+#include <google/protobuf/message.h>
+
+#include "absl/strings/string_view.h"
+#include "policy/projection/plan_spec.h"
+#include "policy/projection/projector.h"
+#include "tests/unit/policy/projection/test_schema.h"
+
+namespace postern::policy::testing {
+
+class Oracle {
+ public:
+  explicit Oracle(const PlanSpec& spec);
+  ~Oracle();
+  // Nullopt if the record is refused.
+  std::optional<std::string> Project(const ProjectionContext& context, absl::string_view record) const;
+
+ private:
+  struct Node;
+  using Message = google::protobuf::Message;
+  using Descriptor = google::protobuf::Descriptor;
+  using FieldDescriptor = google::protobuf::FieldDescriptor;
+
+  Node* AddPath(const FieldPath& path);
+  std::string DeclareMessage(Node* node);
+  void DeclareField(const FieldDescriptor& field, Node* use, google::protobuf::DescriptorProto* message);
+  void DeclareEntry(const FieldDescriptor& field, Node* use, google::protobuf::FieldDescriptorProto* out);
+  void Retype(const FieldDescriptor& field, Node* use, bool in_entry, google::protobuf::FieldDescriptorProto* out);
+  std::string DeclareEnum(const google::protobuf::EnumDescriptor& type);
+
+  bool IsOpen(const LeafSpec& leaf, const Message& record) const;
+  bool AnyOpen(const Node& node, const Message& record) const;
+  void Trim(const Node& node, const ProjectionContext& context, const Message& record, Message* message) const;
+  // False if the field holds nothing any more.
+  void TrimEntries(const Node& node, const ProjectionContext& context, const Message& record,
+                   const FieldDescriptor& field, Message* message) const;
+  void Transform(const LeafSpec& leaf, const ProjectionContext& context, const FieldDescriptor& field,
+                 Message* message) const;
+
+  PlanSpec spec_;
+  std::unique_ptr<Node> root_;
+  google::protobuf::FileDescriptorProto file_;
+  std::map<const google::protobuf::EnumDescriptor*, std::string> enums_;
+  std::unique_ptr<TestSchema> schema_;
+};
+
+}  // namespace postern::policy::testing

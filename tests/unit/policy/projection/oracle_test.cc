@@ -1,0 +1,136 @@
+// The projector against the oracle and the verifier, over random schemas, grants, records and damage.
+#include <cstdlib>
+#include <string>
+
+#include <google/protobuf/stubs/logging.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/escaping.h"
+#include "policy/projection/projector.h"
+#include "tests/unit/policy/projection/oracle.h"
+#include "tests/unit/policy/projection/random_case.h"
+#include "tests/unit/policy/projection/test_schema.h"
+
+namespace postern::policy::testing {
+namespace {
+
+// Records per test; POSTERN_ORACLE_CASES sets another number, for a long run.
+int Cases() {
+  if (const char* cases = std::getenv("POSTERN_ORACLE_CASES")) return std::atoi(cases);
+#ifdef NDEBUG
+  return 100000;
+#else
+  return 12000;
+#endif
+}
+
+uint64_t Seed() {
+  const char* seed = std::getenv("POSTERN_ORACLE_SEED");
+  return seed == nullptr ? 20260615 : std::strtoull(seed, nullptr, 10);
+}
+
+constexpr int kSpecsPerSchema = 4;
+constexpr int kRecordsPerSpec = 50;
+
+// Runs `check(random, schema, spec, record)` for random cases.
+template <typename Check>
+void ForRandomCases(uint64_t salt, bool plain, int cases, Check&& check) {
+  const google::protobuf::LogSilencer quiet;  // libprotobuf complains of what it refuses
+  RandomCase random(Seed() + salt);
+  for (int done = 0; done < cases;) {
+    const auto schema = random.Schema();
+    const auto& root = *schema->Type("M0");
+    for (int i = 0; i < kSpecsPerSchema; ++i) {
+      const PlanSpec spec = random.Spec(root, plain);
+      const Engine engine = MakeEngine(spec);
+      const Oracle oracle(spec);
+      for (int j = 0; j < kRecordsPerSpec; ++j, ++done) {
+        const std::string record = random.Record(*schema, root);
+        check(random, spec, engine, oracle, record);
+        if (::testing::Test::HasFailure()) {
+          ADD_FAILURE() << "case " << done << " record " << absl::BytesToHexString(record) << "\n"
+                        << root.file()->DebugString()
+                        << "granted: " << ::testing::PrintToString(engine.plan->granted_paths());
+          return;
+        }
+      }
+    }
+  }
+}
+
+// Clause: P1.1a
+TEST(OracleTest, ProjectionMeansParseTrimSerialise) {
+  int accepted = 0, refused = 0;
+  ProjectionResult result;
+  ForRandomCases(
+      1, false, Cases(),
+      [&](RandomCase&, const PlanSpec&, const Engine& engine, const Oracle& oracle, const std::string& record) {
+        const auto expected = oracle.Project(TestContext(), record);
+        const absl::Status status = Project(*engine.plan, TestContext(), record, &result);
+        EXPECT_EQ(status.ok(), expected.has_value()) << status;
+        if (!expected.has_value()) {
+          ++refused;
+          EXPECT_TRUE(result.bytes.empty());
+          return;
+        }
+        ++accepted;
+        EXPECT_EQ(absl::BytesToHexString(result.bytes), absl::BytesToHexString(*expected));
+        const absl::Status finding = engine.verifier->Verify(TestContext(), record, result.bytes);
+        EXPECT_TRUE(finding.ok()) << finding;
+      });
+  RecordProperty("accepted", accepted);
+  RecordProperty("refused", refused);
+  EXPECT_GT(accepted, Cases() / 2);
+  EXPECT_GT(refused, Cases() / 100);
+}
+
+// Clause: P1.1a
+TEST(OracleTest, WithheldContentDoesNotInterfere) {
+  ProjectionResult first, second;
+  int changed = 0;
+  ForRandomCases(
+      2, false, Cases() / 4,
+      [&](RandomCase& random, const PlanSpec& spec, const Engine& engine, const Oracle&, const std::string& record) {
+        const std::string other = random.ChangeWithheld(spec, record);
+        changed += other != record;
+        const absl::Status one = Project(*engine.plan, TestContext(), record, &first);
+        const absl::Status two = Project(*engine.plan, TestContext(), other, &second);
+        EXPECT_EQ(one, two);
+        EXPECT_EQ(absl::BytesToHexString(first.bytes), absl::BytesToHexString(second.bytes))
+            << absl::BytesToHexString(other);
+      });
+  EXPECT_GT(changed, Cases() / 20);
+}
+
+TEST(OracleTest, KeepOnlyIsIdempotent) {
+  ProjectionResult once, twice;
+  ForRandomCases(3, true, Cases() / 4,
+                 [&](RandomCase&, const PlanSpec&, const Engine& engine, const Oracle&, const std::string& record) {
+                   if (!Project(*engine.plan, TestContext(), record, &once).ok()) return;
+                   EXPECT_TRUE(Project(*engine.plan, TestContext(), once.bytes, &twice).ok());
+                   EXPECT_EQ(absl::BytesToHexString(once.bytes), absl::BytesToHexString(twice.bytes));
+                 });
+}
+
+// Projecting by the narrower grant gives the same from the record as from what the wider grant let out: nothing more,
+// nothing else.
+TEST(OracleTest, NarrowerGrantYieldsNoPathMore) {
+  ProjectionResult wide, narrow, narrow_of_wide;
+  ForRandomCases(
+      4, true, Cases() / 8,
+      [&](RandomCase& random, const PlanSpec& spec, const Engine& engine, const Oracle&, const std::string& record) {
+        PlanSpec narrower = spec;
+        narrower.leaves.clear();
+        for (const LeafSpec& leaf : spec.leaves) {
+          if (random.Chance(60)) narrower.leaves.push_back(leaf);
+        }
+        if (!Project(*engine.plan, TestContext(), record, &wide).ok()) return;
+        const Engine other = MakeEngine(narrower);
+        EXPECT_TRUE(Project(*other.plan, TestContext(), record, &narrow).ok());
+        EXPECT_TRUE(Project(*other.plan, TestContext(), wide.bytes, &narrow_of_wide).ok());
+        EXPECT_EQ(absl::BytesToHexString(narrow.bytes), absl::BytesToHexString(narrow_of_wide.bytes));
+      });
+}
+
+}  // namespace
+}  // namespace postern::policy::testing

@@ -1,0 +1,131 @@
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "policy/projection/date_value.h"
+#include "policy/projection/transform.h"
+#include "tests/unit/policy/projection/random_case.h"
+
+namespace postern::policy::testing {
+namespace {
+
+namespace pb = google::protobuf;
+
+constexpr size_t kMaxPath = 5;
+constexpr size_t kMaxLeaves = 300;
+
+}  // namespace
+
+void RandomCase::Leaves(const Descriptor& type, FieldPath* path, std::vector<FieldPath>* out) {
+  for (int i = 0; i < type.field_count() && out->size() < kMaxLeaves; ++i) {
+    const FieldDescriptor* field = type.field(i);
+    const size_t depth = path->size();
+    path->push_back(field);
+    const Descriptor* below = field->message_type();
+    if (field->is_map()) {
+      below = field->message_type()->map_value()->message_type();
+      if (below != nullptr) path->push_back(field->message_type()->map_value());
+    }
+    if (below == nullptr || (!path->back()->is_map() && CheckTransform(*path->back(), {}).ok() && Chance(50))) {
+      out->push_back(*path);
+    } else if (path->size() < kMaxPath) {
+      Leaves(*below, path, out);
+    }
+    path->resize(depth);
+  }
+}
+
+TransformSpec RandomCase::RandomTransform(const FieldDescriptor& field) {
+  TransformSpec spec;
+  v1::Mask mask;
+  mask.set_keep_first(static_cast<int>(Below(3)));
+  mask.set_keep_last(static_cast<int>(Below(3)));
+  if (Chance(50)) mask.set_with("\xe2\x80\xa2");
+  v1::Truncate truncate;
+  truncate.set_max_code_points(1 + static_cast<int>(Below(5)));
+  v1::Generalise date, step, prefix;
+  date.set_date(static_cast<v1::Generalise::DateUnit>(1 + Below(4)));
+  step.set_step(1 + static_cast<int64_t>(Chance(90) ? Below(1000) : Below(INT64_MAX)));
+  prefix.set_prefix(1 + static_cast<int>(Below(4)));
+  v1::Constant constant;
+  constant.set_value(Chance(50) ? "fixed" : "");
+  const TransformSpec choices[] = {mask, truncate, date, step, prefix, constant, v1::Pseudonymise()};
+  for (int tries = 0; tries < 6; ++tries) {
+    const TransformSpec& choice = choices[Below(std::size(choices))];
+    if (CheckTransform(field, choice).ok()) return choice;
+  }
+  return spec;
+}
+
+PredicateSpec RandomCase::Condition(const std::vector<FieldPath>& leaves) {
+  std::vector<const FieldPath*> fit;
+  for (const FieldPath& path : leaves) {
+    const bool singular =
+        std::none_of(path.begin(), path.end(), [](const auto* field) { return field->is_repeated(); });
+    const auto type = path.back()->cpp_type();
+    if (singular && type != FieldDescriptor::CPPTYPE_MESSAGE && type != FieldDescriptor::CPPTYPE_DOUBLE &&
+        type != FieldDescriptor::CPPTYPE_FLOAT) {
+      fit.push_back(&path);
+    }
+  }
+  PredicateSpec spec;
+  if (fit.empty()) return spec;
+  spec.left = *fit[Below(fit.size())];
+  const FieldDescriptor& field = *spec.left.back();
+  spec.absent_is_false = Chance(30);
+  spec.present = Chance(50);
+  const bool number = field.cpp_type() != FieldDescriptor::CPPTYPE_STRING &&
+                      field.cpp_type() != FieldDescriptor::CPPTYPE_BOOL &&
+                      field.cpp_type() != FieldDescriptor::CPPTYPE_ENUM;
+  switch (Below(4)) {
+    case 0:
+      if (number) {
+        spec.kind = PredicateSpec::Kind::kAtLeast;
+        spec.at_least = static_cast<int64_t>(Below(5)) - 1;
+      }
+      break;
+    case 1:
+      spec.kind = Chance(50) ? PredicateSpec::Kind::kEquals : PredicateSpec::Kind::kDiffersFrom;
+      spec.literals = {field.type() == FieldDescriptor::TYPE_BOOL ? "true" : "1"};
+      break;
+    case 2:
+      for (const FieldPath* other : fit) {
+        if (other->back()->cpp_type() != field.cpp_type() || *other == spec.left) continue;
+        spec.kind = Chance(50) ? PredicateSpec::Kind::kEquals : PredicateSpec::Kind::kDiffersFrom;
+        spec.right = *other;
+      }
+      break;
+    default:
+      break;
+  }
+  return spec;
+}
+
+PlanSpec RandomCase::Spec(const Descriptor& root, bool plain) {
+  PlanSpec spec;
+  spec.record_type = &root;
+  spec.roles_required = false;
+  std::vector<FieldPath> leaves;
+  FieldPath path;
+  Leaves(root, &path, &leaves);
+  const int percent = Chance(10) ? 0 : Chance(50) ? 25 : 60;
+  for (const FieldPath& leaf_path : leaves) {
+    if (!Chance(percent)) continue;
+    LeafSpec leaf;
+    leaf.path = leaf_path;
+    if (!plain && Chance(40)) leaf.transform = RandomTransform(*leaf_path.back());
+    if (!plain && Chance(15)) {
+      PredicateSpec condition = Condition(leaves);
+      if (!condition.left.empty()) leaf.when.push_back(condition);
+    }
+    spec.leaves.push_back(std::move(leaf));
+  }
+  for (const FieldPath& role : leaves) {
+    if (!plain && role.back()->cpp_type() == FieldDescriptor::CPPTYPE_STRING && !role.back()->is_map() && Chance(5)) {
+      spec.roles.push_back({v1::FIELD_ROLE_SUBJECT_ID, role});
+    }
+  }
+  return spec;
+}
+
+}  // namespace postern::policy::testing
