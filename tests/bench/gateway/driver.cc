@@ -21,7 +21,8 @@
 
 namespace {
 
-using namespace postern;         // NOLINT(google-build-using-namespace)
+namespace v1 = postern::v1;
+namespace client = postern::client;
 using namespace postern::bench;  // NOLINT(google-build-using-namespace)
 
 struct Options {
