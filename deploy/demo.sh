@@ -70,6 +70,8 @@ apply_bundle "127.0.0.1:$(cat "$work/payment.port")" || die "the bundle was refu
 ((json)) || ctl alice get partners
 
 # --- partners
+nordic_delay=0
+[[ $victim == nordic-freight ]] && nordic_delay=12
 notice_key=$work/notice-signing.pub # handed to partners on a trusted way
 openssl pkey -in "$work/data/keys/notice-signing.pem" -pubout -out "$notice_key"
 "$bin/demo-carrier" --address "$partners" --partner swift-parcel --cert "$work/pki/partners/swift-parcel/client.crt" \
@@ -80,7 +82,7 @@ pids+=($!)
 [[ $victim == swift-parcel ]] && victim_pid=$!
 node "$root/client/node/partner.js" --address "localhost:${partners##*:}" --partner nordic-freight --cert "$work/pki/partners/nordic-freight/client.crt" \
   --key "$work/pki/partners/nordic-freight/client.key" --ca "$work/pki/gateway/ca.crt" --folder "$work/nordic-freight" \
-  --attestation-key "$work/pki/partners/nordic-freight/attestation.key" --notice-key "$notice_key" --window 32 \
+  --attestation-key "$work/pki/partners/nordic-freight/attestation.key" --notice-key "$notice_key" --window 32 --delay-ms "$nordic_delay" \
   2>>"$work/logs/nordic-freight.err" &
 pids+=($!)
 [[ $victim == nordic-freight ]] && victim_pid=$!

@@ -7,7 +7,8 @@
 #   tsan                       unit tests of everything that does not include gRPC, under ThreadSanitizer
 #   lint                       protos, API golden, layering, systemd unit, the tools' own tests
 #   clauses                    unit, integration and e2e, then the clause report (--mutants, --json: see tests/clauses/report.mjs)
-#   all                        lint, unit, integration, e2e, asan, tsan and the clause report (default; what .ci/run does)
+#   core                       lint, unit, integration, e2e and the clause report (what .ci/run does)
+#   all                        core, asan and tsan (default)
 #
 # --preset NAME runs unit, integration, e2e, lint and clauses in another build. The last line is "N passed, N failed", summed over all
 # CTest runs; skipped and disabled tests count as failed, and so does a build that breaks. Exit status: 0 only if some test ran and
@@ -18,13 +19,13 @@ cd "$(dirname "$0")/.." || exit 1
 mode=all jobs=$(nproc) preset=dev report_args=()
 while (($#)); do
   case $1 in
-    unit | integration | e2e | fuzz | asan | tsan | lint | clauses | all) mode=$1 ;;
+    unit | integration | e2e | fuzz | asan | tsan | lint | clauses | core | all) mode=$1 ;;
     -j) jobs=$2; shift ;;
     -j*) jobs=${1#-j} ;;
     --preset) preset=$2; shift ;;
     --mutants | --json) report_args+=("$1") ;;
-    -h | --help) sed -n '2,17s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) sed -n '2,17s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    -h | --help) sed -n '2,18s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) sed -n '2,18s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
   shift
 done
@@ -144,6 +145,7 @@ case $mode in
   asan) run_asan ;;
   tsan) run_tsan ;;
   clauses) run_unit; run_integration; run_e2e; run_clauses ;;
+  core) run_lint; run_unit; run_integration; run_e2e; run_clauses ;;
   all) run_lint; run_unit; run_integration; run_e2e; run_asan; run_tsan; run_clauses ;;
 esac
 finish

@@ -10,7 +10,7 @@ import protobuf from 'protobufjs';
 
 const text = { type: 'string' };
 const { values: args } = parseArgs({ options: { address: text, cert: text, key: text, ca: text, partner: text, folder: text,
-  'attestation-key': text, 'notice-key': text, window: { type: 'string', default: '64' } } });
+  'attestation-key': text, 'notice-key': text, window: { type: 'string', default: '64' }, 'delay-ms': { type: 'string', default: '0' } } });
 const protoDirs = [join(dirname(fileURLToPath(import.meta.url)), '../../proto'), join(dirname(fileURLToPath(import.meta.url)), '../../proto/node_modules/google-proto-files')];
 const api = grpc.loadPackageDefinition(loader.loadSync('postern/v1/partner_service.proto',
   { includeDirs: protoDirs, keepCase: true, longs: Number, defaults: true })).postern.v1;
@@ -52,11 +52,14 @@ async function answer(notice) {  // verify the gateway's signature, delete by ha
 }
 
 async function answerNotices() {
-  for (;;) {
-    const page = await call('ListDeletionNotices', { open_only: true });
-    for (const notice of page.notices) await answer(notice);
-    if (!page.enumerating && !page.next_page_token && page.notices.length === 0) return;
-    await new Promise(wait => setTimeout(wait, 100));
+  for (;; await new Promise(wait => setTimeout(wait, 100))) {
+    try {
+      const page = await call('ListDeletionNotices', { open_only: true });
+      for (const notice of page.notices) await answer(notice);
+      if (!page.enumerating && !page.next_page_token && page.notices.length === 0) return;
+    } catch (error) {  // the termination also resets the connection
+      if (error.code !== grpc.status.UNAVAILABLE) throw error;
+    }
   }
 }
 
@@ -67,8 +70,8 @@ function receive() {
   const stream = stub.Receive();
   stream.on('data', ({ records }) => {
     records.forEach(store);
-    if (records.length) stream.write({ acknowledged: [{ first: records[0].delivery, last: records.at(-1).delivery }], add_records: records.length,
-      add_bytes: records.reduce((sum, r) => sum + r.record.data.length, 0) });
+    if (records.length) setTimeout(() => stream.write({ acknowledged: [{ first: records[0].delivery, last: records.at(-1).delivery }],
+      add_records: records.length, add_bytes: records.reduce((sum, r) => sum + r.record.data.length, 0) }), args['delay-ms'] * records.length);
   });
   stream.on('error', error => terminated(error) ? answerNotices().then(() => process.exit(0)) : setTimeout(receive, 500));
   stream.on('end', () => {});

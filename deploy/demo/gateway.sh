@@ -15,7 +15,7 @@ make_gateway() {
   cp -r "$root/policy/retail/contracts" "$root/policy/retail/catalogue.txtpb" "$root/policy/retail/privacy_policy.txtpb" \
     "$build/retail/retail.binpb" "$work/bundle/"
   ln -s "$work/pki" "$work/bundle/partners/pki"
-  "$bin/posternd" --config "$work/postern.txtpb" --init-keys 2>>"$work/logs/posternd.log" &&
+  "$bin/posternd" --config "$work/postern.txtpb" --init-keys >>"$work/logs/posternd.log" 2>&1 &&
     "$bin/posternd" --config "$work/postern.txtpb" --check 2>>"$work/logs/posternd.log"
 }
 

@@ -47,9 +47,8 @@ struct Roots {
 absl::StatusOr<Roots> LoadRoots(const KeyStoreOptions& options) {
   POSTERN_ASSIGN_OR_RETURN(RootKeyset standard, RootKeyset::Load(options.root_keyset_path));
   POSTERN_ASSIGN_OR_RETURN(RootKeyset minors, RootKeyset::Load(options.minors_root_keyset_path));
-  if (SameFile(options.root_keyset_path, options.minors_root_keyset_path)) {
+  if (SameFile(options.root_keyset_path, options.minors_root_keyset_path))
     return errors::Malformed("the root keyset and the one for minors must be different files");
-  }
   return Roots{std::move(standard), std::move(minors)};
 }
 
