@@ -7,7 +7,7 @@
 #   tsan                       unit tests of everything that does not include gRPC, under ThreadSanitizer
 #   lint                       protos, API golden, layering, systemd unit, the tools' own tests
 #   clauses                    unit, integration and e2e, then the clause report (--mutants, --json: see tests/clauses/report.mjs)
-#   core                       lint, unit, integration, e2e and the clause report (what .ci/run does)
+#   core                       lint, unit, fuzz corpora, integration, e2e and the clause report (what .ci/run does)
 #   all                        core, asan and tsan (default)
 #
 # --preset NAME runs unit, integration, e2e, lint and clauses in another build. The last line is "N passed, N failed", summed over all
@@ -91,6 +91,7 @@ ctest_run() {
 
 run_lint() { build "$preset" layering && timed lint ctest_run lint "$preset" 'lint|layering' -j "$jobs"; }
 run_unit() { build "$preset" && timed unit ctest_run unit "$preset" 'unit' -j "$jobs"; }
+run_corpora() { build "$preset" && timed corpora ctest_run corpora "$preset" fuzz -j "$jobs"; }
 run_integration() { build "$preset" && timed integration ctest_run integration "$preset" integration -j "$jobs"; }
 # Whole processes share the machine's ports and cores: one at a time.
 run_e2e() { build "$preset" && timed e2e ctest_run e2e "$preset" e2e -j 1; }
@@ -145,7 +146,7 @@ case $mode in
   asan) run_asan ;;
   tsan) run_tsan ;;
   clauses) run_unit; run_integration; run_e2e; run_clauses ;;
-  core) run_lint; run_unit; run_integration; run_e2e; run_clauses ;;
-  all) run_lint; run_unit; run_integration; run_e2e; run_asan; run_tsan; run_clauses ;;
+  core) run_lint; run_unit; run_corpora; run_integration; run_e2e; run_clauses ;;
+  all) run_lint; run_unit; run_corpora; run_integration; run_e2e; run_asan; run_tsan; run_clauses ;;
 esac
 finish
