@@ -338,13 +338,21 @@ TEST(ReceiveTest, AnExpiredCertificateEndsTheStream) {
   EXPECT_EQ(ReasonOf(again.open_status()), v1::ERROR_REASON_CREDENTIAL_EXPIRED);
 }
 
+// The hub's own clock may find what is overdue first, and settle it in the background.
+v1::DisclosureState StateOnceEnded(DeliveryFixture& fixture, const std::string& name) {
+  const absl::Time deadline = absl::Now() + absl::Seconds(10);
+  while (fixture.Row(name).state == v1::DISCLOSURE_STATE_PENDING && absl::Now() < deadline)
+    absl::SleepFor(absl::Milliseconds(5));
+  return fixture.Row(name).state;
+}
+
 TEST(ReceiveTest, WhatIsNeverFetchedEndsAndIsReported) {
   DeliveryFixture fixture;
   const std::string pending = fixture.gateway->Disclose("S-1", 1);
   fixture.gateway->Advance(absl::Hours(73));
   const std::string young = fixture.gateway->Disclose("S-2", 1);
   ASSERT_TRUE(fixture.hub->ExpirePending().ok());
-  EXPECT_EQ(fixture.Row(pending).state, v1::DISCLOSURE_STATE_UNDELIVERED);
+  EXPECT_EQ(StateOnceEnded(fixture, pending), v1::DISCLOSURE_STATE_UNDELIVERED);
   EXPECT_EQ(fixture.Row(young).state, v1::DISCLOSURE_STATE_PENDING);
   const auto outcomes = fixture.Outcomes();
   ASSERT_EQ(outcomes.size(), 1u);
@@ -363,7 +371,7 @@ TEST(ReceiveTest, TheWaitEndsByTheTermsEvenWhenTheyAreNotInForce) {
   EXPECT_EQ(fixture.Row(pending).state, v1::DISCLOSURE_STATE_PENDING);
   fixture.gateway->Advance(absl::Hours(73));
   ASSERT_TRUE(fixture.hub->ExpirePending().ok());
-  EXPECT_EQ(fixture.Row(pending).state, v1::DISCLOSURE_STATE_UNDELIVERED);
+  EXPECT_EQ(StateOnceEnded(fixture, pending), v1::DISCLOSURE_STATE_UNDELIVERED);
 }
 
 TEST(ReceiveTest, ADrainingGatewayTakesNoNewStream) {
