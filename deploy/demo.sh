@@ -104,7 +104,8 @@ shop_code=0
 wait "$shop_pid" || shop_code=$?
 campaign=$(jq -r .campaign.name "$work/termination.json")
 ctl alice campaign wait "$campaign" --seconds 60 -o json >"$work/campaign.json" 2>>"$work/logs/posternctl.log" || true
-wait "$victim_pid" || true
+gone() { ! kill -0 "$victim_pid" 2>/dev/null; }
+wait_for 30 gone || kill "$victim_pid" # a carrier that was never cut off does not end by itself
 survivor=nordic-freight
 [[ $victim == nordic-freight ]] && survivor=swift-parcel
 drained() { (($(received "$survivor") >= records)); }

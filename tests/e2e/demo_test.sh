@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # demo_test.sh [DEMO OPTIONS]: the demo holds every promise, and its JSON has what it says it has.
-# Clause: P1.1a, P1.4b, P1.4e, P1.3c, W1.2c, W6b, W4b, W1.2b
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 out=$(mktemp)

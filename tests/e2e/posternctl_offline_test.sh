@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # The offline half of posternctl, on the shipped bundle: output for people and programs, exit codes.
-# Clause: W8, P1.4b
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 ctl=$POSTERN_DEMO_BUILD/bin/posternctl
