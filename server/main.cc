@@ -110,6 +110,7 @@ int Serve(const gateway::config::Config& config) {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a full disk, and that is answered and survived
   gpr_set_log_function(&LogOfGrpc);
   gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
 

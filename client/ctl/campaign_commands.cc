@@ -2,10 +2,10 @@
 #include <memory>
 #include <string>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/ctl/commands.h"
+#include "client/ctl/resources.h"
 
 namespace postern::client::ctl {
 namespace {
@@ -36,17 +36,11 @@ int List(Session& session, const std::string& parent) {
   const auto gateway = session.Operator();
   if (!gateway.ok()) return session.Fail(gateway.status());
   v1::ListDeletionCampaignsRequest request;
-  request.set_parent(parent.empty()                          ? "partners/-"
-                     : absl::StartsWith(parent, "partners/") ? parent
-                                                             : absl::StrCat("partners/", parent));
+  request.set_parent(PartnerName(parent.empty() ? "-" : parent));
   v1::ListDeletionCampaignsResponse all;
-  do {
-    v1::ListDeletionCampaignsResponse page;
-    const grpc::Status status = (*gateway)->ListDeletionCampaigns(session.Call().get(), request, &page);
-    if (!status.ok()) return session.FailRpc(status);
-    all.mutable_campaigns()->MergeFrom(page.campaigns());
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
+  const grpc::Status status =
+      ListAll(session, **gateway, &v1::OperatorService::StubInterface::ListDeletionCampaigns, request, &all);
+  if (!status.ok()) return session.FailRpc(status);
   Table table({"NAME", "CAUSE", "STATE", "NOTICES", "ATTESTED", "DUE"});
   for (const auto& c : all.campaigns()) {
     table.Add({c.name(), ShortEnum(v1::DeletionCampaign::Cause_Name(c.cause()), "CAUSE_"), StateOf(c),
@@ -85,13 +79,9 @@ int Notices(Session& session, const std::string& name) {
   v1::ListCampaignNoticesRequest request;
   request.set_parent(name);
   v1::ListCampaignNoticesResponse all;
-  do {
-    v1::ListCampaignNoticesResponse page;
-    const grpc::Status status = (*gateway)->ListCampaignNotices(session.Call().get(), request, &page);
-    if (!status.ok()) return session.FailRpc(status);
-    all.mutable_notices()->MergeFrom(page.notices());
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
+  const grpc::Status status =
+      ListAll(session, **gateway, &v1::OperatorService::StubInterface::ListCampaignNotices, request, &all);
+  if (!status.ok()) return session.FailRpc(status);
   Table table({"NAME", "STATE", "HANDLES", "ISSUED", "ATTESTED", "DUE"});
   for (const auto& n : all.notices()) {
     const std::string state = ShortEnum(v1::DeletionNotice::State_Name(n.state()), "STATE_");

@@ -3,17 +3,14 @@
 #include <memory>
 #include <string>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/ctl/commands.h"
+#include "client/ctl/resources.h"
 #include "client/ctl/source_folder.h"
+#include "proto/errors/error.h"
 
 namespace postern::client::ctl {
 namespace {
-
-std::string PartnerName(const std::string& name) {
-  return absl::StartsWith(name, "partners/") ? name : absl::StrCat("partners/", name);
-}
 
 std::string StateOf(const v1::Partner& partner) {
   const std::string state = ShortEnum(v1::PartnerState_Name(partner.state()), "PARTNER_STATE_");
@@ -21,15 +18,10 @@ std::string StateOf(const v1::Partner& partner) {
 }
 
 int GetPartners(Session& session, v1::OperatorService::StubInterface& gateway) {
-  v1::ListPartnersRequest request;
   v1::ListPartnersResponse all;
-  do {
-    v1::ListPartnersResponse page;
-    const grpc::Status status = gateway.ListPartners(session.Call().get(), request, &page);
-    if (!status.ok()) return session.FailRpc(status);
-    all.mutable_partners()->MergeFrom(page.partners());
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
+  const grpc::Status status =
+      ListAll(session, gateway, &v1::OperatorService::StubInterface::ListPartners, v1::ListPartnersRequest(), &all);
+  if (!status.ok()) return session.FailRpc(status);
   Table table({"NAME", "KIND", "STATE", "EPOCH", "UPDATED"});
   for (const auto& p : all.partners())
     table.Add({p.name(), p.kind(), StateOf(p), absl::StrCat(p.epoch()), FormatTime(p.update_time())});
@@ -86,13 +78,9 @@ int ListDeadLetters(Session& session, v1::OperatorService::StubInterface& gatewa
   v1::ListDeadLettersRequest request;
   request.set_parent(parent);
   v1::ListDeadLettersResponse all;
-  do {
-    v1::ListDeadLettersResponse page;
-    const grpc::Status status = gateway.ListDeadLetters(session.Call().get(), request, &page);
-    if (!status.ok()) return session.FailRpc(status);
-    all.mutable_dead_letters()->MergeFrom(page.dead_letters());
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
+  const grpc::Status status =
+      ListAll(session, gateway, &v1::OperatorService::StubInterface::ListDeadLetters, request, &all);
+  if (!status.ok()) return session.FailRpc(status);
   Table table({"DISCLOSURE", "REASON", "BLOCKS", "TIME"});
   for (const auto& d : all.dead_letters()) {
     table.Add({d.disclosure().name(), d.reason(), absl::StrCat(d.blocked_count()), FormatTime(d.time())});
@@ -115,7 +103,13 @@ int Enrol(Session& session, const std::string& name, const std::string& file, co
   const grpc::Status status = (*gateway)->EnrolPartner(session.Call().get(), request, &response);
   if (!status.ok()) return session.FailRpc(status);
   if (!certificate_file.empty()) {
-    std::ofstream(certificate_file, std::ios::binary) << response.certificate_chain_pem();
+    std::ofstream out(certificate_file, std::ios::binary | std::ios::trunc);
+    out << response.certificate_chain_pem();
+    out.close();
+    if (!out) {
+      return session.Fail(MakeError(v1::ERROR_REASON_INVALID_ARGUMENT, absl::StrCat("cannot write ", certificate_file),
+                                    {{"file", certificate_file}}));
+    }
     session.out().Result(response, absl::StrCat("wrote ", certificate_file, "\n"));
   } else {
     session.out().Result(response, response.certificate_chain_pem());

@@ -154,18 +154,24 @@ int Preview(Session& session, const PreviewCommandOptions& options) {
   for (const auto& [path, value] : *sent) rows[path] = {path, Cell(value)};
   google::protobuf::Struct json;
   size_t width = 2;
-  std::string refusals;
+  // A partner that gets nothing has no column: a line says why.
+  Table refusals({"", ""});
+  bool refused = false;
   for (const policy::PreviewColumn& column : *columns) {
     const std::string title = absl::StrCat(column.partner.substr(column.partner.find('/') + 1), " ", column.purpose);
-    header.push_back(title);
-    ++width;
     auto& item = Append(json, "columns");
     Set(item, "partner", column.partner);
     Set(item, "purpose", column.purpose);
     const std::string refusal = RefusalOf(column);
     Set(item, "refusal", refusal);
-    if (!refusal.empty()) absl::StrAppend(&refusals, title, ": ", refusal, "\n");
-    const auto leaves = refusal.empty() ? LeavesOf(prototype, column.bytes) : Leaves();
+    if (!refusal.empty()) {
+      refused = true;
+      refusals.Add({title, absl::StrCat("gets nothing: ", refusal)});
+      continue;
+    }
+    header.push_back(title);
+    ++width;
+    const auto leaves = LeavesOf(prototype, column.bytes);
     if (!leaves.ok()) return session.Fail(leaves.status());
     for (const auto& [path, value] : *leaves) {
       auto& row = rows[path];
@@ -191,7 +197,7 @@ int Preview(Session& session, const PreviewCommandOptions& options) {
     row.resize(width);
     table.Add(row);
   }
-  session.out().Result(json, absl::StrCat(refusals, table.ToString()));
+  session.out().Result(json, absl::StrCat(table.ToString(), refused ? refusals.ToString() : ""));
   return kOk;
 }
 

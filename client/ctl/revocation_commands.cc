@@ -2,9 +2,9 @@
 #include <memory>
 #include <string>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/ctl/commands.h"
+#include "client/ctl/resources.h"
 
 namespace postern::client::ctl {
 namespace {
@@ -15,10 +15,6 @@ struct RevocationOptions {
   std::string confirm;
   bool dry_run = false;
 };
-
-std::string PartnerName(const std::string& name) {
-  return absl::StartsWith(name, "partners/") ? name : absl::StrCat("partners/", name);
-}
 
 std::string Describe(const v1::Partner& partner, const v1::RevocationEffect& effect, bool dry_run, bool terminate) {
   Table table({"", ""});

@@ -22,7 +22,7 @@ absl::Status RecordTooDeep(absl::string_view path) {
 }
 
 absl::Status RecordTooLarge() {
-  return MakeError(v1::ERROR_REASON_RECORD_TOO_LARGE, "the record is 2 GiB or larger");
+  return MakeError(v1::ERROR_REASON_RECORD_TOO_LARGE, "the record is larger than the limit");
 }
 
 absl::Status RecordKeyMissing(absl::string_view path) {

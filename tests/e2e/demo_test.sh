@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # demo_test.sh [DEMO OPTIONS]: the demo holds every promise, and its JSON has what it says it has.
+# Clause: P1.1a, P1.3a, P1.3c, P1.4e, W1.2b, W1.2c, W6b
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 out=$(mktemp)

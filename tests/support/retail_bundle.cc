@@ -6,13 +6,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "policy/retail/shop/v1/shipment.pb.h"
+#include "tests/source_tree/source_tree.h"
 #include "tests/support/gateway_process.h"
 
 namespace postern::testing {
 
 v1::PolicyBundle RetailBundle() {
   namespace fs = std::filesystem;
-  const fs::path root = fs::path(POSTERN_SOURCE_DIR) / "policy" / "retail";
+  const fs::path root = SourceTreePath("policy/retail");
   std::vector<fs::path> files;
   for (const auto& entry : fs::recursive_directory_iterator(root)) {
     if (entry.path().extension() == ".txtpb") files.push_back(entry.path());
@@ -23,7 +24,7 @@ v1::PolicyBundle RetailBundle() {
   for (const fs::path& file : files) {
     v1::PolicyBundle::SourceFile* source = bundle.add_files();
     source->set_name(fs::relative(file, root).string());
-    source->set_text(ReadWholeFile(file.string()));
+    source->set_text(ReadWholeFile(SourceTreePath(absl::StrCat("policy/retail/", source->name()))));
   }
   return bundle;
 }

@@ -125,7 +125,8 @@ KeyPairPem TestGateway::PartnerPair(const std::string& id) {
 }
 
 v1::Partner TestGateway::CreatePartner(const std::string& id, const std::string& kind,
-                                       const std::string& attestation_key_pem) {
+                                       const std::string& attestation_key_pem,
+                                       const std::vector<v1::PartnerEndpoint>& endpoints) {
   v1::CreatePartnerRequest request;
   request.mutable_partner()->set_name("partners/" + id);
   request.mutable_partner()->set_legal_entity(id + " Ltd");
@@ -138,6 +139,7 @@ v1::Partner TestGateway::CreatePartner(const std::string& id, const std::string&
     key->set_key_id("attestation-1");
     key->set_public_key_pem(attestation_key_pem);
   }
+  *request.mutable_partner()->mutable_endpoints() = {endpoints.begin(), endpoints.end()};
   v1::Partner partner;
   Require(v1::OperatorService::NewStub(Person("alice"))->CreatePartner(Deadline().get(), request, &partner),
           "CreatePartner");
@@ -145,17 +147,26 @@ v1::Partner TestGateway::CreatePartner(const std::string& id, const std::string&
 }
 
 void TestGateway::ApplyRetailBundle(const std::vector<std::string>& partners) {
+  ApplyBundle(RetailBundle(), partners);
+}
+
+void TestGateway::ApplyBundle(const v1::PolicyBundle& bundle, const std::vector<std::string>& partners) {
   v1::ApplyPolicyBundleRequest apply;
-  *apply.mutable_bundle() = RetailBundle();
+  *apply.mutable_bundle() = bundle;
   v1::ApplyPolicyBundleResponse applied;
   Require(v1::OperatorService::NewStub(Person("alice"))->ApplyPolicyBundle(Deadline().get(), apply, &applied),
           "ApplyPolicyBundle");
+  for (const std::string& id : partners) ActivatePending(id);
+}
+
+void TestGateway::ActivatePending(const std::string& partner) {
   const auto bob = v1::OperatorService::NewStub(Person("bob"));
-  for (const v1::ContractRevision& revision : applied.revisions()) {
+  v1::ListContractRevisionsRequest list;
+  list.set_parent("partners/" + partner);
+  v1::ListContractRevisionsResponse response;
+  Require(bob->ListContractRevisions(Deadline().get(), list, &response), "ListContractRevisions");
+  for (const v1::ContractRevision& revision : response.revisions()) {
     if (revision.state() != v1::ContractRevision::STATE_PENDING) continue;
-    bool wanted = false;
-    for (const std::string& id : partners) wanted |= revision.name().rfind("partners/" + id + "/", 0) == 0;
-    if (!wanted) continue;
     v1::ActivateContractRevisionRequest activate;
     activate.set_name(revision.name());
     v1::ContractRevision active;

@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "proto/postern/v1/operator_service.grpc.pb.h"
@@ -51,9 +52,11 @@ class TestGateway {
   KeyPairPem PartnerPair(const std::string& id);
 
   // Registers a partner with that identity, as alice. `attestation_key_pem` may be empty.
-  v1::Partner CreatePartner(const std::string& id, const std::string& kind,
-                            const std::string& attestation_key_pem = "");
-  // Applies the retail bundle as alice and activates every pending revision of `partners` as bob.
+  v1::Partner CreatePartner(const std::string& id, const std::string& kind, const std::string& attestation_key_pem = "",
+                            const std::vector<v1::PartnerEndpoint>& endpoints = {});
+  // Applies the bundle as alice and activates every pending revision of `partners` as bob.
+  void ApplyBundle(const v1::PolicyBundle& bundle, const std::vector<std::string>& partners);
+  void ActivatePending(const std::string& partner);
   void ApplyRetailBundle(const std::vector<std::string>& partners);
 
  private:

@@ -150,7 +150,7 @@ TEST_F(FlowTest, TerminationCutsASlowReaderOffAndReadsNothingMore) {
   v1::TerminatePartnerResponse terminated;
   const grpc::Status status = alice->TerminatePartner(Deadline(absl::Seconds(20)).get(), terminate, &terminated);
   ASSERT_TRUE(status.ok()) << status.error_message();
-  EXPECT_EQ(terminated.effect().live_streams(), 1);
+  ASSERT_EQ(terminated.effect().live_streams(), 1) << "its stream was not cut";
 
   // What the client's own library had taken in before may still be read; the window bounds it.
   int64_t readable = response.records_size();

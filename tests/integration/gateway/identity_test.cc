@@ -170,6 +170,14 @@ TEST_F(IdentityTest, APartnersIdentityCountsFromTheMomentItIsRegistered) {
   // Bolt's CA vouches for bolt alone.
   EXPECT_EQ(ReasonOf(standing(gateway_.pki().Client("bolt", {"spiffe://acme.test/client"}))),
             "ERROR_REASON_UNAUTHENTICATED");
+  // Nor does a second name beside the right one.
+  for (const char* second : {"spiffe://bolt.test/other", "bolt.test"}) {
+    EXPECT_EQ(ReasonOf(standing(gateway_.pki().Client("bolt", {"spiffe://bolt.test/client", second}))),
+              "ERROR_REASON_IDENTITY_AMBIGUOUS")
+        << second;
+  }
+  EXPECT_EQ(ReasonOf(standing(gateway_.pki().Client("bolt", {"spiffe://bolt.test/another"}))),
+            "ERROR_REASON_UNAUTHENTICATED");
 }
 
 TEST_F(IdentityTest, APartnerEnrolsAKeyOfItsOwn) {

@@ -80,6 +80,7 @@ TEST_F(OperationTest, HealthIsOnEveryListenerAndOnTheOperationsPort) {
   EXPECT_THAT(HttpGet(gateway_.process().Address("operations"), "/anything"), HasSubstr("404"));
 }
 
+// Towards: P1.3d
 TEST_F(OperationTest, MetricsCountRefusals) {
   EXPECT_EQ(ReasonOf([&] {
               v1::Partner partner;

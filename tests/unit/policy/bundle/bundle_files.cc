@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/source_tree/source_tree.h"
+
 namespace postern::policy {
 namespace {
 
@@ -17,19 +19,15 @@ std::string ReadFile(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
-std::string InTree(const std::string& path) {
-  return std::string(POSTERN_SOURCE_DIR) + "/" + path;
-}
-
 }  // namespace
 
 std::string ReadSourceFile(const std::string& path) {
-  return ReadFile(InTree(path));
+  return ReadFile(testing::SourceTreePath(path));
 }
 
 std::vector<std::string> ListSourceFolder(const std::string& path) {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(InTree(path)))
+  for (const auto& entry : std::filesystem::directory_iterator(testing::SourceTreePath(path)))
     names.push_back(entry.path().filename().string());
   std::sort(names.begin(), names.end());
   return names;
@@ -68,7 +66,7 @@ std::string Text(const std::vector<Diagnostic>& diagnostics) {
 }
 
 void ExpectGolden(const std::string& name, const std::string& actual) {
-  const std::string path = InTree("tests/golden/policy/" + name);
+  const std::string path = testing::SourceTreePath("tests/golden/policy/" + name);
   if (std::getenv("POSTERN_REGENERATE_GOLDENS") != nullptr) {
     std::ofstream(path, std::ios::binary) << actual;
     return;

@@ -107,7 +107,7 @@ TEST(CompilerTest, MinorsKeepWhatThePolicyWithholds) {
   EXPECT_FALSE(SwiftLeaf(*bundle, "recipient.name").withheld_from_minors);
 }
 
-// Clause: W2b
+// Towards: W2b
 TEST(CompilerTest, ACategoryThatNeedsConsentRefersToIt) {
   const auto bundle = RetailBundle();
   const CompiledGrant* grant =

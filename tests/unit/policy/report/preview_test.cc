@@ -101,7 +101,7 @@ TEST(PreviewTest, CustomsLeaveOnlyAcrossABorder) {
   EXPECT_FALSE(Seen(PreviewOf(shipment, Options())[2]).has_customs()) << "an unknown country crosses no border";
 }
 
-// Clause: W2b
+// Towards: W2b
 TEST(PreviewTest, ConsentOpensWhatItCovers) {
   PreviewOptions options = Options();
   const PreviewColumn closed = PreviewOf(Sample(), options)[2];

@@ -106,8 +106,8 @@ TEST_F(PayloadKeyTest, VectorOfThePageInWhateverOrderTheSubjectsCome) {
   EXPECT_TRUE(DerivePayloadKey(parts_, context_)->key.Equals(key.key));
 }
 
-// Clause: P1.3e
-// Clause: P1.5c
+// Towards: P1.3e
+// Towards: P1.5c
 TEST_F(PayloadKeyTest, EveryInputKeyIsNeeded) {
   const std::string envelope = *SealPayload(parts_, context_, "payload");
   EXPECT_EQ(*OpenPayload(parts_, context_, envelope), "payload");

@@ -44,7 +44,7 @@ TEST_F(KeyStoreConcurrency, ThreadsThatAskForOneNameGetOneKey) {
   for (int t = 1; t < kThreads; ++t) EXPECT_EQ(seen[t], seen[0]);
 }
 
-// Clause: P1.5c
+// Towards: P1.5c
 TEST_F(KeyStoreConcurrency, NoReaderSeesAKeyAfterItsShredHasReturned) {
   constexpr int kNames = 200;
   std::vector<KeyId> ids;

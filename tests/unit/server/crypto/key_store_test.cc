@@ -70,7 +70,7 @@ TEST_F(KeyStoreTest, KeysBeyondTheCacheAreReadAgain) {
   for (const KeyHandle& key : keys) EXPECT_TRUE(store_->Get(key.id)->secret->Equals(*key.secret));
 }
 
-// Clause: P1.5c
+// Towards: P1.5c
 TEST_F(KeyStoreTest, ShreddedIsShreddedForEver) {
   const KeyHandle key = *Ensure(Ask("alice"));
   const KeyHandle other = *Ensure(Ask("bob"));
@@ -111,7 +111,7 @@ TEST_F(KeyStoreTest, AReturningNameGetsANewKeyOnlyWhereAllowed) {
   }
 }
 
-// Clause: P1.3e
+// Towards: P1.3e
 TEST_F(KeyStoreTest, NoUnwrappedKeyIsEverOnDiskAndNoWrappedOneAfterAShred) {
   constexpr int kKeys = 600;
   std::vector<KeyRequest> requests;
@@ -215,7 +215,7 @@ TEST_F(KeyStoreTest, GenerationsReplaceEachOther) {
   for (size_t i = 1; i < keys.size(); ++i) EXPECT_TRUE(store_->Get(keys[i].id)->secret->Equals(*keys[i].secret));
 }
 
-// Clause: W6c
+// Towards: W6c
 TEST_F(KeyStoreTest, MinorsKeysHangFromTheirOwnRoot) {
   ASSERT_TRUE(Ensure(Ask("child", KeyKind::kSubject, KeyRealm::kMinors)).ok());
   store_.reset();

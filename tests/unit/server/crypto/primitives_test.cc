@@ -82,7 +82,7 @@ TEST(NameDigest, SeparatesDomainsAndNumbers) {
   EXPECT_EQ(seen.size(), 5u);
 }
 
-// Clause: P1.4d
+// Towards: P1.4d
 TEST(Handle, IsStableForOnePartnerAndUnlinkableBetweenPartners) {
   const HmacKey carrier(FilledSecret(5));
   EXPECT_EQ(Hex(MakeHandle(carrier, "delivery", "order-1")),

@@ -66,7 +66,7 @@ TEST_F(LedgerTest, ShreddingAnyOneKeyKillsThePayload) {
   }
 }
 
-// Clause: W6c
+// Towards: W6c
 TEST_F(LedgerTest, AMinorsKeysHangFromTheMinorsRootAndTheGuardianIsASubject) {
   v1::CreateDisclosureRequest request = gateway_.Shipment("S-1", 1);
   shop::v1::Shipment shipment;

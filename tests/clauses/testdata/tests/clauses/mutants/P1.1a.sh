@@ -1,2 +1,0 @@
-#!/bin/sh
-test "$POSTERN_MUTANT" = off

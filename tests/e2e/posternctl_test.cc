@@ -1,0 +1,196 @@
+// posternctl against a running gateway: what it prints, what it changes, how it ends.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "client/pki/authority.h"
+#include "tests/support/retail_shop.h"
+
+namespace postern::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// Runs a shell command to its end.
+Finished Shell(const std::string& command) {
+  Finished finished;
+  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
+  char buffer[4096];
+  for (size_t n; (n = fread(buffer, 1, sizeof(buffer), pipe)) > 0;) finished.output.append(buffer, n);
+  const int status = pclose(pipe);
+  finished.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return finished;
+}
+
+class PosternctlTest : public ::testing::Test {
+ protected:
+  PosternctlTest() {
+    for (const char* person : {"alice", "bob", "vera", "otto"}) {
+      shop_.gateway().WritePair(person, shop_.gateway().PersonPair(person));
+    }
+    WriteWholeFile(Path("gateway-ca.crt"), shop_.gateway().pki().CaPem("gateway"));
+  }
+  std::string Path(const std::string& file) { return shop_.gateway().Path(file); }
+  std::string Command(const std::string& person, const std::string& arguments, const std::string& address = "") {
+    return absl::StrCat(POSTERN_POSTERNCTL, " --address ",
+                        address.empty() ? shop_.gateway().process().Address("operators") : address, " --cert ",
+                        Path(person + ".crt"), " --key ", Path(person + ".key"), " --ca ", Path("gateway-ca.crt"), " ",
+                        arguments);
+  }
+  Finished Ctl(const std::string& person, const std::string& arguments) { return Shell(Command(person, arguments)); }
+  // What a successful command prints.
+  std::string Say(const std::string& person, const std::string& arguments) {
+    const Finished finished = Ctl(person, arguments);
+    EXPECT_EQ(finished.exit_code, 0) << arguments << "\n" << finished.output;
+    return finished.output;
+  }
+  // Delivers one shipment to swift-parcel, which rejects it for good.
+  void Reject(const std::string& reference) {
+    ASSERT_TRUE(shop_.Disclose(RecordOf(PlainShipment(reference)), "swift-parcel", "delivery").has_disclosure());
+    const auto stub = shop_.Partner("swift-parcel");
+    const auto context = Deadline();
+    const auto stream = stub->Receive(context.get());
+    v1::ReceiveRequest request;
+    request.set_add_records(1);
+    request.set_add_bytes(1 << 20);
+    stream->Write(request);
+    v1::ReceiveResponse response;
+    ASSERT_TRUE(stream->Read(&response));
+    v1::ReceiveRequest reject;
+    reject.add_rejected()->set_delivery(response.records(0).delivery());
+    reject.mutable_rejected(0)->set_action(v1::DeliveryRejection::ACTION_REJECT);
+    stream->Write(reject);
+    stream->WritesDone();
+    while (stream->Read(&response)) {
+    }
+    EXPECT_TRUE(stream->Finish().ok());
+  }
+  // The name of swift-parcel's dead letter, once there is one.
+  std::string DeadLetter() {
+    std::string list;
+    for (int i = 0; i < 50 && list.find("disclosures/") == std::string::npos; ++i) {
+      list = Say("vera", "dead-letter list swift-parcel");
+    }
+    return Word(list, "partners/swift-parcel/disclosures/");
+  }
+  // The first word of the output that begins so.
+  static std::string Word(const std::string& output, const std::string& prefix) {
+    for (absl::string_view word : absl::StrSplit(output, absl::ByAnyChar(" \n\","), absl::SkipEmpty())) {
+      if (word.rfind(prefix, 0) == 0) return std::string(word);
+    }
+    ADD_FAILURE() << prefix << " is not in: " << output;
+    return "";
+  }
+
+  RetailShop shop_;
+};
+
+TEST_F(PosternctlTest, ShowsPartnersAndWatchesWhatBecomesOfThem) {
+  shop_.Open();
+  EXPECT_THAT(Say("vera", "get partners"), HasSubstr("partners/swift-parcel"));
+  EXPECT_THAT(Say("vera", "get revisions swift-parcel"), HasSubstr("active"));
+  EXPECT_THAT(Say("vera", "get bundle"), HasSubstr("2026-01"));
+  EXPECT_THAT(Say("vera", "describe swift-parcel"), HasSubstr("spiffe://swift-parcel.test/client"));
+
+  const std::string seen = Path("watch.json");
+  std::thread watcher([&] { Shell("timeout 8 " + Command("vera", "watch -o json > " + seen)); });
+  const auto watched = [&](const std::string& what) {
+    for (int i = 0; i < 60; ++i) {
+      if (ReadWholeFile(seen).find(what) != std::string::npos) return true;
+      absl::SleepFor(absl::Milliseconds(50));
+    }
+    return false;
+  };
+  EXPECT_THAT(Say("alice", "suspend swift-parcel --dry-run"), HasSubstr("nothing was changed"));
+  // Suspends until the watcher, which starts meanwhile, has seen it.
+  for (int i = 0; i < 10 && !watched("partner.suspended"); ++i) {
+    Say("alice", "suspend swift-parcel --reason check");
+    Say("alice", "resume swift-parcel");
+  }
+  EXPECT_THAT(ReadWholeFile(seen), HasSubstr("partner.suspended"));
+  EXPECT_TRUE(watched("partner.resumed"));
+  watcher.join();
+  EXPECT_THAT(Say("otto", "audit verify"), HasSubstr("verified"));
+}
+
+TEST_F(PosternctlTest, EndsWithTheDocumentedCodes) {
+  shop_.Open();
+  EXPECT_EQ(Ctl("alice", "terminate swift-parcel").exit_code, 2) << "without --confirm";
+  EXPECT_EQ(Ctl("alice", "describe nobody").exit_code, 3);
+  const Finished denied = Ctl("vera", "suspend swift-parcel");
+  EXPECT_EQ(denied.exit_code, 3);
+  EXPECT_THAT(denied.output, HasSubstr("ROLE_DENIED"));
+  const Finished wrong = Ctl("alice", "terminate swift-parcel --confirm=nordic-freight");
+  EXPECT_EQ(wrong.exit_code, 3);
+  EXPECT_THAT(wrong.output, HasSubstr("CONFIRMATION_REQUIRED"));
+  WriteWholeFile(Path("other.key"), "shop.test/postern+00000000+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+  EXPECT_NE(Ctl("otto", "audit verify --key-file " + Path("other.key")).exit_code, 0) << "whose log it is matters";
+  EXPECT_EQ(Shell(Command("alice", "get partners --timeout 1", "127.0.0.1:1")).exit_code, 4);
+  const Finished completed = Shell(absl::StrCat(
+      "bash -c 'source <(", POSTERN_POSTERNCTL,
+      " completion); COMP_WORDS=(posternctl campaign att); COMP_CWORD=2; _posternctl; echo ${COMPREPLY[@]}'"));
+  EXPECT_EQ(completed.output, "attest-document\n");
+}
+
+TEST_F(PosternctlTest, EnrolsAPartnerThatBringsItsOwnKey) {
+  shop_.Open();
+  const auto request = client::NewEnrolmentRequest("spiffe://swift-parcel.test/enrolled").value();
+  WriteWholeFile(Path("swift.csr"), request.certificate_request);
+  Say("alice", absl::StrCat("enrol swift-parcel --csr ", Path("swift.csr"), " --out ", Path("swift.crt")));
+  const auto channel = shop_.gateway().Channel("partners", {ReadWholeFile(Path("swift.crt")), request.private_key});
+  v1::GetStandingResponse standing;
+  const grpc::Status status =
+      v1::PartnerService::NewStub(channel)->GetStanding(Deadline().get(), v1::GetStandingRequest(), &standing);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(standing.partner(), "partners/swift-parcel");
+  WriteWholeFile(Path("bad.csr"), "-----BEGIN CERTIFICATE REQUEST-----\n");
+  EXPECT_EQ(Ctl("alice", "enrol swift-parcel --csr " + Path("bad.csr")).exit_code, 3);
+}
+
+TEST_F(PosternctlTest, DeadLettersAreListedReplayedAndDropped) {
+  shop_.Open();
+  Reject("L-1");
+  const std::string letter = DeadLetter();
+  EXPECT_EQ(Ctl("vera", "dead-letter replay " + letter).exit_code, 3) << "a viewer changes nothing";
+  Say("alice", "dead-letter replay " + letter);
+  EXPECT_EQ(shop_.Receive("swift-parcel", 1).at(0).disclosure(), letter);
+  EXPECT_THAT(Say("vera", "dead-letter list swift-parcel"), Not(HasSubstr(letter)));
+
+  Reject("L-2");
+  const std::string given_up = DeadLetter();
+  Say("alice", "dead-letter drop " + given_up);
+  EXPECT_THAT(Say("vera", "dead-letter list swift-parcel"), Not(HasSubstr(given_up)));
+  EXPECT_EQ(Ctl("alice", "dead-letter drop " + given_up).exit_code, 3) << "gone";
+}
+
+TEST_F(PosternctlTest, ADocumentStandsForAnAttestationWhenTwoPersonsSaySo) {
+  shop_.Open([](v1::PolicyBundle* bundle) {
+    EditFile(bundle, "contracts/swift-parcel.txtpb", "attestation: PARTNER_KEY", "attestation: DOCUMENT");
+  });
+  ASSERT_TRUE(shop_.Disclose(RecordOf(PlainShipment("W-1")), "swift-parcel", "delivery").has_disclosure());
+  shop_.Receive("swift-parcel", 1);
+  EXPECT_THAT(Say("alice", "terminate swift-parcel --dry-run"), HasSubstr("nothing was changed"));
+  const std::string terminated = Say("alice", "terminate swift-parcel --confirm=swift-parcel --reason test -o json");
+  const std::string campaign = Word(terminated, "partners/swift-parcel/deletionCampaigns/");
+  EXPECT_EQ(Ctl("alice", "campaign wait --seconds 1 " + campaign).exit_code, 1) << "nobody has answered";
+  EXPECT_THAT(Say("vera", "campaign list swift-parcel"), HasSubstr(campaign));
+  const std::string notice = Word(Say("vera", "campaign notices " + campaign), campaign + "/notices/");
+  const std::string record =
+      absl::StrCat("campaign attest-document ", notice, " --sha256 ", std::string(64, 'b'), " --signed-on ",
+                   absl::FormatTime("%Y-%m-%d", absl::Now(), absl::UTCTimeZone()));
+  EXPECT_THAT(Ctl("bob", record).output, HasSubstr("ROLE_DENIED")) << "first the privacy officer";
+  Say("alice", record);
+  EXPECT_THAT(Ctl("alice", record).output, HasSubstr("SECOND_PERSON_REQUIRED"));
+  EXPECT_THAT(Say("bob", record), HasSubstr("attested_by_document"));
+  EXPECT_THAT(Say("vera", "campaign wait --seconds 5 " + campaign), HasSubstr("closed"));
+}
+
+}  // namespace
+}  // namespace postern::testing
