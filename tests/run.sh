@@ -122,9 +122,8 @@ run_clauses() {
   local xml
   xml=$(ls "$results"/{unit,integration,e2e,asan,tsan,lint}.xml 2>/dev/null)
   # shellcheck disable=SC2086  # a list of files
-  node tests/clauses/report.mjs --json $xml >"$results/clauses.json"
-  # shellcheck disable=SC2086
-  POSTERN_BUILD=$build_root/$preset timed 'clause report' node tests/clauses/report.mjs "${report_args[@]}" $xml || fail 'the clause report'
+  POSTERN_BUILD=$build_root/$preset timed 'clause report' node tests/clauses/report.mjs --json-file "$results/clauses.json" \
+    "${report_args[@]}" $xml || fail 'the clause report'
 }
 
 finish() {

@@ -1,6 +1,6 @@
 // The clause report: for every clause of tests/clauses/clauses.txt, the tests that prove it and whether they passed.
 //
-//   node report.mjs [--json] [--mutants] [--only MUTANT] [--root DIR] [RESULT.xml ...]
+//   node report.mjs [--json] [--json-file FILE] [--mutants] [--only MUTANT] [--root DIR] [RESULT.xml ...]
 //
 // RESULT.xml are JUnit files of CTest. A test proves a clause by `// Clause: ID[, ID]` above its TEST, by `# Clause: ID` above its
 // add_test, by that line in a script that a CTest runs, or by the id in the test's name (P1_1a for P1.1a). `// Towards: ID` names a
@@ -11,16 +11,18 @@
 // --mutants runs the mutants too (mutants/README.md); POSTERN_BUILD names the build, default build/dev. --only runs one and says why it
 // ended so.
 // Exit status: 1 if a row failed, a mutant was not killed or an annotation names no clause or no test; open rows do not fail.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readAnnotations } from './annotations.mjs';
 import { readMutants, runMutant } from './mutants.mjs';
 
-const options = { json: false, mutants: false, only: null, root: join(dirname(fileURLToPath(import.meta.url)), '../..'), results: [] };
+const options = { json: false, jsonFile: null, mutants: false, only: null, results: [],
+                  root: join(dirname(fileURLToPath(import.meta.url)), '../..') };
 for (const args = process.argv.slice(2); args.length > 0;) {
   const arg = args.shift();
   if (arg === '--json') options.json = true;
+  else if (arg === '--json-file') options.jsonFile = args.shift();
   else if (arg === '--mutants') options.mutants = true;
   else if (arg === '--only') options.only = args.shift();
   else if (arg === '--root') options.root = resolve(args.shift());
@@ -124,8 +126,10 @@ function printRow(row) {
   if (row.tests.length > 0 && row.mutants.length === 0) console.log('           no mutant shows that these tests can fail');
 }
 
+const json = JSON.stringify({ summary, clauses: rows, complaints }, null, 2);
+if (options.jsonFile) writeFileSync(options.jsonFile, `${json}\n`);
 if (options.json) {
-  console.log(JSON.stringify({ summary, clauses: rows, complaints }, null, 2));
+  console.log(json);
 } else {
   for (const row of rows) printRow(row);
   for (const complaint of complaints) console.log(complaint);

@@ -47,6 +47,11 @@ grep -q 'hidden@example.org' "$work/out" && fail 'preview shows what no partner 
 grep -q '4111' "$work/out" && fail 'preview shows a card number'
 expect 0 "$ctl" policy preview -f "$work/bundle" --type shop.v1.Shipment --text --record "$work/record.txtpb"
 grep -q 'not granted' "$work/out" || fail 'preview tells no reasons'
+# A partner that would get nothing has a line with the reason in place of an empty column.
+sed 's/name: "Chloé"//' "$work/record.txtpb" >"$work/nameless.txtpb"
+expect 0 "$ctl" policy preview -f "$work/bundle" --type shop.v1.Shipment --text --record "$work/nameless.txtpb"
+grep -Eq '^swift-parcel delivery +gets nothing: .*required' "$work/out" || { cat "$work/out"; fail 'preview does not say who gets nothing'; }
+head -1 "$work/out" | grep -q 'swift-parcel' && fail 'preview has a column for who gets nothing'
 
 # A contract that exceeds the policy: place, clause, exit code 1.
 sed -i 's/fields { path: "recipient.company" }/fields { path: "account_email" }/' "$work/bundle/contracts/swift-parcel.txtpb"

@@ -38,6 +38,7 @@ class AccountedTest : public ::testing::Test {
 TEST_F(AccountedTest, NothingPersonalIsStoredInTheClear) {
   // One waits, one is delivered, one is a minor's.
   ASSERT_TRUE(shop_.Disclose(RecordOf(Personal("A-1")), "swift-parcel", "delivery").has_disclosure());
+  ASSERT_THAT(shop_.FilesWith("canary"), IsEmpty());
   EXPECT_THAT(shop_.Receive("swift-parcel", 1).at(0).record().data(), HasSubstr("canary-name"));
   ASSERT_TRUE(shop_.Disclose(RecordOf(Personal("A-2")), "swift-parcel", "delivery").has_disclosure());
   shop::v1::Shipment minors = Personal("A-3");

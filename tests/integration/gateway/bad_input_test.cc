@@ -127,10 +127,28 @@ TEST_P(BadRequestTest, IsRefusedByReasonAndTheNextOnePasses) {
   EXPECT_TRUE(answers.answers(0).results(0).has_disclosure());
   EXPECT_THAT(answers.answers(1).ShortDebugString(), HasSubstr(GetParam().reason));
   EXPECT_TRUE(answers.answers(2).results(0).has_disclosure());
+  // And in a stream.
+  const auto stub = shop_.Storefront();
+  const auto context = Deadline();
+  const auto stream = stub->StreamDisclosures(context.get());
+  v1::StreamDisclosuresRequest message;
+  *message.add_requests() = request;
+  *message.add_requests() = RetailShop::RequestFor(RecordOf(PlainShipment("GOOD-3")), "swift-parcel", "delivery");
+  ASSERT_TRUE(stream->Write(message));
+  stream->WritesDone();
+  std::vector<v1::DisclosureAnswer> streamed;
+  for (v1::StreamDisclosuresResponse part; stream->Read(&part);) {
+    streamed.insert(streamed.end(), part.answers().begin(), part.answers().end());
+  }
+  EXPECT_TRUE(stream->Finish().ok());
+  ASSERT_EQ(streamed.size(), 2u);
+  EXPECT_THAT(streamed[0].ShortDebugString(), HasSubstr(GetParam().reason));
+  EXPECT_TRUE(streamed[1].results(0).has_disclosure());
+
   v1::CreateDisclosureResponse response;
   ASSERT_TRUE(shop_.Storefront()->CreateDisclosure(Deadline().get(), good, &response).ok());
   EXPECT_TRUE(response.results(0).has_disclosure()) << response.ShortDebugString();
-  EXPECT_EQ(shop_.Pending("swift-parcel"), 3);
+  EXPECT_EQ(shop_.Pending("swift-parcel"), 4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shop, BadRequestTest, ::testing::ValuesIn(BadRequests()),
