@@ -94,6 +94,20 @@ TEST_F(PurposeTest, RecordsComeOutOfDeliveriesUnderAContractAndOfNothingElse) {
   EXPECT_EQ(shop_.Pending("nordic-freight"), 0) << "what is another's";
 }
 
+// Clause: P1.4a
+TEST_F(PurposeTest, ThereIsNoFourthKindOfPartner) {
+  v1::CreatePartnerRequest request;
+  request.mutable_partner()->set_name("partners/data-broker");
+  request.mutable_partner()->set_legal_entity("Data Broker Ltd");
+  v1::Partner partner;
+  for (const char* kind : {"marketing", "analytics", ""}) {
+    request.mutable_partner()->set_kind(kind);
+    const grpc::Status status = shop_.Operator("alice")->CreatePartner(Deadline().get(), request, &partner);
+    EXPECT_EQ(ReasonOf(status), "ERROR_REASON_INVALID_ARGUMENT") << kind;
+    EXPECT_THAT(status.error_message(), HasSubstr("partner.kind must be logistics, payment or support"));
+  }
+}
+
 constexpr char kSupportContract[] = R"(# proto-message: postern.v1.Contract
 name: "partners/help-desk/contracts/repair"
 partner_kind: "support"

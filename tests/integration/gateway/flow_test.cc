@@ -124,6 +124,33 @@ TEST_F(FlowTest, StreamedDisclosuresAreAnsweredInOrder) {
   EXPECT_EQ(answered, sent);
 }
 
+TEST_F(FlowTest, WhatIsOnItsWayArrivesAfterAPartnersLastWord) {
+  // More than fits into what the transport takes in without a reader, so that a write is pending for sure.
+  v1::BatchCreateDisclosuresRequest batch;
+  for (int i = 0; i < 100; ++i) {
+    *batch.add_requests() = Request(absl::StrCat("L-", i), std::string(8000, 'x'));
+  }
+  v1::BatchCreateDisclosuresResponse answers;
+  ASSERT_TRUE(shop_->BatchCreateDisclosures(Deadline().get(), batch, &answers).ok());
+  const auto partner = v1::PartnerService::NewStub(gateway_.PartnerChannel(kCarrier));
+  const auto context = Deadline(absl::Seconds(20));
+  const auto stream = partner->Receive(context.get());
+  v1::ReceiveRequest credit;
+  credit.set_add_records(100);
+  credit.set_add_bytes(64 << 20);
+  ASSERT_TRUE(stream->Write(credit));
+  absl::SleepFor(absl::Milliseconds(500));
+  stream->WritesDone();
+  absl::SleepFor(absl::Milliseconds(200));
+  v1::ReceiveResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_GT(response.records_size(), 10);
+  while (stream->Read(&response)) {
+  }
+  const grpc::Status status = stream->Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
 // Clause: P1.4e
 TEST_F(FlowTest, TerminationCutsASlowReaderOffAndReadsNothingMore) {
   const auto partner = v1::PartnerService::NewStub(gateway_.PartnerChannel(kCarrier));
