@@ -5,7 +5,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 out=$(mktemp) err=$(mktemp)
 trap 'rm -f "$out" "$err"' EXIT
 fail() { echo "demo_keep_running: $*" >&2; cat "$err" >&2; exit 1; }
-"$root/deploy/demo.sh" --json --records 120 --keep-running >"$out" 2>"$err"
+"$root/deploy/demo.sh" --json --records 400 --keep-running >"$out" 2>"$err" || { cat "$out"; fail "the demo failed"; }
 jq -e .audit_verified "$out" >/dev/null || fail 'no result'
 work=$(sed -n 's/^everything keeps running in \([^;]*\);.*/\1/p' "$err")
 end=$(sed -n 's/^everything keeps running in [^;]*; to end it: //p' "$err")

@@ -112,7 +112,7 @@ std::shared_ptr<grpc::Channel> TestGateway::Channel(const std::string& listener,
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 50);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);  // how long an attempt may take, on a busy machine too
   return grpc::CreateCustomChannel(process_->Address(listener), grpc::SslCredentials(options), arguments);
 }
 

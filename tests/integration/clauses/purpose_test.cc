@@ -104,7 +104,7 @@ TEST_F(PurposeTest, ThereIsNoFourthKindOfPartner) {
     request.mutable_partner()->set_kind(kind);
     const grpc::Status status = shop_.Operator("alice")->CreatePartner(Deadline().get(), request, &partner);
     EXPECT_EQ(ReasonOf(status), "ERROR_REASON_INVALID_ARGUMENT") << kind;
-    EXPECT_THAT(status.error_message(), HasSubstr("partner.kind must be logistics, payment or support"));
+    EXPECT_THAT(status.error_message(), HasSubstr("partner.kind: must be logistics, payment or support"));
   }
 }
 
