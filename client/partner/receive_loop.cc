@@ -46,12 +46,30 @@ void ReceiveLoop::Stop() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
+    if (Stream* idle = std::exchange(reading_, nullptr); idle != nullptr) idle->WritesDone();
+    const auto handled = [this] {
+      mutex_.AssertReaderHeld();
+      return !handling_;
+    };
+    mutex_.Await(absl::Condition(&handled));
+    mutex_.AwaitWithTimeout(absl::Condition(&ended_), options_.stop_grace);
     if (context_ != nullptr) context_->TryCancel();
   }
   if (thread_.joinable()) thread_.join();
 }
 
+bool ReceiveLoop::Stopping() {
+  absl::MutexLock lock(&mutex_);
+  return stopping_;
+}
+
 void ReceiveLoop::Run() {
+  Loop();
+  absl::MutexLock lock(&mutex_);
+  ended_ = true;
+}
+
+void ReceiveLoop::Loop() {
   absl::Duration backoff = options_.reconnect_backoff;
   while (true) {
     bool got_records = false;
@@ -70,7 +88,7 @@ void ReceiveLoop::Run() {
 
 absl::Status ReceiveLoop::RunStream(bool* got_records) {
   grpc::ClientContext context;
-  std::unique_ptr<grpc::ClientReaderWriterInterface<v1::ReceiveRequest, v1::ReceiveResponse>> stream;
+  std::unique_ptr<Stream> stream;
   {
     absl::MutexLock lock(&mutex_);
     if (stopping_) return absl::CancelledError("stopped");
@@ -80,36 +98,66 @@ absl::Status ReceiveLoop::RunStream(bool* got_records) {
   v1::ReceiveRequest request;
   request.set_add_records(options_.window_records);
   request.set_add_bytes(options_.window_bytes);
-  bool open = stream->Write(request);
   v1::ReceiveResponse batch;
-  while (open && stream->Read(&batch)) {
-    request.Clear();
-    int64_t bytes = 0;
-    for (const v1::DeliveredRecord& record : batch.records()) {
-      switch (handler_(record)) {
-        case Handled::kStored:
-          Acknowledge(record.delivery(), request);
-          break;
-        case Handled::kRetryLater:
-          Reject(record.delivery(), v1::DeliveryRejection::ACTION_RETRY, request);
-          break;
-        case Handled::kRejected:
-          Reject(record.delivery(), v1::DeliveryRejection::ACTION_REJECT, request);
-          break;
-      }
-      bytes += static_cast<int64_t>(record.record().data().size());
-      *got_records = true;
+  if (stream->Write(request)) {
+    while (Read(*stream, &batch) && Handle(batch, *stream, got_records)) {
     }
-    if (batch.records().empty()) continue;
-    request.set_add_records(batch.records_size());
-    request.set_add_bytes(bytes);
-    open = stream->Write(request);
   }
-  stream->WritesDone();
+  // What still comes after the half-close was not handled and is delivered again.
+  while (stream->Read(&batch)) {
+  }
   const absl::Status status = FromGrpc(stream->Finish());
   absl::MutexLock lock(&mutex_);
   context_ = nullptr;
   return status;
+}
+
+bool ReceiveLoop::Read(Stream& stream, v1::ReceiveResponse* batch) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stopping_) {
+      stream.WritesDone();
+      return false;
+    }
+    reading_ = &stream;
+  }
+  const bool read = stream.Read(batch);
+  absl::MutexLock lock(&mutex_);
+  const bool half_closed = std::exchange(reading_, nullptr) == nullptr;
+  handling_ = read && !half_closed;
+  return handling_;
+}
+
+bool ReceiveLoop::Handle(const v1::ReceiveResponse& batch, Stream& stream, bool* got_records) {
+  v1::ReceiveRequest reply;
+  int64_t bytes = 0;
+  int records = 0;
+  for (const v1::DeliveredRecord& record : batch.records()) {
+    if (Stopping()) break;
+    switch (handler_(record)) {
+      case Handled::kStored:
+        Acknowledge(record.delivery(), reply);
+        break;
+      case Handled::kRetryLater:
+        Reject(record.delivery(), v1::DeliveryRejection::ACTION_RETRY, reply);
+        break;
+      case Handled::kRejected:
+        Reject(record.delivery(), v1::DeliveryRejection::ACTION_REJECT, reply);
+        break;
+    }
+    bytes += static_cast<int64_t>(record.record().data().size());
+    ++records;
+    *got_records = true;
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    handling_ = false;
+    if (!stopping_) {
+      reply.set_add_records(records);
+      reply.set_add_bytes(bytes);
+    }
+  }
+  return records == 0 || stream.Write(reply);
 }
 
 }  // namespace postern::client

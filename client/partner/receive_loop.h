@@ -22,6 +22,7 @@ struct ReceiveOptions {
   int window_records = 256;  // credits kept with the gateway; also what may have to be handled twice after a crash
   int64_t window_bytes = 4 << 20;
   absl::Duration reconnect_backoff = absl::Milliseconds(200);  // doubles to 10 s while connecting fails
+  absl::Duration stop_grace = absl::Seconds(2);  // for the last acknowledgements to arrive; then the call is cancelled
 };
 
 // What the handler did with a record.
@@ -45,12 +46,22 @@ class ReceiveLoop {
   ~ReceiveLoop();  // Stop()
   ReceiveLoop(const ReceiveLoop&) = delete;
 
-  // Ends the stream after the record in hand; no callback runs after it returns. Not from a callback.
+  // Ends the stream after the record in hand: what was handled is acknowledged, the rest of its batch is not handled
+  // and comes again with the next stream. Waits for the handler as long as it takes, then for the gateway up to
+  // `stop_grace`. No callback runs after it returns. Not from a callback.
   void Stop();
 
  private:
+  using Stream = grpc::ClientReaderWriterInterface<v1::ReceiveRequest, v1::ReceiveResponse>;
+
   void Run();
+  void Loop();
   absl::Status RunStream(bool* got_records);
+  // Handles the records of a batch and writes the reply, until Stop. False when the stream is to be ended.
+  bool Handle(const v1::ReceiveResponse& batch, Stream& stream, bool* got_records);
+  bool Stopping();
+  // Reads the next batch. False when the stream is to be ended; it is half-closed then.
+  bool Read(Stream& stream, v1::ReceiveResponse* batch);
 
   const std::unique_ptr<v1::PartnerService::StubInterface> stub_;
   const ReceiveOptions options_;
@@ -59,7 +70,10 @@ class ReceiveLoop {
 
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;  // of the running call, as is `reading_`
+  Stream* reading_ ABSL_GUARDED_BY(mutex_) = nullptr;  // waiting for a batch: nobody writes but whoever clears this
+  bool handling_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;  // the thread is at its end
   std::thread thread_;
 };
 

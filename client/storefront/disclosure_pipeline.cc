@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/transport/request_id.h"
 #include "client/transport/status.h"
@@ -10,6 +11,14 @@
 #include "proto/errors/rpc_status.h"
 
 namespace postern::client {
+namespace {
+
+// With tag and length.
+size_t SizeInBatch(const v1::CreateDisclosureRequest& request) {
+  return request.ByteSizeLong() + 8;
+}
+
+}  // namespace
 
 DisclosurePipeline::DisclosurePipeline(std::shared_ptr<grpc::Channel> channel, PipelineOptions options,
                                        AnswerFn on_answer)
@@ -26,6 +35,9 @@ DisclosurePipeline::~DisclosurePipeline() {
 
 absl::Status DisclosurePipeline::Send(v1::CreateDisclosureRequest request) {
   if (request.request_id().empty()) request.set_request_id(NewRequestId(absl::Now()));
+  if (SizeInBatch(request) > options_.max_batch_bytes) {
+    return MakeError(v1::ERROR_REASON_RECORD_TOO_LARGE, "the request is larger than a stream message may be");
+  }
   absl::MutexLock lock(&mutex_);
   const auto has_room = [this] {
     mutex_.AssertReaderHeld();
@@ -60,15 +72,16 @@ void DisclosurePipeline::Run() {
       stream_broken_ = false;
     }
     const absl::Time before = absl::Now();
-    if (RunStream()) break;
+    const absl::Status ended = RunStream();
     absl::Time last_answer;
     {
       absl::MutexLock lock(&mutex_);
+      if (finishing_ && unanswered_.empty()) break;
       last_answer = last_answer_;
     }
+    if (IsPermanent(ended)) return FailAll(ended);
     if (absl::Now() - last_answer > options_.give_up_after) {
-      FailAll(MakeError(v1::ERROR_REASON_UNSPECIFIED, "the gateway does not answer"));
-      return;
+      return FailAll(absl::UnavailableError(absl::StrCat("the gateway does not answer: ", ended.message())));
     }
     backoff = last_answer > before ? options_.reconnect_backoff : std::min(backoff * 2, absl::Seconds(5));
     absl::SleepFor(backoff);
@@ -77,7 +90,7 @@ void DisclosurePipeline::Run() {
   done_ = true;
 }
 
-bool DisclosurePipeline::RunStream() {
+absl::Status DisclosurePipeline::RunStream() {
   grpc::ClientContext context;
   auto stream = stub_->StreamDisclosures(&context);
   std::thread writer([&] { WriteLoop(*stream); });
@@ -106,9 +119,7 @@ bool DisclosurePipeline::RunStream() {
   }
   if (lost_order) context.TryCancel();
   writer.join();
-  stream->Finish();
-  absl::MutexLock lock(&mutex_);
-  return finishing_ && unanswered_.empty();
+  return FromGrpc(stream->Finish());
 }
 
 void DisclosurePipeline::WriteLoop(
@@ -125,29 +136,38 @@ void DisclosurePipeline::WriteLoop(
       mutex_.Await(absl::Condition(&can_write));
       if (stream_broken_) return;
       if (unanswered_.empty()) break;
-      const size_t end = std::min(unanswered_.size(), sent_ + static_cast<size_t>(options_.max_batch));
-      for (; sent_ < end; ++sent_) *batch.add_requests() = unanswered_[sent_];
+      TakeBatch(batch);
     }
     if (!stream.Write(batch)) return;
   }
   stream.WritesDone();
 }
 
+void DisclosurePipeline::TakeBatch(v1::StreamDisclosuresRequest& batch) {
+  size_t bytes = 0;
+  while (sent_ < unanswered_.size() && batch.requests_size() < options_.max_batch) {
+    bytes += SizeInBatch(unanswered_[sent_]);
+    if (batch.requests_size() > 0 && bytes > options_.max_batch_bytes) return;
+    *batch.add_requests() = unanswered_[sent_++];
+  }
+}
+
 void DisclosurePipeline::FailAll(const absl::Status& status) {
   std::deque<v1::CreateDisclosureRequest> unanswered;
   {
     absl::MutexLock lock(&mutex_);
+    finishing_ = true;  // what Send accepted from here on would never be answered
     unanswered.swap(unanswered_);
     sent_ = 0;
   }
   for (const auto& request : unanswered) {
     v1::DisclosureAnswer answer;
     answer.set_request_id(request.request_id());
-    *answer.mutable_status() = ToRpcStatus(absl::UnavailableError(status.message()));
+    *answer.mutable_status() = ToRpcStatus(status);
     on_answer_(answer);
   }
   absl::MutexLock lock(&mutex_);
-  final_ = absl::UnavailableError(status.message());
+  final_ = status;
   done_ = true;
 }
 

@@ -21,14 +21,17 @@
 namespace postern::client {
 
 struct PipelineOptions {
-  int max_in_flight = 1024;                                    // records without an answer; Send blocks above it
-  int max_batch = 64;                                          // records a stream message
+  int max_in_flight = 1024;  // records without an answer; Send blocks above it
+  int max_batch = 64;        // records a stream message
+  // Bytes a stream message; a single request above it is refused by Send. The gateway takes messages up to 16 MiB.
+  size_t max_batch_bytes = 8 << 20;
   absl::Duration reconnect_backoff = absl::Milliseconds(100);  // doubles to 5 s
   absl::Duration give_up_after = absl::Seconds(60);            // without any answer while reconnecting
 };
 
 // Thread-safe. Every record that Send accepted gets exactly one answer: the gateway's, or, when the pipeline gave up,
-// one whose status says UNAVAILABLE. Answers come in the order of sending.
+// one whose status says why: the gateway's refusal where no reconnecting can help (certificate, role), which ends the
+// pipeline at once, or UNAVAILABLE. Answers come in the order of sending.
 class DisclosurePipeline {
  public:
   // Called on the pipeline's own thread; must not call Send.
@@ -38,19 +41,21 @@ class DisclosurePipeline {
   ~DisclosurePipeline();  // Finish(), if not called
   DisclosurePipeline(const DisclosurePipeline&) = delete;
 
-  // Queues a record; blocks while max_in_flight is reached. Fills in request_id where empty. FAILED_PRECONDITION after
-  // Finish or giving up.
+  // Queues a record; blocks while max_in_flight is reached. Fills in request_id where empty. RECORD_TOO_LARGE above
+  // max_batch_bytes; FAILED_PRECONDITION after Finish or giving up.
   absl::Status Send(v1::CreateDisclosureRequest request);
   // Waits until everything is answered and closes. OK, or why the pipeline gave up.
   absl::Status Finish();
 
  private:
   void Run();
-  // One stream: writes what is queued, reads answers, until the stream breaks or Finish has nothing left. True when all
-  // is done.
-  bool RunStream();
+  // One stream: writes what is queued, reads answers, until the stream breaks or Finish has nothing left. What ended
+  // the stream.
+  absl::Status RunStream();
   void WriteLoop(
       grpc::ClientReaderWriterInterface<v1::StreamDisclosuresRequest, v1::StreamDisclosuresResponse>& stream);
+  // Moves requests that are not on the stream yet into `batch`, as many as one message takes. At least one.
+  void TakeBatch(v1::StreamDisclosuresRequest& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FailAll(const absl::Status& status);
 
   const std::unique_ptr<v1::StorefrontService::StubInterface> stub_;

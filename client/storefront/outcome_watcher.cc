@@ -4,12 +4,15 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "client/transport/status.h"
 
 namespace postern::client {
 
-OutcomeWatcher::OutcomeWatcher(std::shared_ptr<grpc::Channel> channel, std::string resume_token, OutcomesFn on_outcomes)
+OutcomeWatcher::OutcomeWatcher(std::shared_ptr<grpc::Channel> channel, std::string resume_token, OutcomesFn on_outcomes,
+                               FailedFn on_failed)
     : stub_(v1::StorefrontService::NewStub(std::move(channel))),
       on_outcomes_(std::move(on_outcomes)),
+      on_failed_(std::move(on_failed)),
       resume_token_(std::move(resume_token)),
       thread_([this] { Run(); }) {}
 
@@ -47,9 +50,14 @@ void OutcomeWatcher::Run() {
       if (wanted) resume_token_ = response.resume_token();
     }
     if (!wanted) context.TryCancel();
-    reader->Finish();
+    const absl::Status ended = FromGrpc(reader->Finish());
+    {
+      absl::MutexLock lock(&mutex_);
+      context_ = nullptr;
+      if (stopping_) return;
+    }
+    if (wanted && IsPermanent(ended)) return on_failed_(ended);
     absl::MutexLock lock(&mutex_);
-    context_ = nullptr;
     if (!wanted) stopping_ = true;
     if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), backoff)) return;
     backoff = std::min(backoff * 2, absl::Seconds(5));

@@ -10,6 +10,7 @@
 #include "client/transport/request_id.h"
 #include "client/transport/status.h"
 #include "proto/errors/error.h"
+#include "proto/errors/rpc_status.h"
 
 namespace postern::client {
 namespace {
@@ -18,10 +19,31 @@ void SetDeadline(grpc::ClientContext& context, absl::Time deadline) {
   context.set_deadline(absl::ToChronoTime(deadline));
 }
 
-// An exchange whose outcome is unknown must not be sent again by a library: the caller decides.
-bool NothingWasSent(const absl::Status& status) {
-  return (status.code() == absl::StatusCode::kUnavailable || status.code() == absl::StatusCode::kResourceExhausted) &&
-         ReasonOf(status) != v1::ERROR_REASON_OUTCOME_UNKNOWN;
+// The first error of `response` that may go away by itself; OK if there is none.
+absl::Status RetryableError(const v1::CreateDisclosureResponse& response) {
+  for (const v1::TargetResult& result : response.results()) {
+    if (!result.has_error()) continue;
+    if (absl::Status error = FromRpcStatus(result.error()); IsRetryable(error)) return error;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RetryableError(const v1::BatchCreateDisclosuresResponse& response) {
+  for (const v1::DisclosureAnswer& answer : response.answers()) {
+    if (absl::Status error = FromRpcStatus(answer.status()); IsRetryable(error)) return error;
+    for (const v1::TargetResult& result : answer.results()) {
+      if (!result.has_error()) continue;
+      if (absl::Status error = FromRpcStatus(result.error()); IsRetryable(error)) return error;
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Keeps the answer of the latest attempt that was answered at all: single errors in it say more than `status` does.
+template <typename Response>
+absl::StatusOr<Response> LastAnswer(const absl::Status& status, std::optional<Response> answered) {
+  if (answered.has_value()) return *std::move(answered);
+  return status;
 }
 
 }  // namespace
@@ -35,7 +57,7 @@ absl::Status StorefrontClient::Retry(const std::function<absl::Status(absl::Time
   absl::Duration backoff = options_.first_backoff;
   absl::BitGen random;
   while (true) {
-    const absl::Status status = attempt(std::min(deadline, absl::Now() + options_.attempt_timeout));
+    const absl::Status status = attempt(deadline);
     if (status.ok() || !retryable(status)) return status;
     const absl::Duration pause = backoff * absl::Uniform(random, 0.0, 1.0);
     if (absl::Now() + pause >= deadline) return status;
@@ -44,17 +66,24 @@ absl::Status StorefrontClient::Retry(const std::function<absl::Status(absl::Time
   }
 }
 
+absl::Time StorefrontClient::AttemptDeadline(absl::Time deadline) const {
+  return std::min(deadline, absl::Now() + options_.attempt_timeout);
+}
+
 absl::StatusOr<v1::CreateDisclosureResponse> StorefrontClient::Disclose(v1::CreateDisclosureRequest request) {
   if (request.request_id().empty()) request.set_request_id(NewRequestId(absl::Now()));
-  v1::CreateDisclosureResponse response;
-  POSTERN_RETURN_IF_ERROR(Retry(
+  std::optional<v1::CreateDisclosureResponse> answered;
+  const absl::Status status = Retry(
       [&](absl::Time deadline) {
         grpc::ClientContext context;
-        SetDeadline(context, deadline);
-        return FromGrpc(stub_->CreateDisclosure(&context, request, &response));
+        SetDeadline(context, AttemptDeadline(deadline));
+        v1::CreateDisclosureResponse response;
+        POSTERN_RETURN_IF_ERROR(FromGrpc(stub_->CreateDisclosure(&context, request, &response)));
+        answered = std::move(response);
+        return RetryableError(*answered);
       },
-      IsRetryable));
-  return response;
+      IsRetryable);
+  return LastAnswer(status, std::move(answered));
 }
 
 absl::StatusOr<v1::BatchCreateDisclosuresResponse> StorefrontClient::DiscloseBatch(
@@ -62,28 +91,34 @@ absl::StatusOr<v1::BatchCreateDisclosuresResponse> StorefrontClient::DiscloseBat
   for (auto& item : *request.mutable_requests()) {
     if (item.request_id().empty()) item.set_request_id(NewRequestId(absl::Now()));
   }
-  v1::BatchCreateDisclosuresResponse response;
-  POSTERN_RETURN_IF_ERROR(Retry(
+  std::optional<v1::BatchCreateDisclosuresResponse> answered;
+  const absl::Status status = Retry(
       [&](absl::Time deadline) {
         grpc::ClientContext context;
-        SetDeadline(context, deadline);
-        return FromGrpc(stub_->BatchCreateDisclosures(&context, request, &response));
+        SetDeadline(context, AttemptDeadline(deadline));
+        v1::BatchCreateDisclosuresResponse response;
+        POSTERN_RETURN_IF_ERROR(FromGrpc(stub_->BatchCreateDisclosures(&context, request, &response)));
+        answered = std::move(response);
+        return RetryableError(*answered);
       },
-      IsRetryable));
-  return response;
+      IsRetryable);
+  return LastAnswer(status, std::move(answered));
 }
 
-absl::StatusOr<v1::ExchangeResponse> StorefrontClient::Exchange(v1::ExchangeRequest request) {
+absl::StatusOr<ExchangeResult> StorefrontClient::Exchange(v1::ExchangeRequest request) {
   if (request.request_id().empty()) request.set_request_id(NewRequestId(absl::Now()));
   v1::ExchangeResponse response;
   POSTERN_RETURN_IF_ERROR(Retry(
-      [&](absl::Time) {
+      [&](absl::Time deadline) {
         grpc::ClientContext context;
-        SetDeadline(context, absl::Now() + options_.deadline);  // the contract's timeout rules inside
+        SetDeadline(context, deadline);  // the contract's timeout rules inside
         return FromGrpc(stub_->Exchange(&context, request, &response));
       },
-      NothingWasSent));
-  return response;
+      IsTemporary));
+  ExchangeResult result;
+  result.disclosure = std::move(*response.mutable_disclosure());
+  if (response.has_response()) result.response = std::move(*response.mutable_response());
+  return result;
 }
 
 absl::StatusOr<v1::PreviewDisclosureResponse> StorefrontClient::Preview(const v1::PreviewDisclosureRequest& request) {
@@ -109,7 +144,7 @@ absl::Status StorefrontClient::ReportOrderEvent(const v1::ReportOrderEventReques
   return Retry(
       [&](absl::Time deadline) {
         grpc::ClientContext context;
-        SetDeadline(context, deadline);
+        SetDeadline(context, AttemptDeadline(deadline));
         return FromGrpc(stub_->ReportOrderEvent(&context, request, &response));
       },
       IsRetryable);

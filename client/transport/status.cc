@@ -23,12 +23,42 @@ absl::Status FromGrpc(const grpc::Status& status) {
 bool IsRetryable(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kResourceExhausted:
       return true;
+    case absl::StatusCode::kResourceExhausted:
+      return ReasonOf(status) ==
+             v1::ERROR_REASON_OVERLOADED;  // without a reason: a message above the transport's limit
     case absl::StatusCode::kDeadlineExceeded:
       return true;  // the request id makes the retry safe
     case absl::StatusCode::kAborted:
       return ReasonOf(status) == v1::ERROR_REASON_FENCED;
+    default:
+      return false;
+  }
+}
+
+bool IsTemporary(const absl::Status& status) {
+  switch (ReasonOf(status)) {
+    case v1::ERROR_REASON_OVERLOADED:
+    case v1::ERROR_REASON_DRAINING:
+    case v1::ERROR_REASON_LEDGER_UNAVAILABLE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool IsPermanent(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kUnimplemented:
+      return true;
+    case absl::StatusCode::kResourceExhausted:
+      return !IsRetryable(status);
     default:
       return false;
   }

@@ -15,7 +15,14 @@ absl::Status FromGrpc(const grpc::Status& status);
 // The google.rpc.Status that came with `status`; empty if none did.
 google::rpc::Status DetailsOf(const grpc::Status& status);
 
-// True if the same request may be sent again: nothing was decided, or the gateway says it is overloaded or draining.
+// True if the same request may be sent again with the same request id: nothing was decided, the outcome can be asked
+// for by the id, or the gateway says that it is overloaded or draining. Not for Exchange, which a partner acts on.
 bool IsRetryable(const absl::Status& status);
+
+// True if nothing was done and the same call may succeed later: OVERLOADED, DRAINING, LEDGER_UNAVAILABLE.
+bool IsTemporary(const absl::Status& status);
+
+// True if no later attempt over the same channel can succeed: the certificate, the role or the request is refused.
+bool IsPermanent(const absl::Status& status);
 
 }  // namespace postern::client

@@ -122,8 +122,8 @@ void TakePayments(client::StorefrontClient& client, const std::vector<demo::Demo
       continue;
     }
     ++paid;
-    transcript.Add(response->disclosure().name(), response->response().type(), response->response().data(),
-                   absl::Now());
+    const v1::Record answer = response->response.value_or(v1::Record());
+    transcript.Add(response->disclosure.name(), answer.type(), answer.data(), absl::Now());
   }
 }
 
@@ -149,10 +149,13 @@ int Run(const Options& options) {
   }
 
   Ledger ledger(options.folder);
-  client::OutcomeWatcher watcher(*channel, "", [&](const v1::WatchOutcomesResponse& response) {
-    ledger.Outcomes(response);
-    return true;
-  });
+  client::OutcomeWatcher watcher(
+      *channel, "",
+      [&](const v1::WatchOutcomesResponse& response) {
+        ledger.Outcomes(response);
+        return true;
+      },
+      [](const absl::Status& status) { std::cerr << "outcomes: " << status.message() << "\n"; });
   client::StorefrontClient client(*channel, {});
   demo::Transcript responses(options.folder);
   std::atomic<int> paid{0};
