@@ -1,4 +1,8 @@
 // Withdrawing a backlog that narrower grants no longer release, in the same transaction as the narrowing.
+//
+// By grant, not by content: a record that waits under a narrowed grant goes even if it holds nothing of what was taken
+// away. Its projection alone cannot tell (a condition may read what was never granted, a pseudonym is not made twice),
+// and the record itself is not stored. The shop is told and may send it again at once, with the same version.
 #pragma once
 
 #include <cstdint>

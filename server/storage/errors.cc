@@ -67,7 +67,7 @@ absl::Status Fenced(FenceScope::Kind kind) {
 
 absl::Status RecordVersionStale() {
   return MakeError(v1::ERROR_REASON_RECORD_VERSION_STALE,
-                   "this version of the record, or a newer one, was disclosed already");
+                   "this version of the record, or a newer one, waits for the partner or was handed over already");
 }
 
 absl::Status RequestIdReused() {

@@ -166,6 +166,44 @@ TEST_P(StoreTest, OnlyNewerVersionsOfARecordGo) {
   EXPECT_REASON(results[2].status, RECORD_VERSION_STALE);
 }
 
+TEST_P(StoreTest, AVersionThatWasNeverHandedOverMayComeAgain) {
+  const auto with_version = [this](uint64_t version) {
+    NewDisclosure entry = Entry();
+    entry.record_key = Mac(42);
+    entry.has_record_version = true;
+    entry.record_version = version;
+    return entry;
+  };
+  Commit(with_version(5));
+  Settle(Ending(1, v1::DISCLOSURE_STATE_WITHDRAWN, "ERROR_REASON_FENCED"));
+  Reopen();
+  EXPECT_REASON(CommitAll({with_version(4)})[0].status, RECORD_VERSION_STALE);
+  EXPECT_STATUS_OK(CommitAll({with_version(5)})[0].status);
+  EXPECT_REASON(CommitAll({with_version(5)})[0].status, RECORD_VERSION_STALE);
+
+  // An older one that is withdrawn changes nothing for the newer one that waits.
+  Commit(with_version(6));
+  Settle(Ending(2, v1::DISCLOSURE_STATE_WITHDRAWN, "ERROR_REASON_FENCED"));
+  EXPECT_REASON(CommitAll({with_version(6)})[0].status, RECORD_VERSION_STALE);
+
+  // What the partner may have stays used, however it ends.
+  Dispatch(3);
+  Settle(Ending(3, v1::DISCLOSURE_STATE_WITHDRAWN, "ERROR_REASON_FENCED"));
+  EXPECT_REASON(CommitAll({with_version(6)})[0].status, RECORD_VERSION_STALE);
+
+  Commit(with_version(0xffffffffffffffff));
+  Settle(Ending(4, v1::DISCLOSURE_STATE_UNDELIVERED, "pending_too_long"));
+  EXPECT_STATUS_OK(CommitAll({with_version(0xffffffffffffffff)})[0].status);
+
+  NewDisclosure first = with_version(0);
+  first.record_key = Mac(43);
+  Commit(first);
+  Settle(Ending(6, v1::DISCLOSURE_STATE_WITHDRAWN, "ERROR_REASON_FENCED"));
+  first = with_version(0);
+  first.record_key = Mac(43);
+  EXPECT_STATUS_OK(CommitAll({first})[0].status);
+}
+
 TEST_P(StoreTest, ARefusedVersionDoesNotCountAsSeen) {
   ChangeSet raise;
   raise.raise_fences = {{FenceScope::Kind::kPartner, "partners/one"}};
