@@ -87,15 +87,16 @@ class Cache {
   demo::Transcript transcript_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Before the honest answer, an attestation that leaves out a handle: the gateway must refuse it.
-void TryGappedAttestation(const std::shared_ptr<grpc::Channel>& channel, const client::AttestationSigner& signer,
+// Before the honest answer, an attestation that leaves out a handle: the gateway must refuse it. False if it has not
+// answered, because there is no notice yet or the connection broke.
+bool TryGappedAttestation(const std::shared_ptr<grpc::Channel>& channel, const client::AttestationSigner& signer,
                           const std::string& partner) {
   const auto stub = v1::PartnerService::NewStub(channel);
   grpc::ClientContext list_context;
   v1::ListDeletionNoticesRequest list;
   list.set_open_only(true);
   v1::ListDeletionNoticesResponse notices;
-  if (!stub->ListDeletionNotices(&list_context, list, &notices).ok() || notices.notices().empty()) return;
+  if (!stub->ListDeletionNotices(&list_context, list, &notices).ok() || notices.notices().empty()) return false;
   const v1::DeletionNotice& notice = notices.notices(0);
   v1::DeletionNoticeStatement statement;
   statement.ParseFromString(notice.envelope().payload());
@@ -103,21 +104,23 @@ void TryGappedAttestation(const std::shared_ptr<grpc::Channel>& channel, const c
   gapped.set_notice(notice.name());
   gapped.set_notice_digest(notice.digest());
   gapped.set_partner(partner);
-  gapped.mutable_attest_time()->set_seconds(absl::ToUnixSeconds(absl::Now()));
+  gapped.mutable_attest_time()->set_seconds(absl::ToUnixSeconds(absl::Now()) + 1);  // not before the notice
   for (int i = 1; i < statement.items_size(); ++i) {
     auto& outcome = *gapped.add_outcomes();
     outcome.set_handle(statement.items(i).handle());
     outcome.set_result(v1::DeletionAttestationStatement::RESULT_DELETED);
   }
   const auto envelope = signer.Sign(gapped);
-  if (!envelope.ok()) return;
+  if (!envelope.ok()) return false;
   v1::AttestDeletionRequest request;
   request.set_name(notice.name());
   *request.mutable_attestation() = *envelope;
   v1::AttestDeletionResponse response;
   grpc::ClientContext context;
   const absl::Status status = client::FromGrpc(stub->AttestDeletion(&context, request, &response));
+  if (absl::IsUnavailable(status)) return false;
   std::cerr << "attestation with a gap: " << v1::ErrorReason_Name(ReasonOf(status)) << "\n";
+  return true;
 }
 
 int AnswerNotices(const Options& options, const std::shared_ptr<grpc::Channel>& channel, Cache& cache) {
@@ -138,11 +141,9 @@ int AnswerNotices(const Options& options, const std::shared_ptr<grpc::Channel>& 
   int notices = 0;
   int handles = 0;
   while (absl::Now() < deadline) {
-    if (!gap_tried) {
-      TryGappedAttestation(channel, *signer, partner);
-      gap_tried = true;
-    }
-    const auto progress = responder.AnswerOpenNotices();
+    gap_tried = gap_tried || TryGappedAttestation(channel, *signer, partner);
+    const absl::StatusOr<client::DeletionProgress> progress =
+        gap_tried ? responder.AnswerOpenNotices() : absl::UnavailableError("no notice yet");
     if (progress.ok()) {
       notices += progress->notices;
       handles += progress->handles;
