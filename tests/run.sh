@@ -8,7 +8,7 @@
 #   lint                       protos, API golden, layering, systemd unit, the tools' own tests
 #   clauses                    unit, integration and e2e, then the clause report (--mutants, --json: see tests/clauses/report.mjs)
 #   core                       lint, unit, fuzz corpora, integration, e2e and the clause report (what .ci/run does)
-#   all                        core, interop (the Node.js partner), asan and tsan (default)
+#   all                        core, asan and tsan (default)
 #
 # --preset NAME runs unit, integration, e2e, lint and clauses in another build. The last line is "N passed, N failed", summed over all
 # CTest runs; skipped and disabled tests count as failed, and so does a build that breaks. Exit status: 0 only if some test ran and
@@ -95,7 +95,6 @@ run_corpora() { build "$preset" && timed corpora ctest_run corpora "$preset" fuz
 run_integration() { build "$preset" && timed integration ctest_run integration "$preset" integration -j "$jobs"; }
 # Whole processes share the machine's ports and cores: one at a time.
 run_e2e() { build "$preset" && timed e2e ctest_run e2e "$preset" e2e -j 1; }
-run_interop() { build "$preset" && timed interop ctest_run interop "$preset" interop -j 1; }
 run_asan() { build asan && timed asan ctest_run asan asan 'unit|integration|fuzz' -j "$jobs"; }
 run_tsan() { build tsan && timed tsan ctest_run tsan tsan unit -j "$jobs"; }
 
@@ -147,6 +146,6 @@ case $mode in
   tsan) run_tsan ;;
   clauses) run_unit; run_integration; run_e2e; run_clauses ;;
   core) run_lint; run_unit; run_corpora; run_integration; run_e2e; run_clauses ;;
-  all) run_lint; run_unit; run_corpora; run_integration; run_e2e; run_interop; run_asan; run_tsan; run_clauses ;;
+  all) run_lint; run_unit; run_corpora; run_integration; run_e2e; run_asan; run_tsan; run_clauses ;;
 esac
 finish

@@ -46,10 +46,13 @@ async function answer(notice) {  // verify the gateway's signature, delete by ha
   });
   const attestType = 'application/vnd.postern.deletion-attestation.v1+protobuf';
   const statement = Buffer.from(Attestation.encode({ notice: notice.name, notice_digest: createHash('sha256').update(payload).digest(),
-    partner: `partners/${args.partner}`, attest_time: { seconds: Math.floor(Date.now() / 1000), nanos: 0 }, outcomes }).finish());
+    partner: `partners/${args.partner}`, attest_time: { seconds: Math.floor(Date.now() / 1000), nanos: Date.now() % 1000 * 1000000 }, outcomes }).finish());
   const signature = sign(null, preAuth(attestType, statement), createPrivateKey(readFileSync(args['attestation-key'])));
   await call('AttestDeletion', { name: notice.name, attestation: { payload_type: attestType, payload: statement, signatures: [{ key_id: 'attestation-1', signature }] } });
 }
+
+// What grpc-js makes of a connection that was reset, depending on whether it was reading or writing: termination resets it.
+const broken = [grpc.status.UNAVAILABLE, grpc.status.CANCELLED, grpc.status.INTERNAL];
 
 async function answerNotices() {
   for (;; await new Promise(wait => setTimeout(wait, 100))) {
@@ -57,14 +60,14 @@ async function answerNotices() {
       const page = await call('ListDeletionNotices', { open_only: true });
       for (const notice of page.notices) await answer(notice);
       if (!page.enumerating && !page.next_page_token && page.notices.length === 0) return;
-    } catch (error) {  // the termination also resets the connection
-      if (error.code !== grpc.status.UNAVAILABLE) throw error;
+    } catch (error) {
+      if (!broken.includes(error.code)) throw error;
     }
   }
 }
 
 // The reason travels as ErrorInfo in google.rpc.Status; its name in the bytes is enough here.
-const terminated = error => error.metadata.get('grpc-status-details-bin').some(d => d.includes('ERROR_REASON_PARTNER_TERMINATED'));
+const terminated = status => status.metadata.get('grpc-status-details-bin').some(d => d.includes('ERROR_REASON_PARTNER_TERMINATED'));
 
 function receive() {
   const stream = stub.Receive();
@@ -73,8 +76,8 @@ function receive() {
     if (records.length) setTimeout(() => stream.write({ acknowledged: [{ first: records[0].delivery, last: records.at(-1).delivery }],
       add_records: records.length, add_bytes: records.reduce((sum, r) => sum + r.record.data.length, 0) }), args['delay-ms'] * records.length);
   });
-  stream.on('error', error => terminated(error) ? answerNotices().then(() => process.exit(0)) : setTimeout(receive, 500));
-  stream.on('end', () => {});
+  stream.on('error', () => {});  // the status says the same, and comes once, after a good end too
+  stream.on('status', status => terminated(status) ? answerNotices().then(() => process.exit(0)) : setTimeout(receive, 500));
   stream.write({ add_records: Number(args.window), add_bytes: 4 << 20 });
 }
 process.on('SIGTERM', () => process.exit(0));

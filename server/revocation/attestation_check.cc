@@ -95,7 +95,7 @@ absl::Status CheckAttestation(const v1::DeletionAttestationStatement& statement,
   }
   const absl::Time attested = registry::ToTime(statement.attest_time());
   if (attested > now + kClockSkew) return errors::AttestationTime(name, "the attestation is from the future");
-  if (attested < registry::ToTime(notice.create_time())) {
+  if (attested < registry::ToTime(notice.create_time()) - kClockSkew) {
     return errors::AttestationTime(name, "the attestation is older than its notice");
   }
 

@@ -13,7 +13,8 @@
 
 namespace postern::revocation {
 
-// How far a partner's clock may be ahead of ours.
+// How far a partner's clock may be from ours, either way. That the notice came first is proven by its digest in the
+// attestation, so a clock that is behind, or one that counts whole seconds, costs nothing.
 inline constexpr absl::Duration kClockSkew = absl::Minutes(5);
 
 // Verifies payload type and signature against the partner's registered keys, then reads the statement.
@@ -25,10 +26,10 @@ absl::StatusOr<v1::DeletionAttestationStatement> OpenAttestation(const v1::Signe
 using CategoryOf = absl::FunctionRef<std::string(absl::string_view record_type, absl::string_view path)>;
 
 // Checks `statement` against the notice it must answer: same notice, digest and partner (ATTESTATION_NOTICE_DIGEST);
-// made after the notice and not in the future (ATTESTATION_TIME); exactly one outcome for every handle
-// (ATTESTATION_GAP, ATTESTATION_FOREIGN_HANDLE, INVALID_ARGUMENT for a handle named twice); exemptions on a ground of a
-// contract in `terms` that granted the item a field of the exempted categories, for no longer than it allows
-// (ATTESTATION_EXEMPTION).
+// made neither before the notice nor in the future (ATTESTATION_TIME, see kClockSkew); exactly one outcome for every
+// handle (ATTESTATION_GAP, ATTESTATION_FOREIGN_HANDLE, INVALID_ARGUMENT for a handle named twice); exemptions on a
+// ground of a contract in `terms` that granted the item a field of the exempted categories, for no longer than it
+// allows (ATTESTATION_EXEMPTION).
 absl::Status CheckAttestation(const v1::DeletionAttestationStatement& statement, const v1::DeletionNotice& notice,
                               const v1::DeletionNoticeStatement& asked, const std::vector<v1::Contract>& terms,
                               CategoryOf category_of, absl::Time now);
