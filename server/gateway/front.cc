@@ -9,10 +9,8 @@
 namespace postern::gateway {
 namespace {
 
-// Memory that gRPC may use for all listeners together, and its threads for the one synchronous service there is,
-// reflection.
+// Memory that gRPC may use for all listeners together.
 constexpr size_t kTransportBytes = 256 << 20;
-constexpr int kTransportThreads = 8;
 
 constexpr identity::Listener kListeners[] = {identity::Listener::kShop, identity::Listener::kPartners,
                                              identity::Listener::kOperators};
@@ -130,15 +128,18 @@ absl::Status Front::BuildServices(Core& core) {
 
 absl::Status Front::Listen(Core& core) {
   quota_ = std::make_unique<grpc::ResourceQuota>("posternd");
-  quota_->Resize(kTransportBytes).SetMaxThreads(kTransportThreads);
+  quota_->Resize(kTransportBytes);
   // Operators first: whoever has to stop something must not wait for the others.
   for (const Face face : {kOperators, kPartners, kShop}) {
     rpc::Listener::Options options;
     options.kind = kListeners[face];
     options.address = ConfigOf(face).address();
-    if (face == kShop) options.services = {storefront_.get()};
-    if (face == kPartners) options.services = {partner_.get()};
-    if (face == kOperators) options.services = {operator_.get(), audit_.get()};
+    if (face == kShop) options.services = {{v1::StorefrontService::service_full_name(), storefront_.get()}};
+    if (face == kPartners) options.services = {{v1::PartnerService::service_full_name(), partner_.get()}};
+    if (face == kOperators) {
+      options.services = {{v1::OperatorService::service_full_name(), operator_.get()},
+                          {v1::AuditService::service_full_name(), audit_.get()}};
+    }
     options.gate = faces_[face].gate.get();
     options.quota = quota_.get();
     options.server_identity = faces_[face].identity.get();

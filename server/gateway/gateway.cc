@@ -1,6 +1,5 @@
 #include "server/gateway/gateway.h"
 
-#include <grpcpp/health_check_service_interface.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,7 +38,6 @@ Gateway::~Gateway() {
 }
 
 absl::Status Gateway::Open() {
-  grpc::EnableDefaultHealthCheckService(true);  // the process's, not a server's: gRPC has no other switch
   POSTERN_ASSIGN_OR_RETURN(core_, OpenCore(config_, clock_, &serving_));
   // What a run that crashed left names listeners that are gone. Usually there is nothing; and not before the stores are
   // this process's, the file could be another's.

@@ -40,7 +40,7 @@ constexpr SampleName kSamples[] = {
 };
 static_assert(std::size(kSamples) == static_cast<size_t>(Metrics::Sample::kCount));
 
-constexpr const char* kStreamNames[] = {"disclosures", "receive", "outcomes", "events"};
+constexpr const char* kStreamNames[] = {"disclosures", "receive", "outcomes", "events", "health", "reflection"};
 
 // "ERROR_REASON_PARTNER_SUSPENDED" -> "partner_suspended".
 std::string ReasonLabel(int reason) {

@@ -82,7 +82,7 @@ class Metrics final : public rpc::CallObserver {
   // Point into registry_, constant after construction.
   ReasonCounters disclosures_{};
   ReasonCounters refused_calls_{};
-  std::array<prometheus::Gauge*, 4> streams_{};
+  std::array<prometheus::Gauge*, 6> streams_{};
   std::array<prometheus::Gauge*, static_cast<size_t>(Sample::kCount)> samples_{};
   prometheus::Family<prometheus::Gauge>* certificate_days_ = nullptr;
   prometheus::Family<prometheus::Gauge>* key_age_days_ = nullptr;

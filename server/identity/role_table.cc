@@ -15,53 +15,65 @@ constexpr uint8_t kAuditor = RoleBit(Role::kAuditor);
 // Whoever may change may look; an auditor looks at everything.
 constexpr uint8_t kLook = RoleBit(Role::kViewer) | kOperator | kOfficer | kAuditor;
 
+constexpr uint8_t kEveryRole = kShop | kPartner | kLook;
+
+constexpr uint8_t kShopSide = ListenerBit(Listener::kShop);
+constexpr uint8_t kPartnerSide = ListenerBit(Listener::kPartners);
+constexpr uint8_t kOperatorSide = ListenerBit(Listener::kOperators);
+constexpr uint8_t kEverySide = kShopSide | kPartnerSide | kOperatorSide;
+
 constexpr bool kAfterTermination = true;
 constexpr bool kRead = true;
 
 constexpr MethodRule kRules[] = {
-    {"postern.v1.StorefrontService.CreateDisclosure", Listener::kShop, kShop},
-    {"postern.v1.StorefrontService.BatchCreateDisclosures", Listener::kShop, kShop},
-    {"postern.v1.StorefrontService.StreamDisclosures", Listener::kShop, kShop},
-    {"postern.v1.StorefrontService.Exchange", Listener::kShop, kShop},
-    {"postern.v1.StorefrontService.PreviewDisclosure", Listener::kShop, kShop, false, kRead},
-    {"postern.v1.StorefrontService.GetDisclosure", Listener::kShop, kShop, false, kRead},
-    {"postern.v1.StorefrontService.ListDisclosures", Listener::kShop, kShop, false, kRead},
-    {"postern.v1.StorefrontService.WatchOutcomes", Listener::kShop, kShop, false, kRead},
-    {"postern.v1.StorefrontService.ReportOrderEvent", Listener::kShop, kShop},
+    {"postern.v1.StorefrontService.CreateDisclosure", kShopSide, kShop},
+    {"postern.v1.StorefrontService.BatchCreateDisclosures", kShopSide, kShop},
+    {"postern.v1.StorefrontService.StreamDisclosures", kShopSide, kShop},
+    {"postern.v1.StorefrontService.Exchange", kShopSide, kShop},
+    {"postern.v1.StorefrontService.PreviewDisclosure", kShopSide, kShop, false, kRead},
+    {"postern.v1.StorefrontService.GetDisclosure", kShopSide, kShop, false, kRead},
+    {"postern.v1.StorefrontService.ListDisclosures", kShopSide, kShop, false, kRead},
+    {"postern.v1.StorefrontService.WatchOutcomes", kShopSide, kShop, false, kRead},
+    {"postern.v1.StorefrontService.ReportOrderEvent", kShopSide, kShop},
 
-    {"postern.v1.PartnerService.Receive", Listener::kPartners, kPartner},
-    {"postern.v1.PartnerService.SubmitResult", Listener::kPartners, kPartner},
-    {"postern.v1.PartnerService.GetStanding", Listener::kPartners, kPartner, kAfterTermination, kRead},
-    {"postern.v1.PartnerService.ListDeletionNotices", Listener::kPartners, kPartner, kAfterTermination, kRead},
-    {"postern.v1.PartnerService.AcknowledgeDeletionNotice", Listener::kPartners, kPartner, kAfterTermination},
-    {"postern.v1.PartnerService.AttestDeletion", Listener::kPartners, kPartner, kAfterTermination},
+    {"postern.v1.PartnerService.Receive", kPartnerSide, kPartner},
+    {"postern.v1.PartnerService.SubmitResult", kPartnerSide, kPartner},
+    {"postern.v1.PartnerService.GetStanding", kPartnerSide, kPartner, kAfterTermination, kRead},
+    {"postern.v1.PartnerService.ListDeletionNotices", kPartnerSide, kPartner, kAfterTermination, kRead},
+    {"postern.v1.PartnerService.AcknowledgeDeletionNotice", kPartnerSide, kPartner, kAfterTermination},
+    {"postern.v1.PartnerService.AttestDeletion", kPartnerSide, kPartner, kAfterTermination},
 
-    {"postern.v1.OperatorService.CreatePartner", Listener::kOperators, kOperator},
-    {"postern.v1.OperatorService.GetPartner", Listener::kOperators, kLook, false, kRead},
-    {"postern.v1.OperatorService.ListPartners", Listener::kOperators, kLook, false, kRead},
-    {"postern.v1.OperatorService.UpdatePartner", Listener::kOperators, kOperator},
-    {"postern.v1.OperatorService.EnrolPartner", Listener::kOperators, kOperator},
-    {"postern.v1.OperatorService.ApplyPolicyBundle", Listener::kOperators, kOperator | kOfficer},
-    {"postern.v1.OperatorService.GetPolicyBundle", Listener::kOperators, kLook, false, kRead},
-    {"postern.v1.OperatorService.ListContractRevisions", Listener::kOperators, kLook, false, kRead},
-    {"postern.v1.OperatorService.ActivateContractRevision", Listener::kOperators, kOperator | kOfficer},
-    {"postern.v1.OperatorService.SuspendPartner", Listener::kOperators, kOperator | kOfficer},
-    {"postern.v1.OperatorService.ResumePartner", Listener::kOperators, kOperator},
-    {"postern.v1.OperatorService.TerminatePartner", Listener::kOperators, kOperator},
-    {"postern.v1.OperatorService.GetDeletionCampaign", Listener::kOperators, kLook, false, kRead},
-    {"postern.v1.OperatorService.ListDeletionCampaigns", Listener::kOperators, kLook, false, kRead},
-    {"postern.v1.OperatorService.ListCampaignNotices", Listener::kOperators, kLook, false, kRead},
+    {"postern.v1.OperatorService.CreatePartner", kOperatorSide, kOperator},
+    {"postern.v1.OperatorService.GetPartner", kOperatorSide, kLook, false, kRead},
+    {"postern.v1.OperatorService.ListPartners", kOperatorSide, kLook, false, kRead},
+    {"postern.v1.OperatorService.UpdatePartner", kOperatorSide, kOperator},
+    {"postern.v1.OperatorService.EnrolPartner", kOperatorSide, kOperator},
+    {"postern.v1.OperatorService.ApplyPolicyBundle", kOperatorSide, kOperator | kOfficer},
+    {"postern.v1.OperatorService.GetPolicyBundle", kOperatorSide, kLook, false, kRead},
+    {"postern.v1.OperatorService.ListContractRevisions", kOperatorSide, kLook, false, kRead},
+    {"postern.v1.OperatorService.ActivateContractRevision", kOperatorSide, kOperator | kOfficer},
+    {"postern.v1.OperatorService.SuspendPartner", kOperatorSide, kOperator | kOfficer},
+    {"postern.v1.OperatorService.ResumePartner", kOperatorSide, kOperator},
+    {"postern.v1.OperatorService.TerminatePartner", kOperatorSide, kOperator},
+    {"postern.v1.OperatorService.GetDeletionCampaign", kOperatorSide, kLook, false, kRead},
+    {"postern.v1.OperatorService.ListDeletionCampaigns", kOperatorSide, kLook, false, kRead},
+    {"postern.v1.OperatorService.ListCampaignNotices", kOperatorSide, kLook, false, kRead},
     // The second person need not be a privacy officer; which of the two steps this is, the campaign knows.
-    {"postern.v1.OperatorService.RecordDocumentAttestation", Listener::kOperators, kOfficer | kOperator},
-    {"postern.v1.OperatorService.ListDeadLetters", Listener::kOperators, kLook, false, kRead},
-    {"postern.v1.OperatorService.ReplayDeadLetter", Listener::kOperators, kOperator},
-    {"postern.v1.OperatorService.DropDeadLetter", Listener::kOperators, kOperator},
-    {"postern.v1.OperatorService.WatchEvents", Listener::kOperators, kLook, false, kRead},
+    {"postern.v1.OperatorService.RecordDocumentAttestation", kOperatorSide, kOfficer | kOperator},
+    {"postern.v1.OperatorService.ListDeadLetters", kOperatorSide, kLook, false, kRead},
+    {"postern.v1.OperatorService.ReplayDeadLetter", kOperatorSide, kOperator},
+    {"postern.v1.OperatorService.DropDeadLetter", kOperatorSide, kOperator},
+    {"postern.v1.OperatorService.WatchEvents", kOperatorSide, kLook, false, kRead},
 
-    {"postern.v1.AuditService.GetCheckpoint", Listener::kOperators, kAuditor, false, kRead},
-    {"postern.v1.AuditService.ListEntries", Listener::kOperators, kAuditor, false, kRead},
-    {"postern.v1.AuditService.GetInclusionProof", Listener::kOperators, kAuditor, false, kRead},
-    {"postern.v1.AuditService.GetConsistencyProof", Listener::kOperators, kAuditor, false, kRead},
+    {"postern.v1.AuditService.GetCheckpoint", kOperatorSide, kAuditor, false, kRead},
+    {"postern.v1.AuditService.ListEntries", kOperatorSide, kAuditor, false, kRead},
+    {"postern.v1.AuditService.GetInclusionProof", kOperatorSide, kAuditor, false, kRead},
+    {"postern.v1.AuditService.GetConsistencyProof", kOperatorSide, kAuditor, false, kRead},
+
+    // What the program is and whether it serves: nothing about anyone, so these are no reads to account for.
+    {"grpc.health.v1.Health.Check", kEverySide, kEveryRole},
+    {"grpc.health.v1.Health.Watch", kEverySide, kEveryRole},
+    {"grpc.reflection.v1alpha.ServerReflection.ServerReflectionInfo", kOperatorSide, kLook},
 };
 
 absl::Status PartnerStanding(v1::PartnerState state, const MethodRule& rule) {
@@ -94,7 +106,7 @@ const MethodRule* FindRule(absl::string_view method) {
 absl::Status Authorise(const Principal& principal, Listener listener, const MethodRule* rule,
                        v1::PartnerState partner_state) {
   if (rule == nullptr) return errors::RoleDenied("");
-  if (rule->listener != listener) return errors::RoleDenied(rule->method);
+  if ((rule->listeners & ListenerBit(listener)) == 0) return errors::RoleDenied(rule->method);
   bool granted = false;
   for (const Role role : principal.roles) granted = granted || (rule->roles & RoleBit(role)) != 0;
   if (!granted && !base::FailpointSkips("roles.skip")) return errors::RoleDenied(rule->method);

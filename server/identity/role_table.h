@@ -14,17 +14,21 @@ namespace postern::identity {
 // The mutual-TLS listener that a call came in on.
 enum class Listener : uint8_t { kShop, kPartners, kOperators };
 
+constexpr uint8_t ListenerBit(Listener listener) {
+  return static_cast<uint8_t>(1u << static_cast<int>(listener));
+}
+
 constexpr uint8_t RoleBit(Role role) {
   return static_cast<uint8_t>(1u << static_cast<int>(role));
 }
 
 struct MethodRule {
   absl::string_view method;  // full name as in the descriptors: "postern.v1.PartnerService.Receive"
-  Listener listener;
-  uint8_t roles;  // RoleBits
+  uint8_t listeners;         // ListenerBits: where the method is
+  uint8_t roles;             // RoleBits
   // What is left to a partner that is TERMINATING or TERMINATED.
   bool after_termination = false;
-  // Reads something and changes nothing: the call is entered in the audit log before it is answered.
+  // Reads something that is kept and changes nothing: the call is entered in the audit log before it is answered.
   bool read = false;
 };
 

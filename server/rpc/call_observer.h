@@ -5,7 +5,7 @@
 
 namespace postern::rpc {
 
-enum class StreamKind { kDisclosures, kReceive, kOutcomes, kEvents };
+enum class StreamKind { kDisclosures, kReceive, kOutcomes, kEvents, kHealth, kReflection };
 
 // Thread-safe, cheap, and never blocks.
 class CallObserver {

@@ -1,11 +1,7 @@
 #include "server/rpc/listener.h"
 
 #include <grpc/impl/codegen/grpc_types.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/impl/server_builder_option.h>
-#include <grpcpp/impl/server_builder_plugin.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -58,26 +54,17 @@ void SetLimits(identity::Listener kind, grpc::ServerBuilder* builder) {
   builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
 }
 
-// Reflection as asked for. Linking the library switches it on for every server of the process: where it is not wanted
-// it has to go.
-class ReflectionOption final : public grpc::ServerBuilderOption {
- public:
-  explicit ReflectionOption(bool on) : on_(on) {}
-  void UpdateArguments(grpc::ChannelArguments*) override {}
-  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
-    grpc::reflection::ProtoServerReflectionPlugin reflection;
-    const std::string name = reflection.name();
-    if (!on_)
-      plugins->erase(std::remove_if(plugins->begin(), plugins->end(),
-                                    [&name](const auto& plugin) { return plugin->name() == name; }),
-                     plugins->end());
-  }
-
- private:
-  const bool on_;
-};
+std::vector<std::string> NamesOf(const Listener::Options& options) {
+  std::vector<std::string> names = {grpc::health::v1::Health::service_full_name()};
+  if (options.reflection) names.push_back(grpc::reflection::v1alpha::ServerReflection::service_full_name());
+  for (const Listener::Options::Service& service : options.services) names.push_back(service.name);
+  return names;
+}
 
 }  // namespace
+
+Listener::Listener(const Options& options)
+    : gate_(options.gate), health_(options.gate, NamesOf(options)), reflection_(options.gate, NamesOf(options)) {}
 
 absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(const Options& options) {
   std::unique_ptr<Listener> listener(new Listener(options));
@@ -87,8 +74,9 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(const Options& options
   grpc::ServerBuilder builder;
   SetLimits(options.kind, &builder);
   builder.SetResourceQuota(*options.quota);
-  for (grpc::Service* service : options.services) builder.RegisterService(service);
-  builder.SetOption(std::make_unique<ReflectionOption>(options.reflection));
+  for (const Options::Service& service : options.services) builder.RegisterService(service.service);
+  builder.RegisterService(&listener->health_);
+  if (options.reflection) builder.RegisterService(&listener->reflection_);
 
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> sink;
   if (options.connections != nullptr) {
@@ -104,18 +92,12 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(const Options& options
   if (listener->server_ == nullptr || listener->port_ == 0) {
     return MakeError(v1::ERROR_REASON_INVALID_ARGUMENT, absl::StrCat("cannot listen on ", options.address));
   }
-  listener->SetServing(false);
   if (sink != nullptr) listener->acceptor_->Start(std::move(sink));
   return listener;
 }
 
 Listener::~Listener() {
   Shutdown(absl::InfinitePast());
-}
-
-void Listener::SetServing(bool serving) {
-  if (server_ == nullptr) return;
-  if (auto* health = server_->GetHealthCheckService()) health->SetServingStatus(serving);
 }
 
 void Listener::Shutdown(absl::Time deadline) {

@@ -8,7 +8,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/descriptor.pb.h"
+#include "google/protobuf/descriptor_database.h"
+#include "proto/grpc/health/v1/health.grpc.pb.h"
+#include "proto/grpc/reflection/v1alpha/reflection.grpc.pb.h"
 #include "proto/postern/v1/audit_service.grpc.pb.h"
+#include "server/identity/role_table.h"
 #include "tests/support/test_gateway.h"
 
 namespace postern::testing {
@@ -69,15 +75,65 @@ class OperationTest : public ::testing::Test {
 };
 
 TEST_F(OperationTest, HealthIsOnEveryListenerAndOnTheOperationsPort) {
-  gateway_.CreatePartner("acme", "logistics");
-  for (const auto& channel : {gateway_.Storefront(), gateway_.PartnerChannel("acme"), gateway_.Person("vera")}) {
-    std::string response;
+  gateway_.CreatePartner("swift-parcel", "logistics");
+  std::string response;
+  EXPECT_EQ(ReasonOf(RawCall(gateway_.PartnerChannel("swift-parcel"), "/grpc.health.v1.Health/Check", "", &response)),
+            "ERROR_REASON_PARTNER_NOT_ACTIVE")
+      << "like every other call";
+  gateway_.CreatePartner("nordic-freight", "logistics");
+  gateway_.CreatePartner("clear-pay", "payment");
+  gateway_.ApplyRetailBundle({"swift-parcel"});
+  for (const auto& channel :
+       {gateway_.Storefront(), gateway_.PartnerChannel("swift-parcel"), gateway_.Person("vera")}) {
     const grpc::Status status = RawCall(channel, "/grpc.health.v1.Health/Check", "", &response);
     EXPECT_TRUE(status.ok()) << status.error_message();
     EXPECT_EQ(response, kServing);
   }
   EXPECT_THAT(HttpGet(gateway_.process().Address("operations"), "/healthz"), HasSubstr("200 OK"));
   EXPECT_THAT(HttpGet(gateway_.process().Address("operations"), "/anything"), HasSubstr("404"));
+}
+
+TEST_F(OperationTest, HealthTellsWatchersAndKnowsItsServices) {
+  const auto health = grpc::health::v1::Health::NewStub(gateway_.Person("vera"));
+  grpc::health::v1::HealthCheckRequest request;
+  grpc::health::v1::HealthCheckResponse response;
+  for (const char* known : {"postern.v1.OperatorService", "postern.v1.AuditService", "grpc.health.v1.Health"}) {
+    request.set_service(known);
+    EXPECT_TRUE(health->Check(Deadline().get(), request, &response).ok()) << known;
+    EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING);
+  }
+  request.set_service("postern.v1.PartnerService");
+  EXPECT_EQ(ReasonOf(health->Check(Deadline().get(), request, &response)), "ERROR_REASON_NOT_FOUND")
+      << "another listener's";
+
+  const auto context = Deadline(absl::Seconds(20));
+  const auto watch = health->Watch(context.get(), grpc::health::v1::HealthCheckRequest());
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING);
+  gateway_.process().Signal(SIGTERM);
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  EXPECT_FALSE(watch->Read(&response));
+  EXPECT_EQ(ReasonOf(watch->Finish()), "ERROR_REASON_DRAINING");
+}
+
+// Clause: P1.3b
+TEST_F(OperationTest, HealthAndReflectionAreForCallersWithARole) {
+  const auto eve = gateway_.Person("eve");  // a valid certificate, and no role
+  grpc::health::v1::HealthCheckResponse response;
+  const auto health = grpc::health::v1::Health::NewStub(eve);
+  EXPECT_EQ(ReasonOf(health->Check(Deadline().get(), grpc::health::v1::HealthCheckRequest(), &response)),
+            "ERROR_REASON_ROLE_DENIED");
+  const auto watch_context = Deadline();
+  const auto watch = health->Watch(watch_context.get(), grpc::health::v1::HealthCheckRequest());
+  EXPECT_FALSE(watch->Read(&response));
+  EXPECT_EQ(ReasonOf(watch->Finish()), "ERROR_REASON_ROLE_DENIED");
+  const auto context = Deadline();
+  const auto reflection =
+      grpc::reflection::v1alpha::ServerReflection::NewStub(eve)->ServerReflectionInfo(context.get());
+  grpc::reflection::v1alpha::ServerReflectionResponse answer;
+  EXPECT_FALSE(reflection->Read(&answer));
+  EXPECT_EQ(ReasonOf(reflection->Finish()), "ERROR_REASON_ROLE_DENIED");
 }
 
 // Towards: P1.3d
@@ -106,6 +162,45 @@ TEST_F(OperationTest, ReflectionIsOnTheOperatorsListenerOnly) {
   EXPECT_TRUE(reflects(gateway_.Person("vera")));
   EXPECT_FALSE(reflects(gateway_.Storefront()));
   EXPECT_FALSE(reflects(gateway_.PartnerChannel("acme")));
+}
+
+TEST_F(OperationTest, ReflectionHoldsTheSchemaOfEveryServiceItLists) {
+  const auto context = Deadline();
+  const auto stream = grpc::reflection::v1alpha::ServerReflection::NewStub(gateway_.Person("vera"))
+                          ->ServerReflectionInfo(context.get());
+  const auto ask = [&stream](const grpc::reflection::v1alpha::ServerReflectionRequest& request) {
+    grpc::reflection::v1alpha::ServerReflectionResponse response;
+    EXPECT_TRUE(stream->Write(request) && stream->Read(&response));
+    return response;
+  };
+  grpc::reflection::v1alpha::ServerReflectionRequest request;
+  request.set_list_services("");
+  const auto listed = ask(request);
+  std::vector<std::string> names;
+  for (const auto& service : listed.list_services_response().service()) names.push_back(service.name());
+  EXPECT_THAT(names,
+              ::testing::UnorderedElementsAre("postern.v1.OperatorService", "postern.v1.AuditService",
+                                              "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"));
+  for (const std::string& name : names) {
+    request.set_file_containing_symbol(name);
+    const auto found = ask(request);
+    google::protobuf::SimpleDescriptorDatabase files;
+    for (const std::string& bytes : found.file_descriptor_response().file_descriptor_proto()) {
+      google::protobuf::FileDescriptorProto file;
+      ASSERT_TRUE(file.ParseFromString(bytes));
+      files.Add(file);
+    }
+    const google::protobuf::DescriptorPool pool(&files);
+    const google::protobuf::ServiceDescriptor* service = pool.FindServiceByName(name);
+    ASSERT_NE(service, nullptr) << name;
+    for (int i = 0; i < service->method_count(); ++i) {
+      EXPECT_NE(identity::FindRule(service->method(i)->full_name()), nullptr) << service->method(i)->full_name();
+    }
+  }
+  request.set_file_by_filename("no/such.proto");
+  EXPECT_EQ(ask(request).error_response().error_code(), grpc::StatusCode::NOT_FOUND);
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
 }
 
 TEST_F(OperationTest, ANewCertificateIsShownWithoutARestart) {
