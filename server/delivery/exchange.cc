@@ -144,6 +144,11 @@ bool Exchanger::MayCallAgain(const std::shared_ptr<Run>& run) {
     default:
       break;
   }
+  // A retry that would be refused today is told what is known, and changes nothing.
+  if (run->entry().grant == nullptr) {
+    run->done(OutcomeUnknown());
+    return false;
+  }
   // Unknown, or left open by a crash, which is the same: only an idempotent method may be called again.
   if (run->contract().terms.delivery().exchange().idempotent()) return true;
   bool running = false;

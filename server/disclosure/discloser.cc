@@ -27,6 +27,14 @@ class Discloser::RefusedKeys {
     const auto key = preparer_->RecordKeyOf(*resolved, record.data(), now_);
     if (key.ok()) refused_.insert({ShortDigest({"postern target", target.partner(), target.purpose()}), *key});
   }
+  // The same for a request that was refused as a whole, but for what it has committed before.
+  void AddAll(const v1::CreateDisclosureRequest& request, const RequestPlace& place) {
+    if (snapshot_->bundle == nullptr) return;
+    for (int i = 0; i < request.targets_size(); ++i) {
+      const bool committed = !place.targets.empty() && place.targets[static_cast<size_t>(i)].refusal.ok();
+      if (!committed) Add(request.targets(i), request.record());
+    }
+  }
   bool Has(const storage::NewDisclosure& row) const { return refused_.contains({row.target, row.record_key}); }
 
  private:
@@ -43,6 +51,7 @@ Discloser::Discloser(const registry::SnapshotHolder* snapshots, storage::Store* 
       committer_(committer),
       refusals_(refusals),
       options_(std::move(options)),
+      originals_(store, keys),
       preparer_(keys->index_key(), options_.verify_one_in),
       grants_(store) {}
 
@@ -99,7 +108,8 @@ absl::StatusOr<v1::PreviewDisclosureResponse> Discloser::Preview(const identity:
                                                                  const v1::PreviewDisclosureRequest& request) {
   const std::shared_ptr<const registry::Snapshot> snapshot = snapshots_->Get();
   const absl::Time now = options_.clock();
-  POSTERN_RETURN_IF_ERROR(CheckRecord(request.record(), *snapshot));
+  POSTERN_RETURN_IF_ERROR(CheckRecord(request.record()));
+  POSTERN_RETURN_IF_ERROR(CheckPolicy(request.record(), "", *snapshot));
   std::vector<v1::DisclosureTarget> targets(request.targets().begin(), request.targets().end());
   if (targets.empty()) {
     for (const auto& [name, partner] : snapshot->partners) {
@@ -137,26 +147,39 @@ void Discloser::CommitExchange(const identity::Principal& principal, const v1::E
   call->principal = principal.name;
   call->snapshot = snapshots_->Get();
   const absl::Time now = options_.clock();
+  const auto refuse = [&](const absl::Status& refusal) {
+    Refuse(*call, &request.target(), refusal);
+    done(refusal);
+  };
+  const absl::StatusOr<RequestFacts> facts = CheckRequest(principal, request.request_id(), request.record(), now);
+  if (!facts.ok()) return refuse(facts.status());
+  if (request.target().partner().empty() || request.target().purpose().empty()) {
+    return refuse(errors::InvalidField("target", "needs a partner and a purpose"));
+  }
   const auto prepare = [&]() -> absl::StatusOr<Entry> {
-    POSTERN_ASSIGN_OR_RETURN(const RequestFacts facts,
-                             CheckRequest(principal, request.request_id(), request.record(), "", *call->snapshot, now));
-    if (request.target().partner().empty() || request.target().purpose().empty()) {
-      return errors::InvalidField("target", "needs a partner and a purpose");
-    }
+    POSTERN_RETURN_IF_ERROR(CheckPolicy(request.record(), "", *call->snapshot));
     POSTERN_ASSIGN_OR_RETURN(const Resolved resolved, Resolve(*call->snapshot, request.target(),
                                                               request.record().type(), now, Channel::kExchange));
-    return preparer_.Prepare(facts, request.target(), resolved, call->snapshot, /*exchange=*/true);
+    return preparer_.Prepare(*facts, request.target(), resolved, call->snapshot, /*exchange=*/true);
   };
   absl::StatusOr<Entry> entry = prepare();
   if (!entry.ok()) {
-    Refuse(*call, &request.target(), entry.status());
-    return done(entry.status());
+    const TargetPlace place = Refused(*facts, request.target(), entry.status());
+    if (!place.original.has_value()) return refuse(place.refusal);
+    CommittedExchange committed;
+    committed.entry.result = *place.original;
+    absl::StatusOr<v1::Disclosure> receipt =
+        OriginalReceipt(*place.original, request.target().partner(), &committed.reason);
+    if (!receipt.ok()) return done(receipt.status());
+    committed.disclosure = *std::move(receipt);
+    return done(std::move(committed));
   }
   CommitJob job;
   job.entries.push_back(*std::move(entry));
   job.done = [this, call, target = request.target(), done](std::vector<Entry> entries) {
     CommittedExchange committed;
     committed.entry = std::move(entries.front());
+    RecallOriginal(&committed.entry);
     absl::Status status = committed.entry.result.status;
     if (status.ok()) {
       absl::StatusOr<v1::Disclosure> receipt = Receipt(committed.entry, &committed.reason);
@@ -180,35 +203,79 @@ Discloser::RequestPlace Discloser::Prepare(const identity::Principal& principal,
   RequestPlace place;
   place.request_id = request.request_id();
   const absl::Time now = options_.clock();
-  absl::StatusOr<RequestFacts> facts =
-      CheckRequest(principal, request.request_id(), request.record(), request.policy_version(), *snapshot, now);
+  const absl::StatusOr<RequestFacts> facts = CheckRequest(principal, request.request_id(), request.record(), now);
   place.refusal = facts.status();
   if (place.refusal.ok()) place.refusal = CheckTargets(request.targets());
-  if (!place.refusal.ok()) {
-    if (refused != nullptr && snapshot->bundle != nullptr) {
-      for (const v1::DisclosureTarget& target : request.targets()) refused->Add(target, request.record());
+  if (place.refusal.ok()) {
+    const absl::Status policy = CheckPolicy(request.record(), request.policy_version(), *snapshot);
+    if (!policy.ok()) {
+      RefuseWhole(*facts, request, policy, &place);
+      if (refused != nullptr) refused->AddAll(request, place);
+      return place;
     }
+  }
+  if (!place.refusal.ok()) {
+    if (refused != nullptr) refused->AddAll(request, place);
     return place;
   }
   for (const v1::DisclosureTarget& target : request.targets()) {
     place.names.push_back(target);
-    TargetPlace& outcome = place.targets.emplace_back();
     const auto resolved = Resolve(*snapshot, target, request.record().type(), now, Channel::kQueue);
-    outcome.refusal = resolved.status();
-    if (resolved.ok()) {
-      absl::StatusOr<Entry> entry = preparer_.Prepare(*facts, target, *resolved, snapshot, /*exchange=*/false);
-      if (entry.ok() && refused != nullptr && refused->Has(entry->row)) {
-        entry = errors::EarlierRecordRefused();
-      }
-      outcome.refusal = entry.status();
-      if (entry.ok()) {
-        outcome.entry = static_cast<int>(entries->size());
-        entries->push_back(*std::move(entry));
-      }
+    absl::StatusOr<Entry> entry = resolved.ok()
+                                      ? preparer_.Prepare(*facts, target, *resolved, snapshot, /*exchange=*/false)
+                                      : absl::StatusOr<Entry>(resolved.status());
+    if (entry.ok() && refused != nullptr && refused->Has(entry->row)) entry = errors::EarlierRecordRefused();
+    if (entry.ok()) {
+      place.targets.emplace_back().entry = static_cast<int>(entries->size());
+      entries->push_back(*std::move(entry));
+      continue;
     }
-    if (!outcome.refusal.ok() && refused != nullptr) refused->Add(target, request.record());
+    place.targets.push_back(Refused(*facts, target, entry.status()));
+    if (!place.targets.back().refusal.ok() && refused != nullptr) refused->Add(target, request.record());
   }
   return place;
+}
+
+Discloser::TargetPlace Discloser::Refused(const RequestFacts& facts, const v1::DisclosureTarget& target,
+                                          absl::Status refusal) const {
+  TargetPlace place;
+  absl::StatusOr<std::optional<storage::CommitResult>> original =
+      originals_.Find({facts.principal_mac, facts.request_id, TargetMac(target)}, facts.content);
+  if (!original.ok()) {
+    place.refusal = original.status();
+  } else if (original->has_value()) {
+    place.original = *std::move(original);
+  } else {
+    place.refusal = std::move(refusal);
+  }
+  return place;
+}
+
+void Discloser::RefuseWhole(const RequestFacts& facts, const v1::CreateDisclosureRequest& request, absl::Status refusal,
+                            RequestPlace* place) const {
+  bool committed = false;
+  for (const v1::DisclosureTarget& target : request.targets()) {
+    place->names.push_back(target);
+    place->targets.push_back(Refused(facts, target, refusal));
+    committed = committed || place->targets.back().refusal != refusal;
+  }
+  if (committed) return;
+  place->names.clear();
+  place->targets.clear();
+  place->refusal = std::move(refusal);
+}
+
+void Discloser::RecallOriginal(Entry* entry) const {
+  const v1::ErrorReason reason = ReasonOf(entry->result.status);
+  if (reason != v1::ERROR_REASON_KEY_SHREDDED && reason != v1::ERROR_REASON_EARLIER_RECORD_REFUSED) return;
+  const storage::NewDisclosure& row = entry->row;
+  absl::StatusOr<std::optional<storage::CommitResult>> original =
+      originals_.Find({row.principal, row.request_id, row.target}, entry->content);
+  if (!original.ok()) {
+    entry->result.status = original.status();
+  } else if (original->has_value()) {
+    entry->result = **std::move(original);
+  }
 }
 
 void Discloser::Submit(std::shared_ptr<Call> call, std::vector<Entry> entries,
@@ -226,8 +293,9 @@ void Discloser::Submit(std::shared_ptr<Call> call, std::vector<Entry> entries,
     for (const RequestPlace& place : call->requests) {
       for (size_t i = 0; i < place.targets.size(); ++i) {
         if (place.targets[i].entry < 0) continue;
-        const absl::Status& status = results[static_cast<size_t>(place.targets[i].entry)].result.status;
-        if (!status.ok()) Refuse(*call, &place.names[i], status);
+        Entry& entry = results[static_cast<size_t>(place.targets[i].entry)];
+        RecallOriginal(&entry);
+        if (!entry.result.status.ok()) Refuse(*call, &place.names[i], entry.result.status);
       }
     }
     answer(absl::OkStatus(), *call, results);
@@ -244,28 +312,37 @@ std::vector<v1::TargetResult> Discloser::Results(const RequestPlace& place, cons
   for (size_t i = 0; i < place.targets.size(); ++i) {
     v1::TargetResult& result = results.emplace_back();
     *result.mutable_target() = place.names[i];
-    absl::Status status = place.targets[i].refusal;
-    if (status.ok()) {
-      const Entry& entry = entries[static_cast<size_t>(place.targets[i].entry)];
-      status = entry.result.status;
-      if (status.ok()) {
-        std::string reason;
-        absl::StatusOr<v1::Disclosure> receipt = Receipt(entry, &reason);
-        status = receipt.status();
-        if (receipt.ok()) *result.mutable_disclosure() = *std::move(receipt);
-      }
+    const TargetPlace& target = place.targets[i];
+    std::string reason;
+    const auto answer = [&]() -> absl::StatusOr<v1::Disclosure> {
+      if (target.original) return OriginalReceipt(*target.original, place.names[i].partner(), &reason);
+      if (target.entry >= 0) return Receipt(entries[static_cast<size_t>(target.entry)], &reason);
+      return target.refusal;
+    };
+    absl::StatusOr<v1::Disclosure> receipt = answer();
+    if (receipt.ok()) {
+      *result.mutable_disclosure() = *std::move(receipt);
+    } else {
+      *result.mutable_error() = ToRpcStatus(receipt.status());
     }
-    if (!status.ok()) *result.mutable_error() = ToRpcStatus(status);
   }
   return results;
 }
 
 absl::StatusOr<v1::Disclosure> Discloser::Receipt(const Entry& entry, std::string* reason) {
+  POSTERN_RETURN_IF_ERROR(entry.result.status);
   if (!entry.result.replayed) return ReceiptOf(entry, options_.log_origin);
-  POSTERN_ASSIGN_OR_RETURN(const storage::DisclosureRow row, store_->ReadDisclosure(entry.result.id));
+  return OriginalReceipt(entry.result, entry.partner->resource.name(), reason);
+}
+
+absl::StatusOr<v1::Disclosure> Discloser::OriginalReceipt(const storage::CommitResult& original,
+                                                          absl::string_view partner, std::string* reason) {
+  POSTERN_ASSIGN_OR_RETURN(const storage::DisclosureRow row, store_->ReadDisclosure(original.id));
   POSTERN_ASSIGN_OR_RETURN(const std::shared_ptr<const storage::GrantRef> grant, grants_.Get(row.grant));
   *reason = row.reason;
-  return DisclosureOf(row, *grant, entry.partner->resource.name(), options_.log_origin, &entry.result.leaf_hash);
+  // A replayed dead letter stands at another leaf than the one whose hash is known here.
+  const storage::Hash32* hash = row.leaf_index == original.leaf_index ? &original.leaf_hash : nullptr;
+  return DisclosureOf(row, *grant, partner, options_.log_origin, hash);
 }
 
 void Discloser::Refuse(const Call& call, const v1::DisclosureTarget* target, const absl::Status& status) {

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "server/crypto/key_store.h"
 #include "server/disclosure/committer.h"
 #include "server/disclosure/grant_cache.h"
+#include "server/disclosure/originals.h"
 #include "server/disclosure/preparer.h"
 #include "server/disclosure/refusal_recorder.h"
 #include "server/disclosure/resolver.h"
@@ -36,7 +38,9 @@ struct DiscloserOptions {
 
 // A committed exchange, for its caller to carry out and to settle.
 struct CommittedExchange {
-  Entry entry;                // result.replayed: it was committed by an earlier call
+  // result.replayed: it was committed by an earlier call. Without a grant, it would not be committed now, and the
+  // partner must not be called again.
+  Entry entry;
   v1::Disclosure disclosure;  // as the shop sees it; state is that of the ledger when replayed
   std::string reason;         // ErrorReason name of a replayed one that ended badly
 };
@@ -78,9 +82,10 @@ class Discloser {
   uint64_t verified() const { return preparer_.verified(); }
 
  private:
-  // The place of one target's outcome: a refusal that is known already, or an entry of the job.
+  // The place of one target's outcome: a refusal that is known already, a commit of before, or an entry of the job.
   struct TargetPlace {
     absl::Status refusal;
+    std::optional<storage::CommitResult> original;  // what an earlier call committed, where this one would be refused
     int entry = -1;
   };
   struct RequestPlace {
@@ -97,6 +102,13 @@ class Discloser {
   };
   class RefusedKeys;
 
+  // A refusal, unless the request was committed before: a retry gets the original's receipt.
+  TargetPlace Refused(const RequestFacts& facts, const v1::DisclosureTarget& target, absl::Status refusal) const;
+  // The same where the whole request is refused.
+  void RefuseWhole(const RequestFacts& facts, const v1::CreateDisclosureRequest& request, absl::Status refusal,
+                   RequestPlace* place) const;
+  // The same for an entry that was refused before the ledger was asked.
+  void RecallOriginal(Entry* entry) const;
   // Resolves and projects one request and appends its entries.
   RequestPlace Prepare(const identity::Principal& principal, const v1::CreateDisclosureRequest& request,
                        const std::shared_ptr<const registry::Snapshot>& snapshot, RefusedKeys* refused,
@@ -107,6 +119,8 @@ class Discloser {
   std::vector<v1::TargetResult> Results(const RequestPlace& place, const std::vector<Entry>& entries);
   // The receipt of a committed entry: the original's if the request was committed before.
   absl::StatusOr<v1::Disclosure> Receipt(const Entry& entry, std::string* reason);
+  absl::StatusOr<v1::Disclosure> OriginalReceipt(const storage::CommitResult& original, absl::string_view partner,
+                                                 std::string* reason);
   void Refuse(const Call& call, const v1::DisclosureTarget* target, const absl::Status& status);
 
   const registry::SnapshotHolder* const snapshots_;
@@ -114,6 +128,7 @@ class Discloser {
   Committer* const committer_;
   RefusalRecorder* const refusals_;
   const DiscloserOptions options_;
+  const Originals originals_;
   Preparer preparer_;
   GrantCache grants_;
 };

@@ -92,7 +92,7 @@ absl::StatusOr<Entry> Preparer::Prepare(const RequestFacts& facts, const v1::Dis
   row.exchange = exchange;
   row.principal = facts.principal_mac;
   row.request_id = facts.request_id;
-  row.target = ShortDigest({"postern target", target.partner(), target.purpose()});
+  row.target = TargetMac(target);
   const policy::Extracts& extracts = result.extracts;
   row.record_key = Truncated(crypto::DigestName(index_key_, NameDomain::kRecordKey, extracts.record_key));
   row.lane = row.record_key[0] % storage::kLanes;

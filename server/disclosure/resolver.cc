@@ -67,14 +67,10 @@ absl::StatusOr<crypto::Uuid> CheckRequestId(absl::string_view request_id, absl::
 }
 
 absl::StatusOr<RequestFacts> CheckRequest(const identity::Principal& principal, absl::string_view request_id,
-                                          const v1::Record& record, absl::string_view policy_version,
-                                          const registry::Snapshot& snapshot, absl::Time now) {
+                                          const v1::Record& record, absl::Time now) {
   RequestFacts facts;
   POSTERN_ASSIGN_OR_RETURN(facts.request_id, CheckRequestId(request_id, now));
-  POSTERN_RETURN_IF_ERROR(CheckRecord(record, snapshot));
-  if (!policy_version.empty() && policy_version != absl::string_view(snapshot.policy_version)) {
-    return errors::PolicyVersion(snapshot.policy_version);
-  }
+  POSTERN_RETURN_IF_ERROR(CheckRecord(record));
   facts.principal = principal.name;
   facts.principal_mac = ShortDigest({"postern principal", principal.name});
   facts.record_type = record.type();
@@ -84,12 +80,24 @@ absl::StatusOr<RequestFacts> CheckRequest(const identity::Principal& principal, 
   return facts;
 }
 
-absl::Status CheckRecord(const v1::Record& record, const registry::Snapshot& snapshot) {
+absl::Status CheckPolicy(const v1::Record& record, absl::string_view policy_version,
+                         const registry::Snapshot& snapshot) {
   if (snapshot.bundle == nullptr) return registry::errors::PolicyAbsent();
+  if (!snapshot.bundle->HasRecordType(record.type())) return errors::RecordTypeUnknown(record.type());
+  if (!policy_version.empty() && policy_version != absl::string_view(snapshot.policy_version)) {
+    return errors::PolicyVersion(snapshot.policy_version);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRecord(const v1::Record& record) {
   if (record.type().empty()) return errors::InvalidField("record.type", "is missing");
   if (record.data().size() > limits::kMaxRecordBytes) return policy::errors::RecordTooLarge();
-  if (!snapshot.bundle->HasRecordType(record.type())) return errors::RecordTypeUnknown(record.type());
   return absl::OkStatus();
+}
+
+storage::Mac16 TargetMac(const v1::DisclosureTarget& target) {
+  return ShortDigest({"postern target", target.partner(), target.purpose()});
 }
 
 absl::Status CheckTargets(const google::protobuf::RepeatedPtrField<v1::DisclosureTarget>& targets) {

@@ -30,10 +30,14 @@ struct RequestFacts {
   absl::Time now;
 };
 
-// Checks one request as a whole: request id, record, policy version. Errors are those of Discloser::Create.
+// Checks what stays true of a request whatever the policy: its id and the record's form. INVALID_ARGUMENT,
+// REQUEST_ID_INVALID, REQUEST_ID_EXPIRED, RECORD_TOO_LARGE.
 absl::StatusOr<RequestFacts> CheckRequest(const identity::Principal& principal, absl::string_view request_id,
-                                          const v1::Record& record, absl::string_view policy_version,
-                                          const registry::Snapshot& snapshot, absl::Time now);
+                                          const v1::Record& record, absl::Time now);
+
+// Checks a request as a whole against the policy in force: POLICY_ABSENT, RECORD_TYPE_UNKNOWN, POLICY_VERSION.
+absl::Status CheckPolicy(const v1::Record& record, absl::string_view policy_version,
+                         const registry::Snapshot& snapshot);
 
 // INVALID_ARGUMENT unless there are 1 to 8 targets, each complete and each once.
 absl::Status CheckTargets(const google::protobuf::RepeatedPtrField<v1::DisclosureTarget>& targets);
@@ -60,8 +64,11 @@ absl::StatusOr<Resolved> Resolve(const registry::Snapshot& snapshot, const v1::D
 absl::StatusOr<const registry::PartnerView*> FindActivePartner(const registry::Snapshot& snapshot,
                                                                absl::string_view name);
 
-// Type and size alone: INVALID_ARGUMENT, POLICY_ABSENT, RECORD_TOO_LARGE, RECORD_TYPE_UNKNOWN.
-absl::Status CheckRecord(const v1::Record& record, const registry::Snapshot& snapshot);
+// Type and size alone: INVALID_ARGUMENT, RECORD_TOO_LARGE.
+absl::Status CheckRecord(const v1::Record& record);
+
+// How a target is named in the ledger's requests.
+storage::Mac16 TargetMac(const v1::DisclosureTarget& target);
 
 // INVALID_ARGUMENT, REQUEST_ID_INVALID or REQUEST_ID_EXPIRED.
 absl::StatusOr<crypto::Uuid> CheckRequestId(absl::string_view request_id, absl::Time now);

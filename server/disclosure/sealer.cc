@@ -1,7 +1,6 @@
 #include "server/disclosure/sealer.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,8 +10,8 @@
 #include "server/audit/leaf.h"
 #include "server/base/failpoint.h"
 #include "server/crypto/aead.h"
-#include "server/crypto/hkdf.h"
 #include "server/disclosure/audit_entry.h"
+#include "server/disclosure/content_digest.h"
 #include "server/disclosure/names.h"
 #include "server/disclosure/sealed_payload.h"
 
@@ -21,19 +20,6 @@ namespace {
 
 using crypto::KeyHandle;
 using crypto::SecretAccess;
-
-absl::StatusOr<storage::Hash32> KeyedContent(const std::vector<KeyHandle>& subjects,
-                                             const crypto::Sha256Digest& content) {
-  storage::Hash32 digest = content;
-  for (const KeyHandle& subject : subjects) {
-    POSTERN_ASSIGN_OR_RETURN(
-        const crypto::SecretBytes keyed,
-        crypto::HkdfExpand(*subject.secret, absl::StrCat("postern content digest v1", crypto::AsBytes(digest)),
-                           digest.size()));
-    std::memcpy(digest.data(), keyed.Reveal(SecretAccess::Granted()).data(), digest.size());
-  }
-  return digest;
-}
 
 std::string PrivatePart(const storage::NewDisclosure& row, absl::string_view bytes) {
   std::string part;

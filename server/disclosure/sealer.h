@@ -4,7 +4,7 @@
 //   number of subjects (4 bytes, big-endian) ‖ their index values (16 bytes each) ‖ index value of the record key
 //   (16 bytes) ‖ projected record
 // The salt is sealed under the DEK of every subject, one envelope inside the other, so that the erasure of any of them
-// makes the commitment unopenable. The content digest of idempotency is keyed with the same DEKs, one after the other.
+// makes the commitment unopenable. The content digest of idempotency is keyed with the same DEKs.
 #pragma once
 
 #include "absl/status/status.h"

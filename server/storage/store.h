@@ -93,6 +93,19 @@ struct CommitResult {
   absl::Time time;
 };
 
+// One target of one request.
+struct RequestKey {
+  Mac16 principal{};
+  crypto::Uuid request_id;
+  Mac16 target{};
+};
+
+// What a request has committed.
+struct CommittedRequest {
+  Hash32 content_digest{};
+  CommitResult result;                   // OK and replayed
+};
+
 // A run of lanes of one partner that one gateway owns; a single gateway owns one span of all lanes. A store for one gateway (SQLite) takes
 // no other span: INVALID_ARGUMENT.
 struct LaneSpan {
@@ -322,6 +335,8 @@ class Store {
   // Ledger positions above the watermark that are settled already.
   virtual absl::StatusOr<std::vector<int64_t>> ReadSettledAbove(PartnerId partner, int64_t watermark) = 0;
   virtual absl::StatusOr<DisclosureRow> ReadDisclosure(const crypto::Uuid& id) = 0;  // NOT_FOUND
+  // Nothing if the request has committed nothing there within the time that requests are remembered.
+  virtual absl::StatusOr<std::optional<CommittedRequest>> FindRequest(const RequestKey& request) = 0;
   // Newest first, below `before` (0: from the end). A replayed dead letter is listed at its new position only.
   virtual absl::StatusOr<std::vector<DisclosureRow>> ListDisclosures(PartnerId partner, int64_t before, int limit) = 0;
   // Oldest first, above `after`, not above `to`; what the partner may hold or held: handed over or acknowledged, and every exchange but those

@@ -1,10 +1,13 @@
 #include "server/storage/sqlite/commit.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "proto/errors/error.h"
 #include "server/base/failpoint.h"
 #include "server/storage/errors.h"
+#include "server/storage/sqlite/disclosure_rows.h"
 #include "server/storage/sqlite/packing.h"
 #include "server/storage/sqlite/queue.h"
 
@@ -85,24 +88,14 @@ absl::Status GroupCommit::ReleaseRequest(const NewDisclosure& entry) {
 }
 
 absl::Status GroupCommit::ReadOriginal(const NewDisclosure& entry, CommitResult* result) {
-  Query query(
-      db_,
-      "SELECT r.content_digest, d.seq, d.id, d.leaf_index, d.time, l.leaf FROM request r JOIN disclosure d ON d.seq = "
-      "r.seq "
-      "JOIN audit_leaf l ON l.leaf_index = d.leaf_index WHERE r.request_id = ? AND r.principal = ? AND r.target = ?");
-  query.Bind(View(entry.request_id)).Bind(View(entry.principal)).Bind(View(entry.target));
-  if (!query.Next())
-    return query.status().ok() ? errors::Inconsistent("a request names no disclosure") : query.status();
-  if (!crypto::ConstantTimeEquals(query.Bytes(0), View(entry.content_digest))) {
+  POSTERN_ASSIGN_OR_RETURN(std::optional<CommittedRequest> original,
+                           FindRequestFrom(db_, {entry.principal, entry.request_id, entry.target}));
+  if (!original.has_value()) return errors::Inconsistent("a request names no disclosure");
+  if (!crypto::ConstantTimeEquals(View(original->content_digest), View(entry.content_digest))) {
     result->status = errors::RequestIdReused();
     return absl::OkStatus();
   }
-  result->replayed = true;
-  result->seq = query.Int(1);
-  POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(2), &result->id));
-  result->leaf_index = static_cast<uint64_t>(query.Int(3));
-  result->time = UnpackTime(query.Int(4));
-  result->leaf_hash = crypto::MerkleLeafHash(query.Bytes(5));
+  *result = std::move(original->result);
   return absl::OkStatus();
 }
 

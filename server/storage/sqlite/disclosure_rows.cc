@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proto/errors/error.h"
+#include "server/crypto/merkle.h"
 #include "server/storage/errors.h"
 #include "server/storage/sqlite/packing.h"
 
@@ -124,6 +125,27 @@ absl::StatusOr<int64_t> NewestSeqOf(Connection& db, const crypto::Uuid& id) {
     }
     seq = next.Int(0);
   }
+}
+
+absl::StatusOr<std::optional<CommittedRequest>> FindRequestFrom(Connection& db, const RequestKey& request) {
+  Query query(db,
+              "SELECT r.content_digest, d.seq, d.id, d.leaf_index, d.time, l.leaf FROM request r "
+              "CROSS JOIN disclosure d ON d.seq = r.seq CROSS JOIN audit_leaf l ON l.leaf_index = d.leaf_index "
+              "WHERE r.request_id = ? AND r.principal = ? AND r.target = ?");
+  query.Bind(View(request.request_id)).Bind(View(request.principal)).Bind(View(request.target));
+  if (!query.Next()) {
+    POSTERN_RETURN_IF_ERROR(query.status());
+    return std::nullopt;
+  }
+  CommittedRequest found;
+  POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(0), &found.content_digest));
+  found.result.replayed = true;
+  found.result.seq = query.Int(1);
+  POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(2), &found.result.id));
+  found.result.leaf_index = static_cast<uint64_t>(query.Int(3));
+  found.result.time = UnpackTime(query.Int(4));
+  found.result.leaf_hash = crypto::MerkleLeafHash(query.Bytes(5));
+  return found;
 }
 
 absl::StatusOr<DisclosureRow> ReadDisclosureFrom(Connection& db, const crypto::Uuid& id) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/container/node_hash_map.h"
@@ -38,6 +39,7 @@ class DisclosureReader {
 // The position where a disclosure stands now: its first, or that of its newest replay. NOT_FOUND.
 absl::StatusOr<int64_t> NewestSeqOf(Connection& db, const crypto::Uuid& id);
 
+absl::StatusOr<std::optional<CommittedRequest>> FindRequestFrom(Connection& db, const RequestKey& request);
 absl::StatusOr<DisclosureRow> ReadDisclosureFrom(Connection& db, const crypto::Uuid& id);
 absl::StatusOr<std::vector<DisclosureRow>> ListDisclosuresFrom(Connection& db, PartnerId partner, int64_t before,
                                                                int limit);

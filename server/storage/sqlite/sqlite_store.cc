@@ -137,6 +137,9 @@ class SqliteStore final : public Store {
   absl::StatusOr<DisclosureRow> ReadDisclosure(const crypto::Uuid& id) override {
     return ReadBy<DisclosureRow>([&](Connection& db) { return ReadDisclosureFrom(db, id); });
   }
+  absl::StatusOr<std::optional<CommittedRequest>> FindRequest(const RequestKey& request) override {
+    return ReadBy<std::optional<CommittedRequest>>([&](Connection& db) { return FindRequestFrom(db, request); });
+  }
   absl::StatusOr<std::vector<DisclosureRow>> ListDisclosures(PartnerId partner, int64_t before, int limit) override {
     return ReadBy<std::vector<DisclosureRow>>(
         [&](Connection& db) { return ListDisclosuresFrom(db, partner, before, limit); });

@@ -161,6 +161,10 @@ TEST_F(FlowTest, TerminationCutsASlowReaderOffAndReadsNothingMore) {
   credit.set_add_bytes(int64_t{1} << 30);
   ASSERT_TRUE(stream->Write(credit));
   Disclose("T-", 400);
+  const v1::CreateDisclosureRequest early = Request("early", "canary");
+  v1::CreateDisclosureResponse original;
+  ASSERT_TRUE(shop_->CreateDisclosure(Deadline().get(), early, &original).ok());
+  ASSERT_TRUE(original.results(0).has_disclosure()) << original.ShortDebugString();
   v1::ReceiveResponse response;
   ASSERT_TRUE(stream->Read(&response));  // and then it reads no more
 
@@ -201,6 +205,9 @@ TEST_F(FlowTest, TerminationCutsASlowReaderOffAndReadsNothingMore) {
   v1::CreateDisclosureResponse created;
   ASSERT_TRUE(shop_->CreateDisclosure(Deadline().get(), Request("late", "canary"), &created).ok());
   EXPECT_TRUE(created.results(0).has_error());
+  ASSERT_TRUE(shop_->CreateDisclosure(Deadline().get(), early, &created).ok());
+  EXPECT_EQ(created.results(0).disclosure().name(), original.results(0).disclosure().name())
+      << "a retry gets the original's receipt";
 }
 
 }  // namespace

@@ -175,6 +175,32 @@ TEST_F(ExchangeTest, ARetryThatSendsNothingLeavesUnknownWhatWasUnknown) {
   EXPECT_EQ(fixture_.Outcomes().back().state(), v1::DISCLOSURE_STATE_DELIVERED);
 }
 
+TEST_F(ExchangeTest, ARetryAfterItsPartnerWasSuspendedGetsTheOutcomeAndCallsNobody) {
+  const v1::ExchangeRequest delivered = fixture_.gateway->Payment("P-1");
+  ASSERT_TRUE(Exchange(delivered).ok());
+  partner_.result.fate = CallResult::Fate::kLost;
+  const v1::ExchangeRequest lost = fixture_.gateway->Payment("P-2");
+  EXPECT_EQ(ReasonOf(Exchange(lost).status()), v1::ERROR_REASON_OUTCOME_UNKNOWN);
+
+  registry::ControlFixture& control = *fixture_.gateway->control;
+  storage::PartnerRow row = control.Row(kClearPay);
+  row.partner.set_state(v1::PARTNER_STATE_SUSPENDED);
+  storage::ChangeSet change;
+  change.partners.push_back({row, row.partner.etag()});
+  ASSERT_TRUE(control.store->Apply(change).ok());
+  ASSERT_TRUE(control.snapshots->Rebuild().ok());
+
+  EXPECT_EQ(ReasonOf(Exchange(fixture_.gateway->Payment("P-3")).status()), v1::ERROR_REASON_PARTNER_SUSPENDED);
+  const auto again = Exchange(delivered);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->disclosure().state(), v1::DISCLOSURE_STATE_DELIVERED);
+  EXPECT_EQ(ReasonOf(Exchange(lost).status()), v1::ERROR_REASON_OUTCOME_UNKNOWN);
+  EXPECT_EQ(partner_.calls, 2);
+  v1::ExchangeRequest other = fixture_.gateway->Payment("P-4");
+  other.set_request_id(delivered.request_id());
+  EXPECT_EQ(ReasonOf(Exchange(other).status()), v1::ERROR_REASON_REQUEST_ID_REUSED);
+}
+
 TEST_F(ExchangeTest, AFenceThatMovedAfterTheCommitLetsNothingThrough) {
   storage::FaultyStore& store = *fixture_.gateway->store;
   const int before = store.commits();

@@ -7,6 +7,7 @@
 #include "policy/retail/shop/v1/shipment.pb.h"
 #include "proto/errors/error.h"
 #include "proto/errors/rpc_status.h"
+#include "server/disclosure/sealed_payload.h"
 #include "tests/unit/server/disclosure/gateway_fixture.h"
 
 namespace postern::disclosure {
@@ -156,6 +157,101 @@ TEST_F(DiscloserTest, AnswersARetryWithTheOriginalAcrossARestart) {
   v1::CreateDisclosureRequest other = gateway_.Shipment("S-2", 1);
   other.set_request_id(request.request_id());
   EXPECT_EQ(gateway_.RefusalOf(other), v1::ERROR_REASON_REQUEST_ID_REUSED);
+}
+
+// What a retry gets after `change`, which must make a fresh request be refused with `reason`.
+class RetryTest : public DiscloserTest {
+ protected:
+  void ExpectOriginalAfter(const std::function<void()>& change, v1::ErrorReason reason) {
+    v1::CreateDisclosureRequest request = gateway_.Shipment("S-1", 1);
+    request.set_policy_version("2026-01");
+    const auto first = gateway_.Create(request);
+    ASSERT_TRUE(first.ok() && first->results(0).has_disclosure()) << first.status();
+    const v1::Disclosure original = first->results(0).disclosure();
+    change();
+
+    v1::CreateDisclosureRequest fresh = gateway_.Shipment("S-2", 1);
+    fresh.set_policy_version("2026-01");
+    EXPECT_EQ(gateway_.RefusalOf(fresh), reason);
+    const auto again = gateway_.Create(request);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(again->results(0).disclosure().name(), original.name()) << again->results(0).error().message();
+    EXPECT_EQ(again->results(0).disclosure().audit().SerializeAsString(), original.audit().SerializeAsString());
+    const auto batch = gateway_.CreateBatch({fresh, request});
+    ASSERT_TRUE(batch.ok()) << batch.status();
+    EXPECT_EQ((*batch)[1].results(0).disclosure().name(), original.name());
+
+    v1::CreateDisclosureRequest other = fresh;
+    other.set_request_id(request.request_id());
+    EXPECT_EQ(gateway_.RefusalOf(other), v1::ERROR_REASON_REQUEST_ID_REUSED);
+    EXPECT_EQ(sink_.released.size(), 1u);
+  }
+  // Puts swift-parcel in `state`.
+  void Move(v1::PartnerState state) {
+    storage::PartnerRow row = gateway_.control->Row(kSwift);
+    row.partner.set_state(state);
+    storage::ChangeSet change;
+    change.partners.push_back({row, row.partner.etag()});
+    ASSERT_TRUE(gateway_.control->store->Apply(change).ok());
+    ASSERT_TRUE(gateway_.control->snapshots->Rebuild().ok());
+  }
+  void Apply(const std::vector<std::pair<std::string, std::string>>& edit, const std::string& leave_out = "none") {
+    v1::ApplyPolicyBundleRequest request;
+    const v1::PolicyBundle bundle = gateway_.control->Bundle(edit);
+    request.mutable_bundle()->set_descriptor_set(bundle.descriptor_set());
+    for (const auto& file : bundle.files()) {
+      if (file.name().find(leave_out) == std::string::npos) *request.mutable_bundle()->add_files() = file;
+    }
+    const auto applied = gateway_.control->bundles.ApplyPolicyBundle("operators/alice", request);
+    ASSERT_TRUE(applied.ok()) << applied.status();
+  }
+};
+
+TEST_F(RetryTest, GetsTheOriginalFromASuspendedPartner) {
+  ExpectOriginalAfter([&] { Move(v1::PARTNER_STATE_SUSPENDED); }, v1::ERROR_REASON_PARTNER_SUSPENDED);
+}
+
+TEST_F(RetryTest, GetsTheOriginalFromATerminatedPartnerWhoseKeysAreGone) {
+  const auto terminate = [&] {
+    const storage::PartnerRow row = gateway_.control->Row(kSwift);
+    for (const crypto::Uuid& key : {row.epoch_key, row.pseudonym_key}) {
+      ASSERT_TRUE(gateway_.control->keys->Shred({*FromStored(key)}, gateway_.now()).ok());
+    }
+    Move(v1::PARTNER_STATE_TERMINATING);
+  };
+  ExpectOriginalAfter(terminate, v1::ERROR_REASON_PARTNER_TERMINATED);
+}
+
+TEST_F(RetryTest, GetsTheOriginalWhenTheSealWouldFail) {
+  const auto shred = [&] {
+    const storage::PartnerRow row = gateway_.control->Row(kSwift);
+    ASSERT_TRUE(gateway_.control->keys->Shred({*FromStored(row.epoch_key)}, gateway_.now()).ok());
+  };
+  ExpectOriginalAfter(shred, v1::ERROR_REASON_KEY_SHREDDED);
+}
+
+TEST_F(RetryTest, GetsTheOriginalAfterItsContractHasEnded) {
+  ExpectOriginalAfter([&] { Apply({}, "swift-parcel"); }, v1::ERROR_REASON_PURPOSE_NOT_GRANTED);
+}
+
+TEST_F(RetryTest, GetsTheOriginalUnderANewPolicyVersion) {
+  ExpectOriginalAfter(
+      [&] {
+        Apply({{"version: \"2026-01\"", "version: \"2026-02\""}});
+      },
+      v1::ERROR_REASON_POLICY_VERSION);
+}
+
+TEST_F(RetryTest, IsRefusedOnceASubjectIsForgotten) {
+  const v1::CreateDisclosureRequest request = gateway_.Shipment("S-1", 1);
+  ASSERT_TRUE(gateway_.Create(request).ok());
+  for (const crypto::Uuid& stored : sink_.released.at(0).payload.key_ids) {
+    const crypto::KeyId key = *FromStored(stored);
+    if (key.kind() != crypto::KeyKind::kSubject) continue;
+    ASSERT_TRUE(gateway_.control->keys->Shred({key}, gateway_.now()).ok());
+  }
+  Move(v1::PARTNER_STATE_SUSPENDED);
+  EXPECT_EQ(gateway_.RefusalOf(request), v1::ERROR_REASON_PARTNER_SUSPENDED) << "nobody can tell what it held";
 }
 
 TEST_F(DiscloserTest, SkipsLaterRecordsOfAKeyAfterARefusalInABatch) {

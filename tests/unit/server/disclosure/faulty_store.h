@@ -90,6 +90,7 @@ class FaultyStore : public Store {
   POSTERN_FORWARD(absl::StatusOr<std::vector<int64_t>>, ReadSettledAbove, (PartnerId partner, int64_t watermark),
                   (partner, watermark))
   POSTERN_FORWARD(absl::StatusOr<DisclosureRow>, ReadDisclosure, (const crypto::Uuid& id), (id))
+  POSTERN_FORWARD(absl::StatusOr<std::optional<CommittedRequest>>, FindRequest, (const RequestKey& request), (request))
   POSTERN_FORWARD(absl::StatusOr<std::vector<DisclosureRow>>, ListDisclosures,
                   (PartnerId partner, int64_t before, int limit), (partner, before, limit))
   POSTERN_FORWARD(absl::StatusOr<std::vector<DisclosureRow>>, ListHeld,
