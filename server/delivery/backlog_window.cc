@@ -5,20 +5,17 @@
 namespace postern::delivery {
 
 void BacklogWindow::Add(WindowEntry entry) {
-  SetLoadedTo(entry.payload.seq);
-  const auto blocked = blocked_.find(entry.payload.record_key);
-  if (blocked != blocked_.end()) {
-    if (blocked->second == 0) blocked->second = entry.payload.seq;
+  const int64_t seq = entry.payload.seq;
+  SetLoadedTo(seq);
+  const auto hold = blocked_.find(entry.payload.record_key);
+  if (hold != blocked_.end() && hold->second.passing != seq) {
+    if (hold->second.first == 0) hold->second.first = seq;
     return;
   }
-  Insert(std::move(entry), /*first=*/false);
+  Insert(std::move(entry));
 }
 
-void BacklogWindow::AddFirst(WindowEntry entry) {
-  Insert(std::move(entry), /*first=*/true);
-}
-
-void BacklogWindow::Insert(WindowEntry entry, bool first) {
+void BacklogWindow::Insert(WindowEntry entry) {
   const int64_t seq = entry.payload.seq;
   const storage::Mac16 key = entry.payload.record_key;
   const auto size = static_cast<int64_t>(entry.bytes->size());
@@ -26,15 +23,7 @@ void BacklogWindow::Insert(WindowEntry entry, bool first) {
   if (!inserted) return;
   it->second.entry = std::move(entry);
   bytes_ += size;
-  auto& order = keys_[key];
-  if (first && !order.empty() && entries_.at(order.front()).place != Place::kInFlight) {
-    Slot& displaced = entries_.at(order.front());
-    ready_.erase(order.front());
-    displaced.place = Place::kWaiting;
-    order.insert(order.begin(), seq);
-  } else {
-    order.push_back(seq);
-  }
+  keys_[key].push_back(seq);
   Promote(key);
 }
 
@@ -103,6 +92,11 @@ bool BacklogWindow::Wake(absl::Time now) {
 
 void BacklogWindow::Remove(int64_t seq) {
   attempts_.erase(seq);
+  if (const auto passing = passing_.find(seq); passing != passing_.end()) {
+    const storage::Mac16 key = passing->second;
+    passing_.erase(passing);
+    Release(key);
+  }
   const auto it = entries_.find(seq);
   if (it == entries_.end()) return;
   Slot& slot = it->second;
@@ -122,23 +116,53 @@ void BacklogWindow::Remove(int64_t seq) {
 }
 
 void BacklogWindow::Block(const storage::Mac16& key) {
-  int64_t& held = blocked_[key];
-  const auto order = keys_.find(key);
-  if (order == keys_.end()) return;
-  const absl::InlinedVector<int64_t, 2> seqs = order->second;
-  for (const int64_t seq : seqs) {
-    if (held == 0 || seq < held) held = seq;
-    Remove(seq);
+  int64_t first = 0;
+  if (const auto order = keys_.find(key); order != keys_.end()) {
+    const absl::InlinedVector<int64_t, 2> seqs = order->second;
+    first = seqs.front();
+    for (const int64_t seq : seqs) Remove(seq);
   }
+  Hold& hold = blocked_[key];
+  if (first != 0 && (hold.first == 0 || first < hold.first)) hold.first = first;
+  hold.over = false;
 }
 
 void BacklogWindow::Unblock(const storage::Mac16& key) {
-  blocked_.erase(key);
+  if (blocked_.contains(key)) Release(key);
+}
+
+void BacklogWindow::LetPass(const storage::Mac16& key, int64_t position) {
+  Hold& hold = blocked_[key];
+  hold.passing = position;
+  hold.over = false;
+  passing_[position] = key;
+}
+
+void BacklogWindow::Release(const storage::Mac16& key) {
+  Hold& hold = blocked_.at(key);
+  if (hold.first == 0) {
+    blocked_.erase(key);
+    return;
+  }
+  // Until they are read again, what is held back still holds the watermark and keeps later records from overtaking.
+  hold.passing = 0;
+  hold.over = true;
+  held_back_ = true;
+}
+
+// Everything after loaded_to_ will be read again.
+void BacklogWindow::ForgetHeldBack() {
+  for (auto it = blocked_.begin(); it != blocked_.end();) {
+    it->second.first = 0;
+    const auto here = it++;
+    if (here->second.over) blocked_.erase(here);
+  }
+  held_back_ = false;
 }
 
 void BacklogWindow::DropIdle() {
   loaded_to_ = Watermark();
-  for (auto& [key, held] : blocked_) held = 0;
+  ForgetHeldBack();
   ready_.clear();
   delayed_.clear();
   for (auto it = entries_.begin(); it != entries_.end();) {
@@ -161,7 +185,7 @@ void BacklogWindow::Clear() {
   keys_.clear();
   ready_.clear();
   delayed_.clear();
-  for (auto& [key, held] : blocked_) held = 0;
+  ForgetHeldBack();
   in_flight_ = 0;
   bytes_ = 0;
 }
@@ -169,8 +193,8 @@ void BacklogWindow::Clear() {
 int64_t BacklogWindow::Watermark() const {
   int64_t watermark = loaded_to_;
   if (!entries_.empty()) watermark = std::min(watermark, entries_.begin()->first - 1);
-  for (const auto& [key, held] : blocked_) {
-    if (held != 0) watermark = std::min(watermark, held - 1);
+  for (const auto& [key, hold] : blocked_) {
+    if (hold.first != 0) watermark = std::min(watermark, hold.first - 1);
   }
   return watermark;
 }

@@ -3,6 +3,7 @@
 //
 // Records of one key go one at a time, in order: the next one is ready when the previous one has ended. A key that is
 // blocked by a dead letter holds its later records back; they are not kept in memory, only the position of the first.
+// A replayed dead letter has a newer position than they: it alone passes, and they are read again when it has ended.
 #pragma once
 
 #include <algorithm>
@@ -34,10 +35,9 @@ class BacklogWindow {
   // Everything at or below `position` has ended already.
   explicit BacklogWindow(int64_t position) : loaded_to_(position) {}
 
-  // Takes a record; positions must grow within a key. A record of a blocked key is only remembered as held back.
+  // Takes a record; positions must grow within a key. A record of a blocked key is only remembered as held back, unless
+  // it is the one that passes.
   void Add(WindowEntry entry);
-  // Takes a record that goes before all others of its key: a replayed dead letter.
-  void AddFirst(WindowEntry entry);
   // Everything at or below `position` has been seen, whether it was added or has ended.
   void SetLoadedTo(int64_t position) { loaded_to_ = std::max(loaded_to_, position); }
   // Forgets every record that is not on its way; what has not ended must be read again from loaded_to(), leaving out
@@ -64,10 +64,15 @@ class BacklogWindow {
   bool Wake(absl::Time now);
   // The record has ended; the next of its key is ready. Unknown positions are ignored.
   void Remove(int64_t seq);
-  // A dead letter blocks its key, or no longer does. Records held back by it come back by reading the backlog again.
+  // A dead letter blocks its key, which may be blocked already.
   void Block(const storage::Mac16& key);
+  // The dead letter is gone.
   void Unblock(const storage::Mac16& key);
-  bool blocked(const storage::Mac16& key) const { return blocked_.contains(key); }
+  // The dead letter was replayed: the record at `position` passes, and the key is free when that has ended. Also for a
+  // key that was not blocked here yet.
+  void LetPass(const storage::Mac16& key, int64_t position);
+  // Whether a key is free whose records were held back: DropIdle, and reading on from loaded_to(), brings them in.
+  bool held_back() const { return held_back_; }
   // The same for every record. Counts of attempts stay.
   void Clear();
 
@@ -89,13 +94,24 @@ class BacklogWindow {
     int asked = 0;
   };
 
-  void Insert(WindowEntry entry, bool first);
+  // A blocked key.
+  struct Hold {
+    int64_t first = 0;    // first position held back, or 0
+    int64_t passing = 0;  // position of the replayed record, or 0
+    bool over = false;    // nothing blocks it any more; only what was held back is missing
+  };
+
+  void Insert(WindowEntry entry);
+  void Release(const storage::Mac16& key);
+  void ForgetHeldBack();
   // Makes the first record of a key ready if nothing holds it.
   void Promote(const storage::Mac16& key);
 
   std::map<int64_t, Slot> entries_;
   absl::flat_hash_map<storage::Mac16, absl::InlinedVector<int64_t, 2>> keys_;  // in order of delivery
-  absl::flat_hash_map<storage::Mac16, int64_t> blocked_;                       // first position held back, or 0
+  absl::flat_hash_map<storage::Mac16, Hold> blocked_;
+  absl::flat_hash_map<int64_t, storage::Mac16> passing_;  // of Hold::passing
+  bool held_back_ = false;
   absl::flat_hash_map<int64_t, Attempts> attempts_;
   std::set<int64_t> ready_;
   std::set<std::pair<absl::Time, int64_t>> delayed_;

@@ -11,6 +11,7 @@
 #include "server/delivery/delivery_hub.h"
 #include "server/disclosure/grant_cache.h"
 #include "server/identity/principal.h"
+#include "server/registry/grant_archive.h"
 #include "server/registry/partner_fence.h"
 #include "server/registry/snapshot.h"
 #include "server/storage/store.h"
@@ -20,15 +21,16 @@ namespace postern::delivery {
 // Thread-safe; methods block on the store. Errors besides those named: INVALID_ARGUMENT, LEDGER_UNAVAILABLE.
 class DeadLetters {
  public:
-  DeadLetters(const registry::SnapshotHolder* snapshots, storage::Store* store, DeliveryHub* hub,
-              std::string log_origin, std::function<absl::Time()> clock);
+  DeadLetters(const registry::SnapshotHolder* snapshots, registry::GrantArchive* archive, storage::Store* store,
+              DeliveryHub* hub, std::string log_origin, std::function<absl::Time()> clock);
 
   // PARTNER_UNKNOWN.
   absl::StatusOr<v1::ListDeadLettersResponse> List(const identity::Principal& principal,
                                                    const v1::ListDeadLettersRequest& request);
-  // The record is delivered again, before the later ones of its key. NOT_FOUND if it is no dead letter; PARTNER_* if
-  // the partner is not active, PURPOSE_NOT_GRANTED if what it was disclosed under is not in force any more, FENCED if
-  // the partner is being stopped.
+  // The record is delivered again, before the later ones of its key, if the plan in force releases all that the plan
+  // releases which it was made under. If it does not, or the contract has ended, the record is withdrawn and the answer
+  // is PURPOSE_NOT_GRANTED; likewise, without being withdrawn, while the contract is not in force today. NOT_FOUND if
+  // it is no dead letter; PARTNER_* if the partner is not active; FENCED if it is being stopped.
   absl::StatusOr<v1::ReplayDeadLetterResponse> Replay(const identity::Principal& principal,
                                                       const v1::ReplayDeadLetterRequest& request);
   // The record is given up, and its key goes on. NOT_FOUND if it is no dead letter.
@@ -43,9 +45,12 @@ class DeadLetters {
   absl::StatusOr<Found> Find(const registry::Snapshot& snapshot, const std::string& name) const;
   // Of the partner in a disclosure's name.
   absl::StatusOr<registry::PartnerFence::Pass> EnterFence(const std::string& name) const;
-  absl::Status CheckStillGranted(const registry::PartnerView& partner, storage::GrantId grant);
+  // Ends the dead letter as WITHDRAWN; returns why.
+  absl::Status Withdraw(const identity::Principal& principal, const std::string& name, const Found& found,
+                        const storage::GrantRef& ref);
 
   const registry::SnapshotHolder* const snapshots_;
+  registry::GrantArchive* const archive_;
   storage::Store* const store_;
   DeliveryHub* const hub_;
   const std::string log_origin_;

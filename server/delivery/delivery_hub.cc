@@ -137,6 +137,13 @@ int DeliveryHub::LiveStreams(absl::string_view partner) const {
   return queue == nullptr ? 0 : queue->live_streams();
 }
 
+absl::Status DeliveryHub::EndDeadLetter(const registry::PartnerView& partner, const storage::Mac16& record_key,
+                                        absl::FunctionRef<absl::StatusOr<int64_t>()> commit) {
+  // The queue is there before the change: one that opens in between could have read half of it.
+  POSTERN_ASSIGN_OR_RETURN(const QueuePtr queue, QueueFor(partner));
+  return queue->EndDeadLetter(record_key, commit);
+}
+
 // --- committing thread
 
 std::vector<storage::DispatchMark> DeliveryHub::MarksFor(absl::Span<const storage::NewDisclosure> group,

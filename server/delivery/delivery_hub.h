@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -69,9 +70,9 @@ class DeliveryHub : public disclosure::ReleaseSink, public registry::PartnerCutt
   // Ends what has been pending longer than the contracts allow, settles it and reports it to the shop. Called on a
   // timer; public for tests and for an operator's hand.
   absl::Status ExpirePending();
-  // A dead letter was replayed under a new position, or (null) dropped.
-  absl::Status OnDeadLetterGone(const registry::PartnerView& partner, const storage::Mac16& record_key,
-                                const storage::PendingPayload* replayed);
+  // See PartnerQueue::EndDeadLetter. Also LEDGER_UNAVAILABLE before `commit` was run.
+  absl::Status EndDeadLetter(const registry::PartnerView& partner, const storage::Mac16& record_key,
+                             absl::FunctionRef<absl::StatusOr<int64_t>()> commit);
   // Ends every stream with DRAINING, settles all acknowledgements and stops. Idempotent. To be called when nothing is
   // committed any more.
   void Drain();

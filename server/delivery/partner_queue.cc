@@ -31,6 +31,10 @@ absl::StatusOr<std::shared_ptr<PartnerQueue>> PartnerQueue::Open(const Parts& pa
     }
     if (letters.size() < kDeadLetterPage) break;
   }
+  POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::PendingReplay> replays,
+                           parts.store->ListPendingReplays(parts.id));
+  absl::MutexLock lock(&queue->mutex_);
+  for (const storage::PendingReplay& replay : replays) queue->window_.LetPass(replay.record_key, replay.seq);
   return queue;
 }
 
@@ -83,11 +87,16 @@ bool PartnerQueue::HasRoom() const {
 }
 
 bool PartnerQueue::NeedsPage() const {
-  return more_ && Serving() && HasRoom() && static_cast<int64_t>(window_.ready().size()) < parts_.options.page_records;
+  return more_ && replaying_ == 0 && Serving() && HasRoom() &&
+         static_cast<int64_t>(window_.ready().size()) < parts_.options.page_records;
 }
 
 absl::StatusOr<int64_t> PartnerQueue::Prepare() {
   absl::MutexLock lock(&mutex_);
+  if (window_.held_back()) {
+    window_.DropIdle();
+    ReadAgain();
+  }
   while (NeedsPage()) POSTERN_RETURN_IF_ERROR(LoadPage());
   const int64_t mark = WantedMark();
   ticked_ = false;
@@ -138,11 +147,11 @@ absl::Status PartnerQueue::LoadPage() {
       EndRecord(payload, v1::DISCLOSURE_STATE_WITHDRAWN, ReasonOf(unsealed[i].status()));
       continue;
     }
-    const bool redelivered = payload.seq <= mark_at_open_;
+    const bool redelivered = payload.replayed || payload.seq <= mark_at_open_;
     window_.Add({std::move(payload), std::make_shared<const std::string>(*std::move(unsealed[i])), redelivered});
   }
   // A commit that this page cannot have seen has set missed_, or will append by itself.
-  if (page->empty() && !missed_) more_ = false;
+  if (page->empty() && !missed_ && replaying_ == 0) more_ = false;
   return absl::OkStatus();
 }
 

@@ -15,6 +15,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -125,8 +126,10 @@ class PartnerQueue {
   void Reload();
   // Ends records that have waited too long, except those on their way. Returns how many.
   int64_t Expire(const std::vector<storage::PendingPayload>& overdue);
-  // The dead letter of a key is gone: replayed under a new position, or dropped (null). LEDGER_UNAVAILABLE.
-  absl::Status Unblock(const storage::Mac16& key, const storage::PendingPayload* replayed);
+  // Runs `commit`, which makes durable that the dead letter of a key is gone: replayed, and it returns the new
+  // position, or given up, and it returns 0. Until that is known here nothing is taken for complete. Its errors; after
+  // LEDGER_UNAVAILABLE the key stays blocked until the next start.
+  absl::Status EndDeadLetter(const storage::Mac16& key, absl::FunctionRef<absl::StatusOr<int64_t>()> commit);
   Counters counters() const;
 
  private:
@@ -162,6 +165,7 @@ class PartnerQueue {
   bool more_ ABSL_GUARDED_BY(mutex_) = true;     // the store may hold records after window_.loaded_to()
   bool loading_ ABSL_GUARDED_BY(mutex_) = false;
   bool missed_ ABSL_GUARDED_BY(mutex_) = false;  // something was committed while a page was read
+  int replaying_ ABSL_GUARDED_BY(mutex_) = 0;    // calls of EndDeadLetter: a position may exist that nobody appends
   uint64_t clears_ ABSL_GUARDED_BY(mutex_) = 0;  // a page read before a change of it is thrown away
   absl::flat_hash_map<const ReceiveSession*, std::weak_ptr<ReceiveSession>> attached_ ABSL_GUARDED_BY(mutex_);
   storage::SettleBatch ends_ ABSL_GUARDED_BY(mutex_);              // since the last TakeSettleBatch

@@ -111,29 +111,25 @@ int64_t PartnerQueue::Expire(const std::vector<storage::PendingPayload>& overdue
   return ended;
 }
 
-absl::Status PartnerQueue::Unblock(const storage::Mac16& key, const storage::PendingPayload* replayed) {
-  absl::StatusOr<std::string> bytes;
-  if (replayed != nullptr) {
-    bytes = Unseal(*replayed);
-    // It is pending again in the store all the same; the key stays blocked here until the next start reads it.
-    if (!bytes.ok() && !disclosure::LostForGood(bytes.status())) return bytes.status();
-  }
+absl::Status PartnerQueue::EndDeadLetter(const storage::Mac16& key,
+                                         absl::FunctionRef<absl::StatusOr<int64_t>()> commit) {
   {
     absl::MutexLock lock(&mutex_);
-    // What the dead letter held back lies below what was read, so the backlog is read again from there.
+    ++replaying_;
+    more_ = true;
+  }
+  const absl::StatusOr<int64_t> replayed = commit();
+  {
+    absl::MutexLock lock(&mutex_);
+    --replaying_;
+    if (replayed.ok() && *replayed > 0) window_.LetPass(key, *replayed);
+    if (replayed.ok() && *replayed == 0) window_.Unblock(key);
+    // Whether or not the replay is among what was read already: what is read from here on is complete.
     window_.DropIdle();
-    window_.Unblock(key);
     ReadAgain();
-    if (replayed != nullptr && !bytes.ok()) {
-      EndRecord(*replayed, v1::DISCLOSURE_STATE_WITHDRAWN, ReasonOf(bytes.status()));
-    } else if (replayed != nullptr && !attached_.empty()) {
-      storage::PendingPayload payload = *replayed;
-      payload.sealed_payload.clear();
-      window_.AddFirst({std::move(payload), std::make_shared<const std::string>(*std::move(bytes)), true});
-    }
   }
   wake_();
-  return absl::OkStatus();
+  return replayed.status();
 }
 
 PartnerQueue::Counters PartnerQueue::counters() const {

@@ -82,11 +82,4 @@ absl::Status DeliveryHub::ExpirePartner(const registry::PartnerView& partner, ab
   }
 }
 
-absl::Status DeliveryHub::OnDeadLetterGone(const registry::PartnerView& partner, const storage::Mac16& record_key,
-                                           const storage::PendingPayload* replayed) {
-  // A partner without a queue reads its dead letters and its backlog when it connects.
-  const QueuePtr queue = FindQueue(partner.id);
-  return queue == nullptr ? absl::OkStatus() : queue->Unblock(record_key, replayed);
-}
-
 }  // namespace postern::delivery

@@ -23,18 +23,12 @@ namespace {
 // How many rows a page looks at before it is returned short: a rare state must not make one call read the whole ledger.
 constexpr int kMaxScanned = 10 * limits::kMaxPageSize;
 
-const registry::ActiveGrant* FindActive(const registry::PartnerView& partner, storage::GrantId id) {
-  for (const registry::ActiveGrant& grant : partner.grants) {
-    if (grant.grant_id == id) return &grant;
-  }
-  return nullptr;
-}
-
 }  // namespace
 
-Reader::Reader(const registry::SnapshotHolder* snapshots, storage::Store* store, crypto::KeyStore* keys,
-               std::string log_origin, std::function<absl::Time()> clock)
+Reader::Reader(const registry::SnapshotHolder* snapshots, registry::GrantArchive* archive, storage::Store* store,
+               crypto::KeyStore* keys, std::string log_origin, std::function<absl::Time()> clock)
     : snapshots_(snapshots),
+      archive_(archive),
       store_(store),
       keys_(keys),
       log_origin_(std::move(log_origin)),
@@ -55,12 +49,23 @@ absl::StatusOr<v1::Disclosure> Reader::Get(const identity::Principal& principal,
   POSTERN_ASSIGN_OR_RETURN(const std::shared_ptr<const storage::GrantRef> grant, grants_.Get(row->grant));
   POSTERN_RETURN_IF_ERROR(AuditRead(principal, request.name()));
   v1::Disclosure disclosure = DisclosureOf(*row, *grant, name.partner, log_origin_);
-  if (const registry::ActiveGrant* active = FindActive(*partner, row->grant); active != nullptr) {
-    for (const policy::WithheldField& field : policy::WithheldFromBits(*active->grant->plan, row->withheld_bits)) {
-      *disclosure.add_withheld() = ToProto(field);
-    }
+  const auto plan = PlanOf(snapshot, *partner, row->grant, *grant);
+  // A later gateway may not compile what an earlier one did: the rest of the answer is worth having.
+  if (ReasonOf(plan.status()) == v1::ERROR_REASON_POLICY_INVALID) return disclosure;
+  POSTERN_RETURN_IF_ERROR(plan.status());
+  for (const policy::WithheldField& field : policy::WithheldFromBits(*(*plan)->plan, row->withheld_bits)) {
+    *disclosure.add_withheld() = ToProto(field);
   }
   return disclosure;
+}
+
+absl::StatusOr<std::shared_ptr<const policy::CompiledGrant>> Reader::PlanOf(
+    const std::shared_ptr<const registry::Snapshot>& snapshot, const registry::PartnerView& partner,
+    storage::GrantId id, const storage::GrantRef& ref) {
+  for (const registry::ActiveGrant& active : partner.grants) {
+    if (active.grant_id == id) return std::shared_ptr<const policy::CompiledGrant>(snapshot, active.grant);
+  }
+  return archive_->Find(ref);
 }
 
 absl::StatusOr<v1::ListDisclosuresResponse> Reader::List(const identity::Principal& principal,

@@ -10,6 +10,7 @@
 #include "server/crypto/key_store.h"
 #include "server/disclosure/grant_cache.h"
 #include "server/identity/principal.h"
+#include "server/registry/grant_archive.h"
 #include "server/registry/snapshot.h"
 #include "server/storage/store.h"
 
@@ -19,11 +20,10 @@ namespace postern::disclosure {
 class Reader {
  public:
   // Borrows the parts. `log_origin` is told with every disclosure.
-  Reader(const registry::SnapshotHolder* snapshots, storage::Store* store, crypto::KeyStore* keys,
-         std::string log_origin, std::function<absl::Time()> clock);
+  Reader(const registry::SnapshotHolder* snapshots, registry::GrantArchive* archive, storage::Store* store,
+         crypto::KeyStore* keys, std::string log_origin, std::function<absl::Time()> clock);
 
-  // NOT_FOUND if there is none of that name. Withheld fields are listed while the contract revision that the disclosure
-  // was made under is in force.
+  // With the fields that were withheld, as the plan of that time has it. NOT_FOUND if there is none of that name.
   absl::StatusOr<v1::Disclosure> Get(const identity::Principal& principal, const v1::GetDisclosureRequest& request);
   // PARTNER_UNKNOWN.
   absl::StatusOr<v1::ListDisclosuresResponse> List(const identity::Principal& principal,
@@ -33,9 +33,14 @@ class Reader {
                                                                 const v1::ReportOrderEventRequest& request);
 
  private:
+  // The plan behind a disclosure, in force or not.
+  absl::StatusOr<std::shared_ptr<const policy::CompiledGrant>> PlanOf(
+      const std::shared_ptr<const registry::Snapshot>& snapshot, const registry::PartnerView& partner,
+      storage::GrantId id, const storage::GrantRef& ref);
   absl::Status AuditRead(const identity::Principal& principal, const std::string& resource);
 
   const registry::SnapshotHolder* const snapshots_;
+  registry::GrantArchive* const archive_;
   storage::Store* const store_;
   crypto::KeyStore* const keys_;
   const std::string log_origin_;

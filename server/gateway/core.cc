@@ -65,10 +65,12 @@ absl::Status BuildMainPath(const config::Config& config, const Clock& clock, Ser
   discloser.clock = clock;
   core.discloser = std::make_unique<disclosure::Discloser>(&core.snapshots, store, keys, core.committer.get(),
                                                            core.refusals.get(), discloser);
-  core.reader = std::make_unique<disclosure::Reader>(&core.snapshots, store, keys, core.origin, clock);
+  core.archive = std::make_unique<registry::GrantArchive>(store);
+  core.reader =
+      std::make_unique<disclosure::Reader>(&core.snapshots, core.archive.get(), store, keys, core.origin, clock);
   core.results = std::make_unique<delivery::ResultReceiver>(&core.snapshots, store, keys, clock, notify);
-  core.dead_letters =
-      std::make_unique<delivery::DeadLetters>(&core.snapshots, store, core.hub.get(), core.origin, clock);
+  core.dead_letters = std::make_unique<delivery::DeadLetters>(&core.snapshots, core.archive.get(), store,
+                                                              core.hub.get(), core.origin, clock);
 
   if (config.has_client_certificate()) {
     POSTERN_ASSIGN_OR_RETURN(delivery::ClientCertificate certificate,

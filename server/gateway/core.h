@@ -29,6 +29,7 @@
 #include "server/gateway/serving_state.h"
 #include "server/registry/bundle_registry.h"
 #include "server/registry/control_plane.h"
+#include "server/registry/grant_archive.h"
 #include "server/registry/partner_registry.h"
 #include "server/registry/snapshot.h"
 #include "server/registry/snapshot_builder.h"
@@ -57,6 +58,7 @@ struct Core {
   // What holds now.
   registry::SnapshotHolder snapshots;
   std::unique_ptr<registry::SnapshotBuilder> builder;
+  std::unique_ptr<registry::GrantArchive> archive;
   registry::EventFeed events;
   rpc::ConnectionTable connections;
 

@@ -105,6 +105,7 @@ absl::Status SnapshotBuilder::AddGrants(PartnerView* view) {
       ref.contract_revision = policy_->revisions.at(contract->name).name();
       ref.policy_version = policy_->bundle->privacy_policy().version();
       ref.locator_path = contract->terms.deletion().locator_path();
+      ref.bundle_digest = policy_->bundle_digest;
       ActiveGrant active;
       active.grant = &grant;
       active.contract = contract.get();
@@ -117,7 +118,7 @@ absl::Status SnapshotBuilder::AddGrants(PartnerView* view) {
 }
 
 absl::StatusOr<storage::GrantId> SnapshotBuilder::Intern(const storage::GrantRef& ref) {
-  InternKey key(ref.contract_revision, ref.purpose, ref.record_type, ref.policy_version);
+  InternKey key(ref.contract_revision, ref.purpose, ref.record_type, ref.bundle_digest);
   const auto it = interned_.find(key);
   if (it != interned_.end()) return it->second;
   POSTERN_ASSIGN_OR_RETURN(const storage::GrantId id, store_->InternGrant(ref));

@@ -61,7 +61,8 @@ class SnapshotBuilder {
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<std::string, std::shared_ptr<PartnerFence>> fences_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const PolicyInForce> policy_ ABSL_GUARDED_BY(mutex_);
-  // Revision, purpose, record type, policy version; a revision fixes the partner and the locator path.
+  // Revision, purpose, record type, bundle digest. A revision fixes the partner and the locator path, a bundle the
+  // policy version.
   using InternKey = std::tuple<std::string, std::string, std::string, std::string>;
   std::map<InternKey, storage::GrantId> interned_ ABSL_GUARDED_BY(mutex_);
 };

@@ -9,7 +9,6 @@
 // Times are kept to the microsecond.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,19 +21,12 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "proto/postern/v1/deletion.pb.h"
 #include "proto/postern/v1/disclosure.pb.h"
-#include "proto/postern/v1/partner.pb.h"
 #include "server/crypto/uuid7.h"  // crypto::Uuid, 16 bytes
+#include "server/storage/resource_rows.h"
+#include "server/storage/types.h"
 
 namespace postern::storage {
-
-using Hash32 = std::array<uint8_t, 32>;
-using Mac16 = std::array<uint8_t, 16>;  // truncated HMAC-SHA256: subjects, record keys, orders
-using PartnerId = int64_t;              // a partner's row, never reused
-using GrantId = int64_t;                // an interned GrantRef
-
-constexpr int kLanes = 64;              // record keys hash into this many lanes a partner
 
 // Under what a disclosure was authorised. Interned: disclosures refer to it by number.
 struct GrantRef {
@@ -44,6 +36,7 @@ struct GrantRef {
   std::string contract_revision;  // resource name
   std::string policy_version;
   std::string locator_path;
+  std::string bundle_digest;  // of the bundle that was in force: with the revision it fixes the whole plan
 };
 
 // What a fence stands in front of.
@@ -139,6 +132,7 @@ struct PendingPayload {
   absl::Time time;
   std::vector<crypto::Uuid> key_ids;
   std::string sealed_payload;
+  bool replayed = false;  // was a dead letter
 };
 
 // What is stored of a disclosure, with its state as it follows from marks, acknowledgements and settlements.
@@ -198,56 +192,10 @@ struct DeadLetterRow {
   absl::Time time;
 };
 
-// --- Partners, bundles, campaigns ---------------------------------------------------------------------------------------------------
-
-struct PartnerRow {
-  PartnerId id = 0;
-  v1::Partner partner;                   // name, state, epoch and times as written; the etag is the store's: new with every write
-  uint64_t fence_version = 0;            // when its fence was raised last
-  crypto::Uuid epoch_key;                // KeyStore id of the partner-epoch DEK
-  crypto::Uuid pseudonym_key;            // KeyStore id
-  crypto::Uuid handle_key;               // KeyStore id
-};
-
-struct BundleRow {
-  std::string digest;                    // lower-case hex SHA-256 of the content
-  v1::PolicyBundle bundle;               // its etag is the store's: new with every write
-  bool in_force = false;
-  std::string applied_by;                // first person of a pending one
-};
-
-struct RevisionRow {
-  v1::ContractRevision revision;
-  PartnerId partner = 0;
-};
-
-struct CampaignRow {
-  v1::DeletionCampaign campaign;
-  PartnerId partner = 0;
-  int64_t enumerate_to = 0;              // ledger positions above are not part of it
-  int64_t enumerated = 0;                // progress
-};
-
-struct NoticeRow {
-  int64_t row = 0;                       // place in ListNotices; set by reads
-  v1::DeletionNotice notice;             // with envelope and, once given, attestation
-  std::string campaign;
-  PartnerId partner = 0;
-  int number = 0;                        // page, from 1
-};
-
-struct HandleOutcomeRow {
-  std::string notice;
-  Hash32 handle{};
-  v1::DeletionAttestationStatement::Result result = v1::DeletionAttestationStatement::RESULT_UNSPECIFIED;
-  std::string ground;
-  std::optional<absl::Time> until;
-};
-
-struct OrderEventRow {
-  Mac16 order{};
-  int event = 0;                         // v1::OrderEvent
-  absl::Time time;
+// A replayed dead letter that is pending again.
+struct PendingReplay {
+  int64_t seq = 0;
+  Mac16 record_key{};
 };
 
 // One all-or-nothing change. Everything that is empty is left alone.
@@ -358,11 +306,17 @@ class Store {
                                                                            int limit) = 0;
   virtual absl::StatusOr<std::vector<OutcomeRow>> ReadOutcomes(int64_t after, int limit) = 0;
   virtual absl::StatusOr<std::vector<DeadLetterRow>> ListDeadLetters(PartnerId partner, int64_t after, int limit) = 0;
+  // Oldest first.
+  virtual absl::StatusOr<std::vector<PendingReplay>> ListPendingReplays(PartnerId partner) = 0;
+  // How many records of each key are pending. Walks the partner's backlog.
+  virtual absl::StatusOr<std::vector<int64_t>> CountPendingOf(PartnerId partner, absl::Span<const Mac16> record_keys) = 0;
   virtual absl::StatusOr<PendingPayload> ReadDeadLetter(const crypto::Uuid& id) = 0;  // NOT_FOUND
-  // A dead letter becomes pending again under a new ledger position of its own (returned), or is given up and stays DEAD_LETTERED without
-  // payload. NOT_FOUND if it is no dead letter.
+  // A dead letter becomes pending again under a new ledger position of its own (returned), is given up and stays DEAD_LETTERED without
+  // payload, or is given up and becomes WITHDRAWN, which is an outcome. NOT_FOUND if it is no dead letter.
   virtual absl::StatusOr<int64_t> ReplayDeadLetter(const crypto::Uuid& id, absl::string_view audit_leaf) = 0;
   virtual absl::Status DropDeadLetter(const crypto::Uuid& id, absl::string_view audit_leaf) = 0;
+  virtual absl::Status WithdrawDeadLetter(const crypto::Uuid& id, absl::string_view reason, absl::Time time,
+                                          absl::string_view audit_leaf) = 0;
 
   virtual absl::StatusOr<std::vector<PartnerRow>> ListPartners() = 0;
   virtual absl::StatusOr<std::optional<BundleRow>> ReadBundleInForce() = 0;

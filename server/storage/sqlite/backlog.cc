@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "proto/errors/error.h"
 #include "server/storage/errors.h"
 #include "server/storage/sqlite/disclosure_rows.h"
@@ -15,7 +16,7 @@ namespace {
 
 #define POSTERN_SELECT_PAYLOAD                                                                            \
   "SELECT d.seq, d.id, d.grant_id, d.lane, d.record_key, d.record_version, d.handle, d.time, d.key_ids, " \
-  "p.sealed_payload FROM "
+  "p.sealed_payload, d.replay_of IS NOT NULL FROM "
 
 absl::StatusOr<PendingPayload> ReadPayload(const Query& query) {
   PendingPayload payload;
@@ -29,6 +30,7 @@ absl::StatusOr<PendingPayload> ReadPayload(const Query& query) {
   payload.time = UnpackTime(query.Int(7));
   POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(8), &payload.key_ids));
   payload.sealed_payload = query.String(9);
+  payload.replayed = query.Int(10) != 0;
   return payload;
 }
 
@@ -121,6 +123,44 @@ absl::StatusOr<std::vector<DeadLetterRow>> ListDeadLettersFrom(Connection& db, P
   }
   POSTERN_RETURN_IF_ERROR(query.status());
   return letters;
+}
+
+absl::StatusOr<std::vector<PendingReplay>> ListPendingReplaysFrom(Connection& db, PartnerId partner) {
+  POSTERN_ASSIGN_OR_RETURN(const QueueState queue, ReadQueue(db, partner));
+  std::vector<PendingReplay> replays;
+  Query query(db,
+              "SELECT d.seq, d.record_key FROM disclosure d CROSS JOIN pending p ON p.queue_key = (d.partner << 40 | "
+              "d.seq) WHERE d.partner = ? AND d.replay_of IS NOT NULL AND d.seq > ? ORDER BY d.seq");
+  query.Bind(partner).Bind(queue.ended_upto());
+  while (query.Next()) {
+    PendingReplay replay;
+    replay.seq = query.Int(0);
+    POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(1), &replay.record_key));
+    replays.push_back(replay);
+  }
+  POSTERN_RETURN_IF_ERROR(query.status());
+  return replays;
+}
+
+absl::StatusOr<std::vector<int64_t>> CountPendingOfFrom(Connection& db, PartnerId partner,
+                                                        absl::Span<const Mac16> record_keys) {
+  std::vector<int64_t> counts(record_keys.size(), 0);
+  if (record_keys.empty()) return counts;
+  absl::flat_hash_map<Mac16, size_t> places;
+  for (size_t i = 0; i < record_keys.size(); ++i) places.emplace(record_keys[i], i);
+  POSTERN_ASSIGN_OR_RETURN(const QueueState queue, ReadQueue(db, partner));
+  Query query(db,
+              "SELECT d.record_key FROM pending p CROSS JOIN disclosure d ON d.seq = (p.queue_key & ((1 << 40) - 1)) "
+              "WHERE p.queue_key > ? AND p.queue_key <= ?");
+  query.Bind(QueueKey(partner, queue.ended_upto())).Bind(QueueKey(partner, kMaxSeq));
+  while (query.Next()) {
+    Mac16 key;
+    POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(0), &key));
+    const auto place = places.find(key);
+    if (place != places.end()) ++counts[place->second];
+  }
+  POSTERN_RETURN_IF_ERROR(query.status());
+  return counts;
 }
 
 absl::StatusOr<PendingPayload> ReadDeadLetterFrom(Connection& db, const crypto::Uuid& id) {

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "server/storage/sqlite/connection.h"
 #include "server/storage/store.h"
 
@@ -21,6 +22,9 @@ absl::StatusOr<std::vector<int64_t>> ReadSettledAboveFrom(Connection& db, Partne
 absl::StatusOr<Store::BacklogCounts> CountBacklogFrom(Connection& db, PartnerId partner);
 absl::StatusOr<std::vector<DeadLetterRow>> ListDeadLettersFrom(Connection& db, PartnerId partner, int64_t after,
                                                                int limit);
+absl::StatusOr<std::vector<PendingReplay>> ListPendingReplaysFrom(Connection& db, PartnerId partner);
+absl::StatusOr<std::vector<int64_t>> CountPendingOfFrom(Connection& db, PartnerId partner,
+                                                        absl::Span<const Mac16> record_keys);
 absl::StatusOr<PendingPayload> ReadDeadLetterFrom(Connection& db, const crypto::Uuid& id);
 
 }  // namespace postern::storage

@@ -1,6 +1,7 @@
 #include "proto/errors/error.h"
 #include "server/storage/errors.h"
 #include "server/storage/sqlite/disclosure_rows.h"
+#include "server/storage/sqlite/outcomes.h"
 #include "server/storage/sqlite/packing.h"
 #include "server/storage/sqlite/queue.h"
 #include "server/storage/sqlite/settle.h"
@@ -67,6 +68,20 @@ absl::StatusOr<int64_t> ReplayDeadLetterIn(WriteScope& scope, const crypto::Uuid
 
 absl::Status DropDeadLetterIn(WriteScope& scope, const crypto::Uuid& id) {
   POSTERN_ASSIGN_OR_RETURN(const Place place, FindDeadLetter(scope.db(), id));
+  return DeleteDeadLetter(scope.db(), place);
+}
+
+absl::Status WithdrawDeadLetterIn(WriteScope& scope, const crypto::Uuid& id, absl::string_view reason,
+                                  absl::Time time) {
+  POSTERN_ASSIGN_OR_RETURN(const Place place, FindDeadLetter(scope.db(), id));
+  POSTERN_RETURN_IF_ERROR(Query(scope.db(), "UPDATE settlement SET state = ?, reason = ?, time = ? WHERE seq = ?")
+                              .Bind(v1::DISCLOSURE_STATE_WITHDRAWN)
+                              .BindText(reason)
+                              .Bind(PackTime(time))
+                              .Bind(place.seq)
+                              .Run());
+  POSTERN_RETURN_IF_ERROR(
+      AddOutcomes(scope, {place.partner, v1::DISCLOSURE_STATE_WITHDRAWN, reason, time}, {place.seq}));
   return DeleteDeadLetter(scope.db(), place);
 }
 

@@ -95,11 +95,12 @@ absl::StatusOr<HandleOutcomeRow> ReadHandleOutcomeRow(const Query& query) {
 
 absl::StatusOr<GrantRef> ReadGrantFrom(Connection& db, GrantId id) {
   Query query(db,
-              "SELECT partner, purpose, record_type, contract_revision, policy_version, locator_path FROM grant_ref "
-              "WHERE id = ?");
+              "SELECT partner, purpose, record_type, contract_revision, policy_version, locator_path, "
+              "bundle_digest FROM grant_ref WHERE id = ?");
   query.Bind(id);
   if (!query.Next()) return query.status().ok() ? errors::NotFound("grant") : query.status();
-  return GrantRef{query.Int(0), query.String(1), query.String(2), query.String(3), query.String(4), query.String(5)};
+  return GrantRef{query.Int(0),    query.String(1), query.String(2), query.String(3),
+                  query.String(4), query.String(5), query.String(6)};
 }
 
 absl::StatusOr<std::vector<PartnerRow>> ListPartnersFrom(Connection& db) {

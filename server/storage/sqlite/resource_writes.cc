@@ -165,17 +165,17 @@ absl::StatusOr<GrantId> InternGrantIn(WriteScope& scope, const GrantRef& grant) 
     Query query(
         db,
         "SELECT id FROM grant_ref WHERE partner = ? AND purpose = ? AND record_type = ? AND contract_revision = ? "
-        "AND policy_version = ? AND locator_path = ?");
+        "AND policy_version = ? AND locator_path = ? AND bundle_digest = ?");
     query.Bind(grant.partner).BindText(grant.purpose).BindText(grant.record_type).BindText(grant.contract_revision);
-    query.BindText(grant.policy_version).BindText(grant.locator_path);
+    query.BindText(grant.policy_version).BindText(grant.locator_path).BindText(grant.bundle_digest);
     if (query.Next()) return query.Int(0);
     POSTERN_RETURN_IF_ERROR(query.status());
   }
   POSTERN_RETURN_IF_ERROR(
       Query(db,
             "INSERT INTO grant_ref(partner, purpose, record_type, contract_revision, policy_version, locator_path, "
-            "scope) "
-            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, "
+            "bundle_digest, scope) "
+            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, "
             "coalesce((SELECT scope FROM grant_ref WHERE partner = ?1 AND purpose = ?2 AND record_type = ?3 LIMIT 1), "
             "(SELECT coalesce(max(id), 0) + 1 FROM grant_ref)))")
           .Bind(grant.partner)
@@ -184,6 +184,7 @@ absl::StatusOr<GrantId> InternGrantIn(WriteScope& scope, const GrantRef& grant) 
           .BindText(grant.contract_revision)
           .BindText(grant.policy_version)
           .BindText(grant.locator_path)
+          .BindText(grant.bundle_digest)
           .Run());
   return sqlite3_last_insert_rowid(db.handle());
 }

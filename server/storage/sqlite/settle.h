@@ -21,5 +21,7 @@ absl::Status SubmitResultIn(WriteScope& scope, const ChangeSet::SubmittedResult&
 absl::StatusOr<int64_t> ReplayDeadLetterIn(WriteScope& scope, const crypto::Uuid& id);
 // Drops its payload. NOT_FOUND.
 absl::Status DropDeadLetterIn(WriteScope& scope, const crypto::Uuid& id);
+// The same, and tells the shop that it was withdrawn. NOT_FOUND.
+absl::Status WithdrawDeadLetterIn(WriteScope& scope, const crypto::Uuid& id, absl::string_view reason, absl::Time time);
 
 }  // namespace postern::storage

@@ -102,6 +102,14 @@ class SqliteStore final : public Store {
     }));
   }
 
+  absl::Status WithdrawDeadLetter(const crypto::Uuid& id, absl::string_view reason, absl::Time time,
+                                  absl::string_view audit_leaf) override {
+    return AfterWrite(writer_->Write([&](WriteScope& scope) -> absl::Status {
+      POSTERN_RETURN_IF_ERROR(WithdrawDeadLetterIn(scope, id, reason, time));
+      return scope.AppendLeaf(audit_leaf).status();
+    }));
+  }
+
   absl::Status WriteCheckpoint(absl::string_view checkpoint) override {
     return AfterWrite(writer_->Write([&](WriteScope& scope) {
       return Query(scope.db(),
@@ -169,6 +177,12 @@ class SqliteStore final : public Store {
   absl::StatusOr<std::vector<DeadLetterRow>> ListDeadLetters(PartnerId partner, int64_t after, int limit) override {
     return ReadBy<std::vector<DeadLetterRow>>(
         [&](Connection& db) { return ListDeadLettersFrom(db, partner, after, limit); });
+  }
+  absl::StatusOr<std::vector<PendingReplay>> ListPendingReplays(PartnerId partner) override {
+    return ReadBy<std::vector<PendingReplay>>([&](Connection& db) { return ListPendingReplaysFrom(db, partner); });
+  }
+  absl::StatusOr<std::vector<int64_t>> CountPendingOf(PartnerId partner, absl::Span<const Mac16> record_keys) override {
+    return ReadBy<std::vector<int64_t>>([&](Connection& db) { return CountPendingOfFrom(db, partner, record_keys); });
   }
   absl::StatusOr<PendingPayload> ReadDeadLetter(const crypto::Uuid& id) override {
     return ReadBy<PendingPayload>([&](Connection& db) { return ReadDeadLetterFrom(db, id); });

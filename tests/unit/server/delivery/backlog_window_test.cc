@@ -66,20 +66,54 @@ TEST(BacklogWindowTest, ABlockedKeyHoldsItsLaterRecordsAndTheWatermark) {
   window.Remove(3);
   EXPECT_EQ(window.Watermark(), 1);
   // After the dead letter is gone, what it held back is read again.
-  window.DropIdle();
   window.Unblock(Key('a'));
+  EXPECT_TRUE(window.held_back());
+  window.Add(Record(5, 'a'));
+  EXPECT_THAT(window.ready(), IsEmpty()) << "a later one must not overtake";
+  EXPECT_EQ(window.Watermark(), 1);
+  window.DropIdle();
+  EXPECT_FALSE(window.held_back());
   EXPECT_EQ(window.loaded_to(), 1);
   window.Add(Record(2, 'a'));
   EXPECT_THAT(window.ready(), ElementsAre(2));
 }
 
+// As after a restart: older positions are read first, and the replayed one has a newer position than they.
 TEST(BacklogWindowTest, AReplayedRecordGoesBeforeTheOthersOfItsKey) {
   BacklogWindow window(0);
+  window.LetPass(Key('a'), 9);
   window.Add(Record(2, 'a'));
-  window.AddFirst(Record(9, 'a'));
-  EXPECT_THAT(window.ready(), ElementsAre(9));
+  window.Add(Record(3, 'b'));
+  window.Add(Record(9, 'a'));
+  window.Add(Record(10, 'a'));
+  EXPECT_THAT(window.ready(), ElementsAre(3, 9));
   window.HandOut(9);
   window.Remove(9);
+  window.Remove(3);
+  EXPECT_EQ(window.Watermark(), 1);
+  EXPECT_TRUE(window.held_back());
+  window.DropIdle();
+  EXPECT_EQ(window.loaded_to(), 1);
+  window.Add(Record(2, 'a'));
+  window.Add(Record(10, 'a'));
+  EXPECT_THAT(window.ready(), ElementsAre(2));
+}
+
+TEST(BacklogWindowTest, AReplayedRecordThatBecomesADeadLetterAgainStillHoldsTheOthers) {
+  BacklogWindow window(0);
+  window.LetPass(Key('a'), 9);
+  window.Add(Record(2, 'a'));
+  window.Add(Record(9, 'a'));
+  window.HandOut(9);
+  window.Remove(9);
+  window.Block(Key('a'));
+  EXPECT_EQ(window.Watermark(), 1);
+  window.DropIdle();
+  window.Add(Record(2, 'a'));
+  EXPECT_THAT(window.ready(), IsEmpty());
+  window.Unblock(Key('a'));
+  window.DropIdle();
+  window.Add(Record(2, 'a'));
   EXPECT_THAT(window.ready(), ElementsAre(2));
 }
 

@@ -7,7 +7,6 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "proto/errors/error.h"
-#include "server/delivery/dead_letters.h"
 #include "server/disclosure/sealed_payload.h"
 #include "tests/unit/server/delivery/delivery_fixture.h"
 
@@ -140,77 +139,6 @@ TEST(ReceiveTest, ARestartResumesWhereItStopped) {
   const std::vector<v1::DeliveredRecord> records = stream.Read(4);
   ASSERT_THAT(ReferencesOf(records), ElementsAre("S-1", "S-2", "S-3", "S-4"));
   EXPECT_TRUE(records[0].redelivered());
-}
-
-TEST(ReceiveTest, ADeadLetterBlocksItsKeyUntilItIsReplayedOrDropped) {
-  DeliveryFixture fixture;
-  DeadLetters letters(&fixture.gateway->control->holder, fixture.gateway->store.get(), fixture.hub.get(), "log",
-                      fixture.gateway->clock());
-  const std::string first = fixture.gateway->Disclose("S-1", 1);
-  fixture.gateway->Disclose("S-1", 2);
-  fixture.gateway->Disclose("S-2", 1);
-  TestStream stream = fixture.Connect();
-  ASSERT_TRUE(stream.Credit(10).ok());
-  ASSERT_THAT(ReferencesOf(stream.Read(2)), ElementsAre("S-1", "S-2"));
-  ASSERT_TRUE(stream.Reject(1, v1::DeliveryRejection::ACTION_REJECT).ok());
-  ASSERT_TRUE(fixture.Becomes(first, v1::DISCLOSURE_STATE_DEAD_LETTERED));
-  EXPECT_EQ(stream.Read(0).size(), 0u);
-
-  v1::ListDeadLettersRequest list;
-  list.set_parent(std::string(kSwift));
-  identity::Principal operator_principal;
-  operator_principal.name = "operators/alice";
-  const auto listed = letters.List(operator_principal, list);
-  ASSERT_TRUE(listed.ok()) << listed.status();
-  ASSERT_EQ(listed->dead_letters_size(), 1);
-  EXPECT_EQ(listed->dead_letters(0).disclosure().name(), first);
-  EXPECT_EQ(listed->dead_letters(0).reason(), "rejected");
-
-  v1::ReplayDeadLetterRequest replay;
-  replay.set_name(first);
-  const auto replayed = letters.Replay(operator_principal, replay);
-  ASSERT_TRUE(replayed.ok()) << replayed.status();
-  std::vector<v1::DeliveredRecord> records = stream.Read(1);
-  ASSERT_EQ(records.size(), 1u);
-  EXPECT_EQ(records[0].disclosure(), first);
-  EXPECT_TRUE(records[0].redelivered());
-  ASSERT_TRUE(stream.Reject(records[0].delivery(), v1::DeliveryRejection::ACTION_REJECT).ok());
-  ASSERT_TRUE(fixture.Becomes(first, v1::DISCLOSURE_STATE_DEAD_LETTERED));
-
-  v1::DropDeadLetterRequest drop;
-  drop.set_name(first);
-  const auto dropped = letters.Drop(operator_principal, drop);
-  ASSERT_TRUE(dropped.ok()) << dropped.status();
-  records = stream.Read(1);
-  ASSERT_EQ(records.size(), 1u);
-  EXPECT_EQ(records[0].record_version(), 2u);
-  EXPECT_EQ(ReasonOf(letters.Drop(operator_principal, drop).status()), v1::ERROR_REASON_NOT_FOUND);
-}
-
-TEST(ReceiveTest, ADeadLetterIsReplayedOnlyUnderWhatStillHolds) {
-  DeliveryFixture fixture;
-  DeadLetters letters(&fixture.gateway->control->holder, fixture.gateway->store.get(), fixture.hub.get(), "log",
-                      fixture.gateway->clock());
-  const std::string name = fixture.gateway->Disclose("S-1", 1);
-  TestStream stream = fixture.Connect();
-  ASSERT_TRUE(stream.Credit(10).ok());
-  ASSERT_EQ(stream.Read(1).size(), 1u);
-  ASSERT_TRUE(stream.Reject(1, v1::DeliveryRejection::ACTION_REJECT).ok());
-  ASSERT_TRUE(fixture.Becomes(name, v1::DISCLOSURE_STATE_DEAD_LETTERED));
-  v1::ReplayDeadLetterRequest replay;
-  replay.set_name(name);
-  const auto reason = [&] { return ReasonOf(letters.Replay(identity::Principal(), replay).status()); };
-
-  const auto fence = fixture.gateway->View(kSwift).fence;
-  ASSERT_TRUE(fence->Close(absl::Seconds(5)));
-  EXPECT_EQ(reason(), v1::ERROR_REASON_FENCED);
-  fence->Open();
-  // Its contract has expired; the partner is active.
-  fixture.gateway->control->Advance(absl::Hours(24 * 365 * 50));
-  ASSERT_TRUE(fixture.gateway->control->snapshots->Rebuild().ok());
-  EXPECT_EQ(reason(), v1::ERROR_REASON_PURPOSE_NOT_GRANTED);
-  EXPECT_EQ(fixture.Row(name).state, v1::DISCLOSURE_STATE_DEAD_LETTERED);
-  EXPECT_TRUE(fence->Close(absl::Seconds(5))) << "a refused replay is not inside";
 }
 
 TEST(ReceiveTest, RetriesLaterAndGivesUpInTheEnd) {

@@ -34,6 +34,11 @@ class FaultyStore : public Store {
     absl::MutexLock lock(&mutex_);
     after_read_backlog_ = std::move(hook);
   }
+  // Called after the next replay of a dead letter, before its caller knows of it.
+  void AfterReplay(std::function<void()> hook) {
+    absl::MutexLock lock(&mutex_);
+    after_replay_ = std::move(hook);
+  }
   int commits() const {
     absl::MutexLock lock(&mutex_);
     return commits_;
@@ -68,6 +73,16 @@ class FaultyStore : public Store {
     }
     if (hook) hook();
     return page;
+  }
+  absl::StatusOr<int64_t> ReplayDeadLetter(const crypto::Uuid& id, absl::string_view leaf) override {
+    absl::StatusOr<int64_t> seq = real_->ReplayDeadLetter(id, leaf);
+    std::function<void()> hook;
+    {
+      absl::MutexLock lock(&mutex_);
+      hook.swap(after_replay_);
+    }
+    if (hook) hook();
+    return seq;
   }
   absl::StatusOr<uint64_t> AppendAudit(absl::Span<const std::string> leaves) override {
     absl::StatusOr<uint64_t> index = absl::UnavailableError("not written");
@@ -105,8 +120,12 @@ class FaultyStore : public Store {
   POSTERN_FORWARD(absl::StatusOr<std::vector<DeadLetterRow>>, ListDeadLetters,
                   (PartnerId partner, int64_t after, int limit), (partner, after, limit))
   POSTERN_FORWARD(absl::StatusOr<PendingPayload>, ReadDeadLetter, (const crypto::Uuid& id), (id))
-  POSTERN_FORWARD(absl::StatusOr<int64_t>, ReplayDeadLetter, (const crypto::Uuid& id, absl::string_view leaf),
-                  (id, leaf))
+  POSTERN_FORWARD(absl::StatusOr<std::vector<PendingReplay>>, ListPendingReplays, (PartnerId partner), (partner))
+  POSTERN_FORWARD(absl::StatusOr<std::vector<int64_t>>, CountPendingOf,
+                  (PartnerId partner, absl::Span<const Mac16> keys), (partner, keys))
+  POSTERN_FORWARD(absl::Status, WithdrawDeadLetter,
+                  (const crypto::Uuid& id, absl::string_view reason, absl::Time time, absl::string_view leaf),
+                  (id, reason, time, leaf))
   POSTERN_FORWARD(absl::Status, DropDeadLetter, (const crypto::Uuid& id, absl::string_view leaf), (id, leaf))
   POSTERN_FORWARD(absl::StatusOr<std::vector<PartnerRow>>, ListPartners, (), ())
   POSTERN_FORWARD(absl::StatusOr<std::optional<BundleRow>>, ReadBundleInForce, (), ())
@@ -153,6 +172,7 @@ class FaultyStore : public Store {
   Fault fault_ ABSL_GUARDED_BY(mutex_) = Fault::kNone;
   bool hold_ ABSL_GUARDED_BY(mutex_) = false;
   std::function<void()> after_read_backlog_ ABSL_GUARDED_BY(mutex_);
+  std::function<void()> after_replay_ ABSL_GUARDED_BY(mutex_);
   int commits_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

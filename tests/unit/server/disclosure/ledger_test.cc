@@ -1,4 +1,6 @@
 // What is stored of a disclosure and how it is read back.
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -111,7 +113,9 @@ TEST_F(LedgerTest, TheSamePhoneIsFoundHoweverItIsWritten) {
 }
 
 TEST_F(LedgerTest, ReadsAreAuditedAndPaged) {
-  Reader reader(&gateway_.control->holder, gateway_.store.get(), gateway_.control->keys.get(), "log", gateway_.clock());
+  registry::GrantArchive archive(gateway_.store.get());
+  Reader reader(&gateway_.control->holder, &archive, gateway_.store.get(), gateway_.control->keys.get(), "log",
+                gateway_.clock());
   std::string name;
   for (int i = 0; i < 5; ++i) name = gateway_.Disclose(absl::StrCat("S-", i), 1);
   v1::GetDisclosureRequest get;
@@ -147,8 +151,41 @@ TEST_F(LedgerTest, ReadsAreAuditedAndPaged) {
   EXPECT_FALSE(reader.Get(gateway_.shop(), get).ok());
 }
 
+TEST_F(LedgerTest, WhatWasWithheldIsToldUnderLaterPlansToo) {
+  registry::GrantArchive archive(gateway_.store.get());
+  Reader reader(&gateway_.control->holder, &archive, gateway_.store.get(), gateway_.control->keys.get(), "log",
+                gateway_.clock());
+  v1::GetDisclosureRequest get;
+  get.set_name(gateway_.Disclose("S-1", 1));
+  const auto withheld = [&] {
+    const auto disclosure = reader.Get(gateway_.shop(), get);
+    EXPECT_TRUE(disclosure.ok()) << disclosure.status();
+    std::vector<std::string> fields;
+    for (const auto& field : disclosure->withheld()) fields.push_back(field.ShortDebugString());
+    return fields;
+  };
+  const std::vector<std::string> before = withheld();
+  EXPECT_FALSE(before.empty());
+  const std::pair<std::string, std::string> phone{"  fields { path: \"recipient.phone\" }\n", ""};
+  v1::ApplyPolicyBundleRequest request;
+  // Another policy, then another plan too, then no contract at all.
+  for (const std::vector<std::pair<std::string, std::string>>& edit :
+       {std::vector<std::pair<std::string, std::string>>{{"version: \"2026-01\"", "version: \"2026-02\""}}, {phone}}) {
+    *request.mutable_bundle() = gateway_.control->Bundle(edit);
+    ASSERT_TRUE(gateway_.control->bundles.ApplyPolicyBundle("operators/alice", request).ok());
+    EXPECT_EQ(withheld(), before);
+  }
+  auto& files = *request.mutable_bundle()->mutable_files();
+  files.erase(std::find_if(files.begin(), files.end(),
+                           [](const auto& file) { return file.name().find("swift-parcel") != std::string::npos; }));
+  ASSERT_TRUE(gateway_.control->bundles.ApplyPolicyBundle("operators/alice", request).ok());
+  EXPECT_EQ(withheld(), before);
+}
+
 TEST_F(LedgerTest, OrderEventsAreCheckedAndAudited) {
-  Reader reader(&gateway_.control->holder, gateway_.store.get(), gateway_.control->keys.get(), "log", gateway_.clock());
+  registry::GrantArchive archive(gateway_.store.get());
+  Reader reader(&gateway_.control->holder, &archive, gateway_.store.get(), gateway_.control->keys.get(), "log",
+                gateway_.clock());
   v1::ReportOrderEventRequest request;
   EXPECT_EQ(ReasonOf(reader.ReportOrderEvent(gateway_.shop(), request).status()), v1::ERROR_REASON_INVALID_ARGUMENT);
   request.set_order_id("order-secret");

@@ -246,12 +246,15 @@ TEST_P(StoreTest, UnknownDisclosureIsNotFound) {
 }
 
 TEST_P(StoreTest, GrantsAreInterned) {
-  const GrantRef grant{1,         "delivery", "shop.v1.Shipment", "partners/one/contracts/a/revisions/1",
-                       "2026-01", "reference"};
+  const GrantRef grant{1,           "delivery", "shop.v1.Shipment", "partners/one/contracts/a/revisions/1", "2026-01",
+                       "reference", "digest"};
   const GrantId id = Value(store().InternGrant(grant));
   EXPECT_EQ(Value(store().InternGrant(grant)), id);
   GrantRef other = grant;
   other.locator_path = "number";
+  EXPECT_NE(Value(store().InternGrant(other)), id);
+  other = grant;
+  other.bundle_digest = "another";
   EXPECT_NE(Value(store().InternGrant(other)), id);
   Reopen();
   const GrantRef read = Value(store().ReadGrant(id));
@@ -261,6 +264,7 @@ TEST_P(StoreTest, GrantsAreInterned) {
   EXPECT_EQ(read.contract_revision, grant.contract_revision);
   EXPECT_EQ(read.policy_version, grant.policy_version);
   EXPECT_EQ(read.locator_path, grant.locator_path);
+  EXPECT_EQ(read.bundle_digest, grant.bundle_digest);
   EXPECT_REASON(store().ReadGrant(id + 100).status(), NOT_FOUND);
 }
 

@@ -29,7 +29,7 @@ NewDisclosure NumberedEntry(uint64_t number, GrantId grant) {
 [[noreturn]] void CommitUntilKilled(const SqliteStoreOptions& options, uint64_t first, int pipe) {
   absl::StatusOr<std::unique_ptr<Store>> store = OpenSqliteStore(options);
   if (!store.ok()) _exit(2);
-  absl::StatusOr<GrantId> grant = (*store)->InternGrant({1, "delivery", "shop.v1.Shipment", "r", "p", "l"});
+  absl::StatusOr<GrantId> grant = (*store)->InternGrant({1, "delivery", "shop.v1.Shipment", "r", "p", "l", "d"});
   if (!grant.ok()) _exit(3);
   for (uint64_t number = first;; number += 7) {
     std::vector<NewDisclosure> group;

@@ -25,7 +25,7 @@ class DiskFaultTest : public ::testing::TestWithParam<Fault> {
   }
   NewDisclosure Entry(Store& store) {
     NewDisclosure entry = maker_.Make(1);
-    entry.grant = Value(store.InternGrant({1, "delivery", "shop.v1.Shipment", "r", "p", "l"}));
+    entry.grant = Value(store.InternGrant({1, "delivery", "shop.v1.Shipment", "r", "p", "l", "d"}));
     return entry;
   }
   static absl::Status Commit(Store& store, const std::vector<NewDisclosure>& group,

@@ -169,6 +169,12 @@ TEST_P(StoreTest, DeadLetterIsSetAsideAndComesBackUnderANewPosition) {
   EXPECT_EQ(backlog[0].seq, 3);
   EXPECT_EQ(backlog[0].id, entry.id);
   EXPECT_EQ(backlog[0].sealed_payload, entry.sealed_payload);
+  EXPECT_TRUE(backlog[0].replayed);
+  const std::vector<PendingReplay> replays = Value(store().ListPendingReplays(1));
+  ASSERT_EQ(replays.size(), 1u);
+  EXPECT_EQ(replays[0].seq, 3);
+  EXPECT_EQ(replays[0].record_key, entry.record_key);
+  EXPECT_THAT(Value(store().CountPendingOf(1, {Mac(99), entry.record_key})), ElementsAre(0, 1));
   EXPECT_EQ(Value(store().ReadDisclosure(entry.id)).state, v1::DISCLOSURE_STATE_PENDING);
   EXPECT_THAT(Seqs(Value(store().ListDisclosures(1, 0, 10))), ElementsAre(3, 2));
   EXPECT_THAT(Seqs(Value(store().ListHeld(1, 0, 10, 10))), ElementsAre(1, 2)) << "it was handed over once";
@@ -178,6 +184,7 @@ TEST_P(StoreTest, DeadLetterIsSetAsideAndComesBackUnderANewPosition) {
 
   Dispatch(3);
   Settle(Ending(3, v1::DISCLOSURE_STATE_DEAD_LETTERED, "again"));
+  EXPECT_THAT(Value(store().ListPendingReplays(1)), IsEmpty());
   EXPECT_EQ(Value(store().ReplayDeadLetter(entry.id, "second replay")), 4);
   EXPECT_EQ(Value(store().ReadDisclosure(entry.id)).seq, 4);
   EXPECT_STATUS_OK(store().Check());
@@ -192,6 +199,27 @@ TEST_P(StoreTest, DroppedDeadLetterIsGone) {
   EXPECT_EQ(StateOf(1), v1::DISCLOSURE_STATE_DEAD_LETTERED);
   EXPECT_REASON(store().ReadDeadLetter(entry.id).status(), NOT_FOUND);
   EXPECT_THAT(Value(store().ReadLeaves(1, 10)), ElementsAre("drop leaf")) << "a refused drop leaves no trace";
+}
+
+TEST_P(StoreTest, WithdrawnDeadLetterIsAnOutcome) {
+  const NewDisclosure entry = Entry();
+  Commit(entry);
+  EXPECT_REASON(store().WithdrawDeadLetter(entry.id, "why", At(300), "leaf"), NOT_FOUND);
+  Dispatch(1);
+  Settle(Ending(1, v1::DISCLOSURE_STATE_DEAD_LETTERED, "rejected"));
+  EXPECT_STATUS_OK(store().WithdrawDeadLetter(entry.id, "why", At(300), "withdraw leaf"));
+  Reopen();
+  const DisclosureRow row = Value(store().ReadDisclosure(entry.id));
+  EXPECT_EQ(row.state, v1::DISCLOSURE_STATE_WITHDRAWN);
+  EXPECT_EQ(row.reason, "why");
+  EXPECT_THAT(Seqs(Value(store().ListHeld(1, 0, 10, 10))), ElementsAre(1)) << "the partner has read it";
+  const std::vector<OutcomeRow> outcomes = Value(store().ReadOutcomes(0, 10));
+  ASSERT_EQ(outcomes.size(), 2u);
+  EXPECT_EQ(outcomes[1].state, v1::DISCLOSURE_STATE_WITHDRAWN);
+  EXPECT_EQ(outcomes[1].time, At(300));
+  EXPECT_REASON(store().ReadDeadLetter(entry.id).status(), NOT_FOUND);
+  EXPECT_REASON(store().WithdrawDeadLetter(entry.id, "why", At(300), "leaf"), NOT_FOUND);
+  EXPECT_STATUS_OK(store().Check());
 }
 
 TEST_P(StoreTest, HeldIsWhatWasHandedOverOrAcknowledged) {

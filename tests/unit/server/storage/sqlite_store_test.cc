@@ -33,7 +33,7 @@ class SqliteStoreTest : public ::testing::Test {
   }
   NewDisclosure Entry() {
     NewDisclosure entry = maker_.Make(1);
-    entry.grant = Value(store_->InternGrant({1, "delivery", "shop.v1.Shipment", "r", "p", "l"}));
+    entry.grant = Value(store_->InternGrant({1, "delivery", "shop.v1.Shipment", "r", "p", "l", "d"}));
     return entry;
   }
   void Commit(const NewDisclosure& entry) {

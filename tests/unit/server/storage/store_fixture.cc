@@ -90,7 +90,7 @@ void StoreTest::Reopen() {
 }
 
 GrantId StoreTest::GrantOf(PartnerId partner, const std::string& purpose, const std::string& revision) {
-  return Value(store().InternGrant({partner, purpose, "shop.v1.Shipment", revision, "policy-1", "reference"}));
+  return Value(store().InternGrant({partner, purpose, "shop.v1.Shipment", revision, "policy-1", "reference", "digest"}));
 }
 
 NewDisclosure StoreTest::Entry(PartnerId partner) {
