@@ -190,6 +190,17 @@ void BacklogWindow::Clear() {
   bytes_ = 0;
 }
 
+int64_t BacklogWindow::Reach(int64_t records, int64_t bytes) const {
+  int64_t reach = 0;
+  for (const auto& [seq, slot] : entries_) {
+    if (slot.place == Place::kInFlight) continue;
+    bytes -= static_cast<int64_t>(slot.entry.bytes->size());
+    if (--records < 0 || bytes < 0) break;
+    if (slot.place == Place::kReady) reach = seq;
+  }
+  return reach;
+}
+
 int64_t BacklogWindow::Watermark() const {
   int64_t watermark = loaded_to_;
   if (!entries_.empty()) watermark = std::min(watermark, entries_.begin()->first - 1);

@@ -76,9 +76,14 @@ class BacklogWindow {
   // The same for every record. Counts of attempts stay.
   void Clear();
 
+  // The last ready position with at most `records` records, of at most `bytes` together, at or below it that are not on
+  // their way, ready or not; 0 if there is none.
+  int64_t Reach(int64_t records, int64_t bytes) const;
+
   // Everything at or below has ended.
   int64_t Watermark() const;
   int64_t in_flight() const { return in_flight_; }
+  int64_t idle() const { return records() - in_flight_; }
   int64_t records() const { return static_cast<int64_t>(entries_.size()); }
   int64_t bytes() const { return bytes_; }
 

@@ -150,19 +150,25 @@ std::vector<storage::DispatchMark> DeliveryHub::MarksFor(absl::Span<const storag
                                                          int64_t next_seq) {
   std::vector<storage::DispatchMark> marks;
   if (next_seq == 0) return marks;
-  absl::flat_hash_map<storage::PartnerId, std::pair<int64_t, int64_t>> entries;  // how many, and the last position
+  struct Share {
+    int64_t count = 0;
+    int64_t bytes = 0;
+    int64_t last = 0;
+  };
+  absl::flat_hash_map<storage::PartnerId, Share> shares;
   for (size_t i = 0; i < group.size(); ++i) {
     if (group[i].exchange) continue;
-    auto& [count, last] = entries[group[i].partner];
-    ++count;
+    Share& share = shares[group[i].partner];
+    ++share.count;
+    share.bytes += static_cast<int64_t>(group[i].sealed_payload.size());  // a little more than the record
     // Refused entries take no position, so the true one may be lower; the store cuts the mark to it.
-    last = next_seq + static_cast<int64_t>(i);
+    share.last = next_seq + static_cast<int64_t>(i);
   }
   absl::MutexLock lock(&mutex_);
-  for (const auto& [partner, seqs] : entries) {
+  for (const auto& [partner, share] : shares) {
     const auto it = queues_.find(partner);
     if (it == queues_.end()) continue;
-    const int64_t mark = it->second->ProposeMark(seqs.first, seqs.second);
+    const int64_t mark = it->second->ProposeMark(share.count, share.bytes, share.last);
     if (mark > 0) marks.push_back({{partner, 0, storage::kLanes - 1}, mark});
   }
   proposed_ = marks;

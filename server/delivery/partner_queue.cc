@@ -50,11 +50,12 @@ PartnerQueue::PartnerQueue(const Parts& parts, std::function<void()> wake, const
 
 // --- committing thread
 
-int64_t PartnerQueue::ProposeMark(int64_t count, int64_t last_seq) {
+int64_t PartnerQueue::ProposeMark(int64_t count, int64_t bytes, int64_t last_seq) {
   absl::MutexLock lock(&mutex_);
   if (!Serving() || more_ || !HasRoom()) return 0;
-  const int64_t waiting = static_cast<int64_t>(window_.ready().size());
-  return window_.in_flight() + waiting + count <= max_in_flight_ ? last_seq : 0;
+  const int64_t waiting = window_.idle() + count;
+  if (waiting > credits_.records || window_.in_flight() + waiting > max_in_flight_) return 0;
+  return bytes <= credits_.bytes ? last_seq : 0;
 }
 
 void PartnerQueue::Append(std::vector<disclosure::CommittedDisclosure> disclosures) {
@@ -104,15 +105,14 @@ absl::StatusOr<int64_t> PartnerQueue::Prepare() {
 }
 
 int64_t PartnerQueue::WantedMark() const {
-  if (!Serving()) return 0;
-  const int64_t free = max_in_flight_ - window_.in_flight();
-  const auto waiting = static_cast<int64_t>(window_.ready().size());
-  if (free <= 0 || waiting == 0) return 0;
+  if (!Serving() || window_.ready().empty()) return 0;
+  const int64_t window = std::min(max_in_flight_, window_.in_flight() + credits_.records);
+  const int64_t free = window - window_.in_flight();
+  if (free <= 0) return 0;
   // A mark costs a transaction: while most of the window is on its way, it waits until a quarter is free, or a while.
-  if (!ticked_ && free < max_in_flight_ / 4 && free < waiting) return 0;
-  auto last = window_.ready().begin();
-  std::advance(last, std::min(free, waiting) - 1);
-  return *last > mark_ ? *last : 0;
+  if (!ticked_ && free < window / 4 && free < window_.idle()) return 0;
+  const int64_t reach = window_.Reach(free, credits_.bytes);
+  return reach > mark_ ? reach : 0;
 }
 
 absl::Status PartnerQueue::LoadPage() {
@@ -175,8 +175,8 @@ int64_t PartnerQueue::Available() const {
 std::vector<std::shared_ptr<ReceiveSession>> PartnerQueue::Sessions() const {
   std::vector<std::shared_ptr<ReceiveSession>> sessions;
   absl::MutexLock lock(&mutex_);
-  for (const auto& [key, weak] : attached_) {
-    if (std::shared_ptr<ReceiveSession> session = weak.lock()) sessions.push_back(std::move(session));
+  for (const auto& [key, attached] : attached_) {
+    if (std::shared_ptr<ReceiveSession> session = attached.session.lock()) sessions.push_back(std::move(session));
   }
   return sessions;
 }
@@ -187,14 +187,28 @@ absl::Status PartnerQueue::Attach(const std::shared_ptr<ReceiveSession>& session
   absl::MutexLock lock(&mutex_);
   if (!parts_.fence->open()) return disclosure::errors::Fenced();
   if (static_cast<int>(attached_.size()) >= max_streams) return disclosure::errors::Overloaded("Receive streams");
-  attached_.emplace(session.get(), session);
+  attached_.emplace(session.get(), Attached{session, {}});
   return absl::OkStatus();
+}
+
+void PartnerQueue::SetCredits(const ReceiveSession* session, const Credits& credits) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = attached_.find(session);
+  if (found == attached_.end()) return;
+  Credits& had = found->second.credits;
+  credits_.records += credits.records - had.records;
+  credits_.bytes += credits.bytes - had.bytes;
+  had = credits;
 }
 
 void PartnerQueue::Detach(const ReceiveSession* session, const std::vector<int64_t>& unacknowledged) {
   {
     absl::MutexLock lock(&mutex_);
-    if (attached_.erase(session) == 0) return;
+    const auto found = attached_.find(session);
+    if (found == attached_.end()) return;
+    credits_.records -= found->second.credits.records;
+    credits_.bytes -= found->second.credits.bytes;
+    attached_.erase(found);
     for (const int64_t seq : unacknowledged) window_.GiveBack(seq, absl::InfinitePast(), /*asked=*/false);
     if (attached_.empty()) {
       window_.Clear();

@@ -79,9 +79,9 @@ class PartnerQueue {
   registry::PartnerFence* fence() const { return parts_.fence.get(); }
 
   // --- committing thread
-  // The mark to make durable with a group whose entries of this partner are `count` and end at `last_seq`; 0 if they
-  // are not to be handed over right away.
-  int64_t ProposeMark(int64_t count, int64_t last_seq);
+  // The mark to make durable with a group whose entries of this partner are `count`, of `bytes` together, and end at
+  // `last_seq`; 0 if they are not to be handed over right away.
+  int64_t ProposeMark(int64_t count, int64_t bytes, int64_t last_seq);
   void Append(std::vector<disclosure::CommittedDisclosure> disclosures);
   // What is in memory may not be all up to where it was read.
   void Distrust();
@@ -98,6 +98,13 @@ class PartnerQueue {
   std::vector<std::shared_ptr<ReceiveSession>> Sessions() const;
 
   // --- sessions
+  // Of an attached stream: what it may be handed now. No mark goes further than all streams together may be handed, so
+  // what a partner possibly holds is what it asked for.
+  struct Credits {
+    int64_t records = 0;
+    int64_t bytes = 0;
+  };
+  void SetCredits(const ReceiveSession* session, const Credits& credits);
   // FENCED if the fence is closed, OVERLOADED over `max_streams`.
   absl::Status Attach(const std::shared_ptr<ReceiveSession>& session, int max_streams);
   // A stream has ended; `unacknowledged` come back. The last one takes the window's memory with it. Idempotent.
@@ -133,6 +140,11 @@ class PartnerQueue {
   Counters counters() const;
 
  private:
+  struct Attached {
+    std::weak_ptr<ReceiveSession> session;
+    Credits credits;
+  };
+
   PartnerQueue(const Parts& parts, std::function<void()> wake, const storage::LaneState& lanes);
 
   // True while there is a stream and the fence is open: a stopped partner asks for no mark.
@@ -167,7 +179,8 @@ class PartnerQueue {
   bool missed_ ABSL_GUARDED_BY(mutex_) = false;  // something was committed while a page was read
   int replaying_ ABSL_GUARDED_BY(mutex_) = 0;    // calls of EndDeadLetter: a position may exist that nobody appends
   uint64_t clears_ ABSL_GUARDED_BY(mutex_) = 0;  // a page read before a change of it is thrown away
-  absl::flat_hash_map<const ReceiveSession*, std::weak_ptr<ReceiveSession>> attached_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<const ReceiveSession*, Attached> attached_ ABSL_GUARDED_BY(mutex_);
+  Credits credits_ ABSL_GUARDED_BY(mutex_);                        // of all of them
   storage::SettleBatch ends_ ABSL_GUARDED_BY(mutex_);              // since the last TakeSettleBatch
   std::vector<crypto::Uuid> ended_ids_ ABSL_GUARDED_BY(mutex_);    // of ends_.settlements
   std::vector<crypto::Uuid> taken_ids_ ABSL_GUARDED_BY(mutex_);    // of the batch that is being settled

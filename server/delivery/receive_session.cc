@@ -46,7 +46,8 @@ absl::Status ReceiveSession::OnRequest(const v1::ReceiveRequest& request) {
     queue_->Acknowledge(acknowledged);
     if (status.ok()) status = TakeRejected(request);
   }
-  if (request.acknowledged_size() > 0 || request.rejected_size() > 0) queue_->Wake();
+  // Acknowledgements are to be settled, and credits to be reserved for.
+  queue_->Wake();
   return status;
 }
 
@@ -87,7 +88,13 @@ absl::Status ReceiveSession::TakeCredits(const v1::ReceiveRequest& request) {
   credit_records_ = std::min(limits::kMaxCreditRecords, credit_records_ + request.add_records());
   credit_bytes_ =
       std::min(limits::kMaxCreditBytes, credit_bytes_ + std::min(request.add_bytes(), limits::kMaxCreditBytes));
+  TellCredits();
   return absl::OkStatus();
+}
+
+void ReceiveSession::TellCredits() {
+  const bool some = credit_records_ > 0 && credit_bytes_ > 0;
+  queue_->SetCredits(this, some ? PartnerQueue::Credits{credit_records_, credit_bytes_} : PartnerQueue::Credits{});
 }
 
 absl::Status ReceiveSession::CheckDeliveries(uint64_t first, uint64_t last) const {
@@ -131,6 +138,7 @@ absl::StatusOr<std::optional<ReceiveSession::Batch>> ReceiveSession::Next() {
         credit_bytes_ -= static_cast<int64_t>(record.record().data().size());
       }
       credit_records_ -= static_cast<int64_t>(positions.size());
+      TellCredits();
       return std::make_optional(std::move(batch));
     }
   }

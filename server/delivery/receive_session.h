@@ -77,6 +77,8 @@ class ReceiveSession : public std::enable_shared_from_this<ReceiveSession> {
   bool Close(const absl::Status& status);
 
   absl::Status TakeCredits(const v1::ReceiveRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // After every change of the credits.
+  void TellCredits() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status TakeAcknowledged(const v1::ReceiveRequest& request, std::vector<int64_t>* positions)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status TakeRejected(const v1::ReceiveRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

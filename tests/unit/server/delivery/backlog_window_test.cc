@@ -117,6 +117,23 @@ TEST(BacklogWindowTest, AReplayedRecordThatBecomesADeadLetterAgainStillHoldsTheO
   EXPECT_THAT(window.ready(), ElementsAre(2));
 }
 
+TEST(BacklogWindowTest, ReachesAsFarAsRecordsAndBytesGoOverAllThatIsNotOnItsWay) {
+  BacklogWindow window(0);
+  for (const int64_t seq : {1, 2, 3}) window.Add(Record(seq, 'a'));  // 1 is ready
+  window.Add(Record(4, 'b'));
+  window.Add(Record(5, 'c'));
+  EXPECT_EQ(window.Reach(0, 100), 0);
+  EXPECT_EQ(window.Reach(3, 100), 1);
+  EXPECT_EQ(window.Reach(4, 100), 4);
+  EXPECT_EQ(window.Reach(9, 100), 5);
+  EXPECT_EQ(window.Reach(9, 24), 4) << "five bytes a record";
+  EXPECT_EQ(window.Reach(9, 4), 0);
+  window.HandOut(1);
+  EXPECT_EQ(window.idle(), 4);
+  EXPECT_EQ(window.Reach(2, 100), 0);
+  EXPECT_EQ(window.Reach(3, 100), 4);
+}
+
 TEST(BacklogWindowTest, ARetryWaitsAndKeepsItsPlace) {
   BacklogWindow window(0);
   window.Add(Record(1, 'a'));
