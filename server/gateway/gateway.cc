@@ -11,6 +11,7 @@
 #include "proto/errors/error.h"
 #include "server/gateway/atomic_file.h"
 #include "server/gateway/metrics_sampler.h"
+#include "server/rpc/tls.h"
 
 namespace postern::gateway {
 namespace {
@@ -38,6 +39,7 @@ Gateway::~Gateway() {
 }
 
 absl::Status Gateway::Open() {
+  POSTERN_RETURN_IF_ERROR(rpc::RequireTls13());
   POSTERN_ASSIGN_OR_RETURN(core_, OpenCore(config_, clock_, &serving_));
   // What a run that crashed left names listeners that are gone. Usually there is nothing; and not before the stores are
   // this process's, the file could be another's.

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <grpcpp/security/tls_certificate_verifier.h>
 #include <grpcpp/security/tls_credentials_options.h>
+#include <openssl/conf.h>
+#include <openssl/ssl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -77,7 +79,35 @@ class ChainVerifier final : public grpc::experimental::ExternalCertificateVerifi
   const std::function<absl::Time()> clock_;
 };
 
+// As in an openssl.cnf. Whatever the system's own says about other things of TLS is replaced with it.
+constexpr char kOpenSslConfig[] =
+    "openssl_conf = main\n"
+    "[main]\n"
+    "ssl_conf = ssl\n"
+    "[ssl]\n"
+    "system_default = tls13\n"
+    "[tls13]\n"
+    "MinProtocol = TLSv1.3\n"
+    "Protocol = -TLSv1.2\n";
+
 }  // namespace
+
+absl::Status RequireTls13() {
+  // The system's configuration first, or it would be loaded later and win.
+  OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, nullptr);
+  OPENSSL_load_builtin_modules();
+  const std::unique_ptr<BIO, decltype(&BIO_free)> text(BIO_new_mem_buf(kOpenSslConfig, -1), &BIO_free);
+  const std::unique_ptr<CONF, decltype(&NCONF_free)> config(NCONF_new(nullptr), &NCONF_free);
+  if (text == nullptr || config == nullptr || NCONF_load_bio(config.get(), text.get(), nullptr) != 1 ||
+      CONF_modules_load(config.get(), nullptr, 0) != 1) {
+    return absl::InternalError("OpenSSL does not take its configuration");
+  }
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_method()), &SSL_CTX_free);
+  if (context == nullptr || (SSL_CTX_get_options(context.get()) & SSL_OP_NO_TLSv1_2) == 0) {
+    return absl::InternalError("OpenSSL still speaks TLS 1.2");
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<std::unique_ptr<ServerIdentity>> ServerIdentity::Create(const identity::KeyPair& pair) {
   absl::StatusOr<UniqueFd> file = MemoryFile(pair, 1);

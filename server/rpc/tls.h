@@ -18,6 +18,13 @@
 
 namespace postern::rpc {
 
+// Makes TLS 1.3 the only version that this process speaks, to clients and to partners' servers. For main, before the
+// first TLS context is made; INTERNAL if OpenSSL does not take it.
+//
+// gRPC's own minimum is TLS 1.2 and cannot be raised through its public interface; what OpenSSL's configuration
+// switches off for every context of the process stays off, because gRPC sets the minimum and not the options.
+absl::Status RequireTls13();
+
 // What a listener shows to its clients. Replaced while running, whole: handshakes from about a second later show the
 // new pair.
 //

@@ -5,6 +5,8 @@
 #include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
@@ -16,6 +18,8 @@ namespace {
 
 using identity::Listener;
 using identity::Role;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 // The status of a call with an empty request.
 grpc::Status CallEmpty(const std::shared_ptr<grpc::Channel>& channel, const std::string& path) {
@@ -108,6 +112,30 @@ TEST_F(IdentityTest, WithoutACertificateThereIsNoHandshake) {
     EXPECT_EQ(GetPartner(anonymous).error_code(), grpc::StatusCode::UNAVAILABLE) << listener;
     const auto plain = grpc::CreateChannel(gateway_.process().Address(listener), grpc::InsecureChannelCredentials());
     EXPECT_EQ(GetPartner(plain).error_code(), grpc::StatusCode::UNAVAILABLE) << listener;
+  }
+}
+
+// Clause: P1.3a
+TEST_F(IdentityTest, NothingOlderThanTls13IsSpoken) {
+  gateway_.CreatePartner("acme", "logistics");
+  gateway_.WritePair("storefront-client", gateway_.pki().Client("shop", {"spiffe://shop.test/storefront"}));
+  gateway_.WritePair("partner-client", gateway_.PartnerPair("acme"));
+  gateway_.WritePair("operator-client", gateway_.PersonPair("alice"));
+  WriteWholeFile(gateway_.Path("gateway-ca.crt"), gateway_.pki().CaPem("gateway"));
+  const auto shake = [this](const std::string& listener, const std::string& client, const std::string& version) {
+    const std::string pair = gateway_.Path(client);
+    const std::string output = gateway_.Path("s_client.out");
+    const std::string command = absl::StrCat(
+        "openssl s_client -connect ", gateway_.process().Address(listener), " ", version, " -alpn h2 -brief -cert ",
+        pair, ".crt -key ", pair, ".key -CAfile ", gateway_.Path("gateway-ca.crt"), " </dev/null >", output, " 2>&1");
+    (void)std::system(command.c_str());
+    return ReadWholeFile(output);
+  };
+  const std::pair<const char*, const char*> callers[] = {
+      {"shop", "storefront-client"}, {"partners", "partner-client"}, {"operators", "operator-client"}};
+  for (const auto& [listener, client] : callers) {
+    EXPECT_THAT(shake(listener, client, "-tls1_2"), Not(HasSubstr("CONNECTION ESTABLISHED"))) << listener;
+    EXPECT_THAT(shake(listener, client, "-tls1_3"), HasSubstr("Protocol version: TLSv1.3")) << listener;
   }
 }
 
