@@ -103,12 +103,12 @@ void TestGateway::WritePair(const std::string& name, const KeyPairPem& pair) {
   WriteWholeFile(Path(name + ".key"), pair.private_key);
 }
 
-std::shared_ptr<grpc::Channel> TestGateway::Channel(const std::string& listener, const KeyPairPem& identity) {
+std::shared_ptr<grpc::Channel> TestGateway::Channel(const std::string& listener, const KeyPairPem& identity,
+                                                    grpc::ChannelArguments arguments) {
   grpc::SslCredentialsOptions options;
   options.pem_root_certs = pki_.CaPem("gateway");
   options.pem_cert_chain = identity.certificate;
   options.pem_private_key = identity.private_key;
-  grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);

@@ -7,6 +7,7 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/support/channel_arguments.h>
 
 #include <memory>
 #include <string>
@@ -43,7 +44,8 @@ class TestGateway {
   void WritePair(const std::string& name, const KeyPairPem& pair);
 
   // A new connection each time. `listener` as in GatewayProcess::Address.
-  std::shared_ptr<grpc::Channel> Channel(const std::string& listener, const KeyPairPem& identity);
+  std::shared_ptr<grpc::Channel> Channel(const std::string& listener, const KeyPairPem& identity,
+                                         grpc::ChannelArguments arguments = {});
   std::shared_ptr<grpc::Channel> Storefront() { return Channel("shop", storefront_); }
   std::shared_ptr<grpc::Channel> Person(const std::string& name) { return Channel("operators", PersonPair(name)); }
   std::shared_ptr<grpc::Channel> PartnerChannel(const std::string& id) { return Channel("partners", PartnerPair(id)); }

@@ -210,5 +210,72 @@ TEST_F(FlowTest, TerminationCutsASlowReaderOffAndReadsNothingMore) {
       << "a retry gets the original's receipt";
 }
 
+// A reader that does not read leaves bytes in the kernel, in the server's transport and, up to its own flow-control
+// window, in its own library. Cancelling the stream recalls none of them; the reset does.
+// Clause: P1.4e
+TEST_F(FlowTest, TerminationResetsASlowReadersConnectionAndPurgesWhatIsQueued) {
+  constexpr int kRecords = 200;
+  constexpr int kCredits = 150;
+  constexpr int kRemarkBytes = 20000;
+  grpc::ChannelArguments wide;
+  wide.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 16 << 20);  // so that only the reader's slowness holds bytes up
+  const auto channel = gateway_.Channel("partners", gateway_.PartnerPair(kCarrier), wide);
+  const auto partner = v1::PartnerService::NewStub(channel);
+  const auto context = Deadline(absl::Seconds(60));
+  const auto stream = partner->Receive(context.get());
+  v1::ReceiveRequest credit;
+  credit.set_add_records(kCredits);
+  credit.set_add_bytes(int64_t{1} << 30);
+  ASSERT_TRUE(stream->Write(credit));
+
+  v1::BatchCreateDisclosuresRequest batch;
+  for (int i = 0; i < kRecords; ++i) {
+    v1::CreateDisclosureRequest& request = *batch.add_requests();
+    request = Request(absl::StrCat("Q-", i), "canary");
+    shop::v1::Shipment shipment;
+    ASSERT_TRUE(shipment.ParseFromString(request.record().data()));
+    shipment.set_remark(std::string(kRemarkBytes, 'x'));
+    request.mutable_record()->set_data(shipment.SerializeAsString());
+  }
+  v1::BatchCreateDisclosuresResponse disclosed;
+  ASSERT_TRUE(shop_->BatchCreateDisclosures(Deadline(absl::Seconds(20)).get(), batch, &disclosed).ok());
+  v1::ReceiveResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  const int64_t read_before = response.records_size();
+  absl::SleepFor(absl::Seconds(1));  // the server fills what it can fill
+
+  const auto alice = v1::OperatorService::NewStub(gateway_.Person("alice"));
+  v1::GetPartnerRequest get;
+  get.set_name(absl::StrCat("partners/", kCarrier));
+  v1::Partner resource;
+  ASSERT_TRUE(alice->GetPartner(Deadline().get(), get, &resource).ok());
+  v1::TerminatePartnerRequest terminate;
+  terminate.set_name(get.name());
+  terminate.set_confirm(get.name());
+  terminate.set_etag(resource.etag());
+  terminate.set_reason("test");
+  v1::TerminatePartnerResponse terminated;
+  ASSERT_TRUE(alice->TerminatePartner(Deadline(absl::Seconds(20)).get(), terminate, &terminated).ok());
+  const absl::Time returned = absl::Now();
+
+  const std::string none = "postern_partner_connections 0";
+  bool reset = false;
+  while (!reset && absl::Now() < returned + absl::Seconds(1)) {
+    reset = HttpGet(gateway_.process().Address("operations"), "/metrics").find(none) != std::string::npos;
+  }
+  EXPECT_TRUE(reset) << "the connection outlived its partner by a second";
+  // Only now does the reader go on, as fast as it can.
+  const absl::Time reading = absl::Now();
+  int64_t read_after = 0;
+  while (stream->Read(&response)) read_after += response.records_size();
+  EXPECT_FALSE(stream->Finish().ok());
+  EXPECT_LT(absl::Now() - reading, absl::Seconds(1));
+  EXPECT_LE(read_before + read_after, kCredits);
+  EXPECT_LE(read_before + read_after, terminated.effect().possibly_held_count());
+  EXPECT_LE(terminated.effect().possibly_held_count(), kCredits);
+  RecordProperty("records_read_before", static_cast<int>(read_before));
+  RecordProperty("records_readable_after", static_cast<int>(read_after));
+}
+
 }  // namespace
 }  // namespace postern::testing
