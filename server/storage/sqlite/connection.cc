@@ -41,6 +41,10 @@ Connection::~Connection() {
   sqlite3_close(handle_);
 }
 
+void Connection::WaitForLocks(bool wait) {
+  sqlite3_busy_timeout(handle_, wait ? kBusyTimeoutMillis : 0);
+}
+
 absl::Status Connection::Execute(const char* sql, absl::string_view what) {
   const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
   return code == SQLITE_OK ? absl::OkStatus() : errors::SqliteFailed(what, sqlite3_extended_errcode(handle_));

@@ -28,6 +28,8 @@ class Connection {
 
   // Runs one or more statements that give no rows. `what` is for the error.
   absl::Status Execute(const char* sql, absl::string_view what);
+  // Whether statements that meet a lock wait for it, which is how a connection is opened, or fail at once.
+  void WaitForLocks(bool wait);
   // Rows changed by the last statement.
   int64_t changes() const { return sqlite3_changes64(handle_); }
   sqlite3* handle() const { return handle_; }

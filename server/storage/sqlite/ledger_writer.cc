@@ -41,7 +41,10 @@ absl::Status LedgerWriter::Reopen() {
   POSTERN_ASSIGN_OR_RETURN(db_, Connection::Open(path_, Connection::Mode::kReadWrite, vfs_, kCacheKib));
   absl::Status status = db_->Execute(kSetup, "set up the ledger");
   if (status.ok()) status = Migrate(*db_);
-  if (status.ok()) status = CheckpointLocked(/*truncate=*/true);
+  if (status.ok()) {
+    const absl::StatusOr<bool> copied = CheckpointLocked(/*truncate=*/true);
+    status = copied.ok() && !*copied ? errors::SqliteFailed("checkpoint", SQLITE_BUSY) : copied.status();
+  }
   if (status.ok()) status = Load();
   if (status.ok()) {
     sqlite3_wal_hook(db_->handle(), KeepLogPages, log_pages_.get());
@@ -151,22 +154,24 @@ void LedgerWriter::Publish() {
   last_seq_.store(head_.last_seq, std::memory_order_release);
 }
 
-absl::Status LedgerWriter::Checkpoint(bool truncate) {
+absl::StatusOr<bool> LedgerWriter::Checkpoint(bool truncate) {
   absl::MutexLock lock(&mutex_);
   POSTERN_RETURN_IF_ERROR(RequireKnownState());
-  absl::Status status = CheckpointLocked(truncate);
-  if (!status.ok()) db_.reset();
-  return status;
+  db_->WaitForLocks(false);
+  const absl::StatusOr<bool> done = CheckpointLocked(truncate);
+  db_->WaitForLocks(true);
+  return done;
 }
 
-absl::Status LedgerWriter::CheckpointLocked(bool truncate) {
+absl::StatusOr<bool> LedgerWriter::CheckpointLocked(bool truncate) {
   int log_pages = 0;
   int copied = 0;
   const int code = sqlite3_wal_checkpoint_v2(
       db_->handle(), nullptr, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, &log_pages, &copied);
+  if ((code & 0xff) == SQLITE_BUSY) return false;  // extended codes are on
   if (code != SQLITE_OK) return errors::SqliteFailed("checkpoint", code);
   if (copied == log_pages) log_pages_->store(0, std::memory_order_relaxed);
-  return absl::OkStatus();
+  return copied == log_pages;
 }
 
 }  // namespace postern::storage

@@ -83,9 +83,10 @@ class LedgerWriter {
   // After a failure of the disk the outcome is unknown; the next call first reads back what is true, and fails as long
   // as that fails.
   absl::Status Write(absl::FunctionRef<absl::Status(WriteScope&)> body);
-  // Copies the log into the database as far as readers let it; with `truncate` waits for them and cuts the log to
-  // nothing.
-  absl::Status Checkpoint(bool truncate);
+  // Copies the log into the database as far as readers let it; with `truncate` also cuts the log to nothing. False: a
+  // reader is in the way, come again. Commits wait while pages are copied and never for a reader, and they go on after
+  // a failure: what is not copied is still in the log, which is what they write.
+  absl::StatusOr<bool> Checkpoint(bool truncate);
   // Pages in the log after the newest commit.
   int64_t log_pages() const { return log_pages_->load(std::memory_order_relaxed); }
 
@@ -101,7 +102,7 @@ class LedgerWriter {
   absl::Status Reopen() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status RequireKnownState() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status CheckpointLocked(bool truncate) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<bool> CheckpointLocked(bool truncate) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status StoreTreeHead(WriteScope& scope) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Commit() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -97,26 +97,39 @@ Maintenance::Work Maintenance::WaitForWork() {
     work.scrub = std::exchange(scrub_, false);
     work.sweep = std::exchange(sweep_, false);
   }
+  // Writes wake this thread, and each look at a long log costs the next commit time: once a round is enough for what
+  // could not be done.
   const absl::Time now = absl::Now();
   const int64_t seq = writer_.last_seq();
   if (std::exchange(seen_seq_, seq) != seq) quiet_since_ = now;
   const int64_t tail = UnindexedTail();
   work.index = tail >= options_.index_batch || (tail > 0 && now - quiet_since_ >= options_.index_idle);
-  work.checkpoint = writer_.log_pages() >= options_.checkpoint_pages;
+  const bool due = now >= next_checkpoint_;
+  work.checkpoint = due && writer_.log_pages() >= options_.checkpoint_pages;
+  work.scrub = work.scrub || (due && scrub_left_);
+  work.sweep = work.sweep || (due && sweep_left_);
   work.expire = now >= next_expiry_;
   if (work.expire) next_expiry_ = now + kExpiryRound;
   return work;
 }
 
 void Maintenance::Do(const Work& work) {
-  if (work.checkpoint) writer_.Checkpoint(/*truncate=*/false).IgnoreError();
+  bool done = true;
+  if (work.checkpoint) done = writer_.Checkpoint(/*truncate=*/false).value_or(false);
   if (work.index) index_.Extend(readers_, options_.index_batch).IgnoreError();
   if (work.expire) ExpireRequests().IgnoreError();
-  if (work.sweep && !SweepEndedBacklogs().ok()) RequestSweep();
-  if (work.scrub && !writer_.Checkpoint(/*truncate=*/true).ok()) RequestScrub();
+  bool scrub = work.scrub;
+  if (work.sweep) {
+    const absl::StatusOr<bool> swept = SweepEndedBacklogs();
+    sweep_left_ = !swept.ok();
+    scrub = scrub || swept.value_or(false);
+  }
+  if (scrub) scrub_left_ = !writer_.Checkpoint(/*truncate=*/true).value_or(false);
+  if (!done || sweep_left_ || scrub_left_) next_checkpoint_ = absl::Now() + kRound;
 }
 
-absl::Status Maintenance::SweepEndedBacklogs() {
+// Whether there was anything to sweep.
+absl::StatusOr<bool> Maintenance::SweepEndedBacklogs() {
   std::vector<Backlog> backlogs;
   POSTERN_RETURN_IF_ERROR(readers_.Read([&](Connection& db) {
     Query query(db, "SELECT partner, upto FROM backlog_end WHERE swept = 0");
@@ -149,7 +162,7 @@ absl::Status Maintenance::SweepEndedBacklogs() {
     });
     POSTERN_RETURN_IF_ERROR(swept);
   }
-  return backlogs.empty() ? absl::OkStatus() : writer_.Checkpoint(/*truncate=*/true);
+  return !backlogs.empty();
 }
 
 absl::Status Maintenance::ExpireRequests() {

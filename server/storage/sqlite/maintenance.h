@@ -16,7 +16,8 @@
 
 namespace postern::storage {
 
-// Thread-safe. A step that fails is left for the next round: none of it is needed for what was promised to a caller.
+// Thread-safe. A step that fails, or that a reader keeps from its end, is left for the next round: none of it is needed
+// for what was promised to a caller.
 class Maintenance {
  public:
   // Starts the thread. Everything referred to must outlive this.
@@ -43,7 +44,7 @@ class Maintenance {
   void Run();
   Work WaitForWork();
   void Do(const Work& work);
-  absl::Status SweepEndedBacklogs();
+  absl::StatusOr<bool> SweepEndedBacklogs();
   absl::Status ExpireRequests();
   int64_t UnindexedTail() const;
 
@@ -57,7 +58,10 @@ class Maintenance {
   bool noticed_ ABSL_GUARDED_BY(mutex_) = false;
   bool scrub_ ABSL_GUARDED_BY(mutex_) = false;
   bool sweep_ ABSL_GUARDED_BY(mutex_) = true;  // once at the start, for what a crash left
-  int64_t seen_seq_ = 0;                       // the rest is the thread's own
+  bool scrub_left_ = false;                    // from the round before; this and the rest are the thread's own
+  bool sweep_left_ = false;
+  absl::Time next_checkpoint_ = absl::InfinitePast();
+  int64_t seen_seq_ = 0;
   absl::Time quiet_since_ = absl::InfinitePast();
   absl::Time next_expiry_ = absl::InfinitePast();
   std::thread thread_;

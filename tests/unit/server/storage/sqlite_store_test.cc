@@ -1,6 +1,7 @@
 // What only the SQLite store promises: its folder, its index file, what it leaves on disk.
 #include "server/storage/sqlite/sqlite_store.h"
 
+#include <sqlite3.h>
 #include <sys/stat.h>
 
 #include <atomic>
@@ -210,6 +211,31 @@ TEST_F(SqliteStoreTest, ScrubRemovesWhatWasSettled) {
   ASSERT_TRUE(store_->Settle({batch}).ok());
   store_->RequestScrub();
   EXPECT_TRUE(Eventually([&] { return !OnDisk(entry.sealed_payload); }));
+}
+
+TEST_F(SqliteStoreTest, AReaderInTheWayOfACheckpointHoldsUpNoCommit) {
+  options_.checkpoint_pages = 1;
+  Open();
+  Commit(Entry());
+  const std::string ledger = options_.directory + "/ledger.db";
+  // A reader of its own, so that it can stay: the log cannot be cut while it looks at a part of it.
+  sqlite3* reader = nullptr;
+  ASSERT_EQ(sqlite3_open_v2(ledger.c_str(), &reader, SQLITE_OPEN_READONLY, nullptr), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM disclosure", nullptr, nullptr, nullptr), SQLITE_OK);
+  Commit(Entry());
+  store_->RequestScrub();
+  absl::SleepFor(absl::Milliseconds(200));  // the checkpoint is under way
+  for (int i = 0; i < 20; ++i) {
+    const absl::Time begin = absl::Now();
+    Commit(Entry());
+    EXPECT_LT(absl::Now() - begin, absl::Seconds(1));
+    absl::SleepFor(absl::Milliseconds(50));
+  }
+  EXPECT_GT(std::filesystem::file_size(ledger + "-wal"), 0u);
+  ASSERT_EQ(sqlite3_exec(reader, "COMMIT", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(reader);
+  EXPECT_TRUE(Eventually([&] { return std::filesystem::file_size(ledger + "-wal") == 0; })) << "and it comes again";
+  EXPECT_EQ(Value(store_->ReadLastSeq()), 22);
 }
 
 TEST_F(SqliteStoreTest, RequestIdsAreForgottenAfterADay) {
