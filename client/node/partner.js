@@ -51,8 +51,9 @@ async function answer(notice) {  // verify the gateway's signature, delete by ha
   await call('AttestDeletion', { name: notice.name, attestation: { payload_type: attestType, payload: statement, signatures: [{ key_id: 'attestation-1', signature }] } });
 }
 
-// What grpc-js makes of a connection that was reset, depending on whether it was reading or writing: termination resets it.
-const broken = [grpc.status.UNAVAILABLE, grpc.status.CANCELLED, grpc.status.INTERNAL];
+// What grpc-js makes of a connection that was reset, depending on whether it was reading or writing: termination resets it. The last
+// one is a gateway that was asked too often.
+const again = [grpc.status.UNAVAILABLE, grpc.status.CANCELLED, grpc.status.INTERNAL, grpc.status.RESOURCE_EXHAUSTED];
 
 async function answerNotices() {
   for (;; await new Promise(wait => setTimeout(wait, 100))) {
@@ -61,7 +62,7 @@ async function answerNotices() {
       for (const notice of page.notices) await answer(notice);
       if (!page.enumerating && !page.next_page_token && page.notices.length === 0) return;
     } catch (error) {
-      if (!broken.includes(error.code)) throw error;
+      if (!again.includes(error.code)) throw error;
     }
   }
 }

@@ -83,6 +83,7 @@ void FillIn(config::Config* config) {
   fill(&config::Limits::partner_connections, &config::Limits::set_partner_connections, 1024);
   fill(&config::Limits::delivery_bytes_per_partner, &config::Limits::set_delivery_bytes_per_partner, 4 << 20);
   fill(&config::Limits::drain_seconds, &config::Limits::set_drain_seconds, 20);
+  fill(&config::Limits::partner_calls_per_second, &config::Limits::set_partner_calls_per_second, 50);
 }
 
 identity::Role RoleOf(int role) {

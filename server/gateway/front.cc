@@ -75,8 +75,10 @@ absl::Status Front::BuildFace(Face face, Core& core, Metrics* metrics) {
   gate.connections = face == kPartners ? &core.connections : nullptr;
   gate.pool = parts.pool.get();
   gate.clock = clock_;
-  parts.gate = std::make_unique<rpc::CallGate>(
-      gate, rpc::Admission::Limits{config_.limits().calls_per_connection(), config_.limits().calls_per_principal()});
+  rpc::CallGate::Limits limits;
+  limits.in_flight = {config_.limits().calls_per_connection(), config_.limits().calls_per_principal()};
+  limits.partner_calls_per_second = config_.limits().partner_calls_per_second();
+  parts.gate = std::make_unique<rpc::CallGate>(gate, limits);
   return absl::OkStatus();
 }
 

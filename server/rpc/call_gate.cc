@@ -64,6 +64,7 @@ absl::StatusOr<Admitted> CallGate::Judge(const grpc::CallbackServerContext& cont
     } while (out.principal().partner != claimed);
   }
   POSTERN_RETURN_IF_ERROR(identity::Authorise(out.principal(), parts_.listener, rule, out.caller.partner_state));
+  if (rule->after_termination) POSTERN_RETURN_IF_ERROR(partner_rate_.Take(out.principal().name, parts_.clock()));
   POSTERN_ASSIGN_OR_RETURN(out.ticket, admission_.Admit(std::move(peer), out.principal().name));
   return out;
 }

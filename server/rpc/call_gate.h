@@ -16,6 +16,7 @@
 #include "server/identity/role_table.h"
 #include "server/rpc/admission.h"
 #include "server/rpc/call_observer.h"
+#include "server/rpc/call_rate.h"
 #include "server/rpc/connection_table.h"
 #include "server/rpc/live_streams.h"
 #include "server/rpc/work_pool.h"
@@ -44,7 +45,13 @@ class CallGate {
     WorkPool* pool = nullptr;
     std::function<absl::Time()> clock;
   };
-  CallGate(Parts parts, const Admission::Limits& limits) : parts_(std::move(parts)), admission_(limits) {}
+  struct Limits {
+    Admission::Limits in_flight;
+    // Of one partner, about its standing and its notices: what even a terminated one may call.
+    int partner_calls_per_second = 50;
+  };
+  CallGate(Parts parts, const Limits& limits)
+      : parts_(std::move(parts)), admission_(limits.in_flight), partner_rate_(limits.partner_calls_per_second) {}
 
   // UNAUTHENTICATED, IDENTITY_AMBIGUOUS, CREDENTIAL_EXPIRED, ROLE_DENIED, PARTNER_*, OVERLOADED, DRAINING. Does not
   // block.
@@ -69,6 +76,7 @@ class CallGate {
 
   const Parts parts_;
   Admission admission_;
+  CallRate partner_rate_;
   LiveStreams streams_;
   std::atomic<bool> draining_{false};
 };

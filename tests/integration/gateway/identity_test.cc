@@ -208,6 +208,29 @@ TEST_F(IdentityTest, APartnersIdentityCountsFromTheMomentItIsRegistered) {
             "ERROR_REASON_UNAUTHENTICATED");
 }
 
+TEST_F(IdentityTest, APartnerThatAsksTooOftenIsRefusedAndDisturbsNobody) {
+  gateway_.CreatePartner("acme", "logistics");
+  gateway_.CreatePartner("bolt", "logistics");
+  const auto acme = v1::PartnerService::NewStub(gateway_.PartnerChannel("acme"));
+  v1::AttestDeletionRequest bad;
+  bad.set_name("partners/acme/deletionCampaigns/none/notices/1");
+  bad.mutable_attestation()->set_payload("not an attestation");
+  grpc::Status refused;
+  const absl::Time end = absl::Now() + absl::Seconds(10);
+  while (ReasonOf(refused) != "ERROR_REASON_OVERLOADED" && absl::Now() < end) {
+    v1::AttestDeletionResponse response;
+    refused = acme->AttestDeletion(Deadline(absl::Seconds(3)).get(), bad, &response);
+  }
+  EXPECT_EQ(ReasonOf(refused), "ERROR_REASON_OVERLOADED");
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  v1::GetStandingResponse standing;
+  EXPECT_TRUE(v1::PartnerService::NewStub(gateway_.PartnerChannel("bolt"))
+                  ->GetStanding(Deadline(absl::Seconds(3)).get(), v1::GetStandingRequest(), &standing)
+                  .ok());
+  absl::SleepFor(absl::Milliseconds(200));
+  EXPECT_TRUE(acme->GetStanding(Deadline(absl::Seconds(3)).get(), v1::GetStandingRequest(), &standing).ok());
+}
+
 TEST_F(IdentityTest, APartnerEnrolsAKeyOfItsOwn) {
   gateway_.CreatePartner("acme", "logistics");
   const auto request = client::NewEnrolmentRequest("spiffe://acme.test/enrolled").value();

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "proto/errors/error.h"
+#include "server/rpc/call_rate.h"
 #include "server/rpc/live_streams.h"
 
 namespace postern::rpc {
@@ -30,6 +31,22 @@ TEST(Admission, AnEndedCallMakesRoom) {
     Admission::Ticket moved = *std::move(ticket);
     EXPECT_FALSE(admission.Admit("ipv4:1", "partners/acme").ok());
   }
+}
+
+TEST(CallRate, BoundsEachPrincipalByItself) {
+  CallRate rate(10);
+  absl::Time now = absl::UnixEpoch();
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(rate.Take("partners/acme", now).ok()) << i;
+  EXPECT_EQ(ReasonOf(rate.Take("partners/acme", now)), v1::ERROR_REASON_OVERLOADED);
+  EXPECT_TRUE(rate.Take("partners/bolt", now).ok());
+  now += absl::Milliseconds(100);
+  EXPECT_TRUE(rate.Take("partners/acme", now).ok());
+  EXPECT_FALSE(rate.Take("partners/acme", now).ok());
+  EXPECT_FALSE(rate.Take("partners/acme", now - absl::Hours(1)).ok()) << "a clock that was set back";
+  now += absl::Hours(1);
+  int taken = 0;
+  while (rate.Take("partners/acme", now).ok()) ++taken;
+  EXPECT_EQ(taken, 20) << "no more than the bucket holds";
 }
 
 TEST(LiveStreams, EndsThoseThatLiveAndThoseThatComeLate) {
