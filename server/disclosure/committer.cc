@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/time/clock.h"
 #include "server/base/failpoint.h"
 #include "server/disclosure/audit_entry.h"
 #include "server/disclosure/errors.h"
@@ -133,9 +134,13 @@ void Committer::Commit(const Group& group) {
     if (slot.entry().result.status.ok()) entries.push_back(&slot.entry());
   }
   if (entries.empty()) return;
+  const absl::Time begin = absl::Now();
   const absl::Status status = WriteGroup(entries);
   SetServing(status.ok());
-  if (status.ok()) return;
+  if (status.ok()) {
+    if (options_.on_group) options_.on_group(entries.size(), absl::Now() - begin);
+    return;
+  }
   for (Entry* entry : entries) entry->result.status = errors::LedgerUnavailable();
   absl::MutexLock lock(&mutex_);
   ++stats_.failures;

@@ -31,6 +31,9 @@ struct CommitterOptions {
   std::function<absl::Time()> clock = [] { return absl::Now(); };
   // Told when the ledger stops and starts to accept writes, from the committing thread. May be null.
   std::function<void(bool serving)> on_serving;
+  // Told of every group that became durable: how many entries it had, and the time from taking it from the queue. From
+  // the committing thread; may be null.
+  std::function<void(size_t entries, absl::Duration time)> on_group;
 };
 
 // The entries of one call, in order. An entry that is refused makes later entries of the same partner and record key in

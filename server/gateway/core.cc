@@ -13,7 +13,7 @@
 namespace postern::gateway {
 namespace {
 
-absl::Status OpenStores(const config::Config& config, const Clock& clock, Core& core) {
+absl::Status OpenStores(const config::Config& config, const Clock& clock, Metrics* metrics, Core& core) {
   crypto::KeyStoreOptions keys;
   keys.path = absl::StrCat(config.data_dir(), "/keystore.db");
   keys.root_keyset_path = config.keys().root_keyset();
@@ -24,6 +24,7 @@ absl::Status OpenStores(const config::Config& config, const Clock& clock, Core& 
   storage::SqliteStoreOptions store;
   store.directory = absl::StrCat(config.data_dir(), "/ledger");
   store.clock = clock;
+  store.on_sync = [metrics](absl::Duration time) { metrics->OnLedgerSync(time); };
   POSTERN_ASSIGN_OR_RETURN(core.store, storage::OpenSqliteStore(store));
 
   core.origin = absl::StrCat(config.audit_origin(), "/", core.store->instance().ToString());
@@ -38,7 +39,8 @@ absl::Status OpenStores(const config::Config& config, const Clock& clock, Core& 
   return core.checkpoints->VerifyLedger();
 }
 
-absl::Status BuildMainPath(const config::Config& config, const Clock& clock, ServingState* serving, Core& core) {
+absl::Status BuildMainPath(const config::Config& config, const Clock& clock, ServingState* serving, Metrics* metrics,
+                           Core& core) {
   storage::Store* store = core.store.get();
   crypto::KeyStore* keys = core.keys.get();
 
@@ -58,6 +60,7 @@ absl::Status BuildMainPath(const config::Config& config, const Clock& clock, Ser
   committer.max_queued_entries = static_cast<size_t>(config.limits().commit_queue());
   committer.clock = clock;
   committer.on_serving = [serving](bool ledger) { serving->SetLedger(ledger); };
+  committer.on_group = [metrics](size_t entries, absl::Duration time) { metrics->OnCommitGroup(entries, time); };
   core.committer = std::make_unique<disclosure::Committer>(store, keys, core.hub.get(), committer);
 
   disclosure::DiscloserOptions discloser;
@@ -109,15 +112,15 @@ void BuildOperatorsWork(const Clock& clock, Core& core) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, const Clock& clock,
-                                               ServingState* serving) {
+absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, const Clock& clock, ServingState* serving,
+                                               Metrics* metrics) {
   auto core = std::make_unique<Core>();
-  POSTERN_RETURN_IF_ERROR(OpenStores(config, clock, *core));
+  POSTERN_RETURN_IF_ERROR(OpenStores(config, clock, metrics, *core));
   core->builder =
       std::make_unique<registry::SnapshotBuilder>(core->store.get(), core->keys.get(), &core->snapshots, clock);
   POSTERN_RETURN_IF_ERROR(core->builder->Rebuild());
   POSTERN_RETURN_IF_ERROR(delivery::SettleAbandonedExchanges(*core->store, clock()));
-  POSTERN_RETURN_IF_ERROR(BuildMainPath(config, clock, serving, *core));
+  POSTERN_RETURN_IF_ERROR(BuildMainPath(config, clock, serving, metrics, *core));
   BuildOperatorsWork(clock, *core);
   POSTERN_RETURN_IF_ERROR(core->terminator->ResumeTerminations());
   // Before anything listens: what ended while the gateway was down is never served.

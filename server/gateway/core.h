@@ -26,6 +26,7 @@
 #include "server/disclosure/refusal_recorder.h"
 #include "server/gateway/checkpoint_publisher.h"
 #include "server/gateway/config.h"
+#include "server/gateway/metrics.h"
 #include "server/gateway/serving_state.h"
 #include "server/registry/bundle_registry.h"
 #include "server/registry/control_plane.h"
@@ -87,9 +88,10 @@ struct Core {
 };
 
 // Opens the stores, checks the ledger against the last checkpoint, rebuilds the snapshot, takes up what a crash
-// interrupted and ends what has ended by the calendar. Nothing is served yet. `serving` outlives the core and is told
-// when the ledger fails and recovers. Errors are those of the parts.
-absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, const Clock& clock, ServingState* serving);
+// interrupted and ends what has ended by the calendar. Nothing is served yet. `serving` and `metrics` outlive the core;
+// `serving` is told when the ledger fails and recovers. Errors are those of the parts.
+absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, const Clock& clock, ServingState* serving,
+                                               Metrics* metrics);
 
 // Starts the background work: notices, the contract clock, checkpoints.
 void StartCore(Core& core);

@@ -52,6 +52,8 @@ std::string ReasonLabel(int reason) {
 }  // namespace
 
 Metrics::Metrics() {
+  const prometheus::Histogram::BucketBoundaries seconds = {0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01,
+                                                           0.02,   0.05,   0.1,    0.2,   0.5,   1,     5};
   MakeReasonCounters(prometheus::BuildCounter()
                          .Name("postern_disclosures_total")
                          .Help("Targets of disclosures answered, by result")
@@ -62,6 +64,21 @@ Metrics::Metrics() {
                          .Help("Calls refused before they reached their service, by reason")
                          .Register(registry_),
                      "internal", &refused_calls_);
+  group_entries_ = &prometheus::BuildHistogram()
+                        .Name("postern_commit_group_entries")
+                        .Help("Entries of a commit group")
+                        .Register(registry_)
+                        .Add({}, prometheus::Histogram::BucketBoundaries{1, 2, 4, 8, 16, 32, 64, 128, 256, 512});
+  group_seconds_ = &prometheus::BuildHistogram()
+                        .Name("postern_commit_seconds")
+                        .Help("From taking a commit group from the queue until it is durable")
+                        .Register(registry_)
+                        .Add({}, seconds);
+  sync_seconds_ = &prometheus::BuildHistogram()
+                       .Name("postern_ledger_sync_seconds")
+                       .Help("COMMIT of a ledger transaction of any kind: writing and syncing the log")
+                       .Register(registry_)
+                       .Add({}, seconds);
   auto& streams = prometheus::BuildGauge().Name("postern_streams").Help("Open streams").Register(registry_);
   for (size_t i = 0; i < streams_.size(); ++i) streams_[i] = &streams.Add({{"kind", kStreamNames[i]}});
   for (size_t i = 0; i < samples_.size(); ++i) {
@@ -106,6 +123,14 @@ void Metrics::OnStreamOpened(rpc::StreamKind kind) {
 }
 void Metrics::OnStreamClosed(rpc::StreamKind kind) {
   streams_[static_cast<size_t>(kind)]->Decrement();
+}
+
+void Metrics::OnCommitGroup(size_t entries, absl::Duration time) {
+  group_entries_->Observe(static_cast<double>(entries));
+  group_seconds_->Observe(absl::ToDoubleSeconds(time));
+}
+void Metrics::OnLedgerSync(absl::Duration time) {
+  sync_seconds_->Observe(absl::ToDoubleSeconds(time));
 }
 
 void Metrics::Set(Sample sample, double value) {

@@ -4,6 +4,7 @@
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
 #include <array>
@@ -11,6 +12,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "proto/postern/v1/errors.pb.h"
 #include "server/rpc/call_observer.h"
 
@@ -26,6 +28,10 @@ class Metrics final : public rpc::CallObserver {
   void OnDisclosure(v1::ErrorReason reason) override;
   void OnStreamOpened(rpc::StreamKind kind) override;
   void OnStreamClosed(rpc::StreamKind kind) override;
+
+  // A group of the ledger's became durable, and a COMMIT returned.
+  void OnCommitGroup(size_t entries, absl::Duration time);
+  void OnLedgerSync(absl::Duration time);
 
   // Sets a value that is not about one partner: "postern_commit_queue_entries" and the like, see metrics.cc for the
   // list.
@@ -83,6 +89,9 @@ class Metrics final : public rpc::CallObserver {
   ReasonCounters disclosures_{};
   ReasonCounters refused_calls_{};
   std::array<prometheus::Gauge*, 6> streams_{};
+  prometheus::Histogram* group_entries_ = nullptr;
+  prometheus::Histogram* group_seconds_ = nullptr;
+  prometheus::Histogram* sync_seconds_ = nullptr;
   std::array<prometheus::Gauge*, static_cast<size_t>(Sample::kCount)> samples_{};
   prometheus::Family<prometheus::Gauge>* certificate_days_ = nullptr;
   prometheus::Family<prometheus::Gauge>* key_age_days_ = nullptr;

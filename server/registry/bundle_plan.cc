@@ -131,6 +131,19 @@ void CompareInForce(const PolicyState& state, const PolicyInForce& after, Policy
 
 }  // namespace
 
+bool SameState(const PolicyState& a, const PolicyState& b) {
+  // Every write gives a partner a new etag; a revision's text never changes, and its state is all that does.
+  const auto same_partner = [](const storage::PartnerRow& left, const storage::PartnerRow& right) {
+    return left.id == right.id && left.partner.etag() == right.partner.etag();
+  };
+  const auto same_revision = [](const storage::RevisionRow& left, const storage::RevisionRow& right) {
+    return left.revision.name() == right.revision.name() && left.revision.state() == right.revision.state();
+  };
+  return a.bundle_etag == b.bundle_etag && a.in_force == b.in_force &&
+         std::equal(a.partners.begin(), a.partners.end(), b.partners.begin(), b.partners.end(), same_partner) &&
+         std::equal(a.revisions.begin(), a.revisions.end(), b.revisions.begin(), b.revisions.end(), same_revision);
+}
+
 absl::StatusOr<PolicyPlan> PlanBundle(const PolicyState& state, const v1::PolicyBundle& bundle,
                                       absl::string_view principal, absl::Time now) {
   const policy::CompileResult compiled = policy::Compile(SourcesOf(bundle));
@@ -148,9 +161,8 @@ absl::StatusOr<PolicyPlan> PlanBundle(const PolicyState& state, const v1::Policy
     if (open && compiled.bundle->FindContract(ContractPart(row.revision.name())) == nullptr) Supersede(&row, &plan);
   }
   // Texts that wait for a second person are not in force: what stays must hold under the new layers too.
-  POSTERN_ASSIGN_OR_RETURN(const std::shared_ptr<const PolicyInForce> after,
-                           CompileInForce(bundle, BundleDigest(bundle), ActiveAfter(state, plan)));
-  CompareInForce(state, *after, &plan);
+  POSTERN_ASSIGN_OR_RETURN(plan.after, CompileInForce(bundle, BundleDigest(bundle), ActiveAfter(state, plan)));
+  CompareInForce(state, *plan.after, &plan);
   return plan;
 }
 
@@ -161,9 +173,8 @@ absl::StatusOr<PolicyPlan> PlanActivation(const PolicyState& state, const v1::Po
   revision.revision.set_state(v1::ContractRevision::STATE_ACTIVE);
   revision.revision.set_activated_by(std::string(principal));
   plan.fresh.push_back(std::move(revision));
-  POSTERN_ASSIGN_OR_RETURN(const std::shared_ptr<const PolicyInForce> after,
-                           CompileInForce(bundle, BundleDigest(bundle), ActiveAfter(state, plan)));
-  CompareInForce(state, *after, &plan);
+  POSTERN_ASSIGN_OR_RETURN(plan.after, CompileInForce(bundle, BundleDigest(bundle), ActiveAfter(state, plan)));
+  CompareInForce(state, *plan.after, &plan);
   return plan;
 }
 

@@ -17,12 +17,16 @@
 
 namespace postern::registry {
 
-// As read under ControlPlane::mutex.
+// What a plan is made from.
 struct PolicyState {
+  std::string bundle_etag;  // of the bundle in force; empty before the first
   std::vector<storage::PartnerRow> partners;
   std::vector<storage::RevisionRow> revisions;    // of all partners
   std::shared_ptr<const PolicyInForce> in_force;  // null before the first bundle
 };
+
+// Whether a plan made from `a` is one made from `b`.
+bool SameState(const PolicyState& a, const PolicyState& b);
 
 struct PolicyPlan {
   std::vector<storage::RevisionRow> fresh;  // new, ACTIVE or PENDING; or the one that is activated
@@ -31,6 +35,7 @@ struct PolicyPlan {
   std::set<GrantKey> narrowed;       // grants in force now that would not be released in full
   v1::PolicyDiagnostics warnings;
   std::string policy_version;
+  std::shared_ptr<const PolicyInForce> after;  // what would be in force
 };
 
 // POLICY_INVALID: the bundle does not compile, or not with the revisions that stay in force, or a contract's partner

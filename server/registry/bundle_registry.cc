@@ -18,6 +18,9 @@
 namespace postern::registry {
 namespace {
 
+// How often a bundle is planned anew because something has changed while it was compiled.
+constexpr int kPlanAttempts = 5;
+
 absl::string_view EventOf(const v1::ContractRevision& revision) {
   return revision.state() == v1::ContractRevision::STATE_ACTIVE ? "revision.active" : "revision.pending";
 }
@@ -26,14 +29,23 @@ absl::string_view EventOf(const v1::ContractRevision& revision) {
 
 absl::StatusOr<v1::ApplyPolicyBundleResponse> BundleRegistry::ApplyPolicyBundle(
     absl::string_view principal, const v1::ApplyPolicyBundleRequest& request) {
-  absl::MutexLock lock(&control_.mutex);
-  POSTERN_ASSIGN_OR_RETURN(const std::optional<storage::BundleRow> current, control_.store->ReadBundleInForce());
-  const std::string etag = current ? current->bundle.etag() : "";
-  if (!request.etag().empty() && request.etag() != etag) return errors::EtagMismatch("policyBundles");
-  const absl::Time now = control_.clock();
-  POSTERN_ASSIGN_OR_RETURN(const PolicyState state, ReadState());
-  POSTERN_ASSIGN_OR_RETURN(const PolicyPlan plan, PlanBundle(state, request.bundle(), principal, now));
+  for (int attempt = 0; attempt < kPlanAttempts; ++attempt) {
+    POSTERN_ASSIGN_OR_RETURN(const PolicyState state, ReadState());
+    if (!request.etag().empty() && request.etag() != state.bundle_etag) return errors::EtagMismatch("policyBundles");
+    const absl::Time now = control_.clock();
+    POSTERN_ASSIGN_OR_RETURN(const PolicyPlan plan, PlanBundle(state, request.bundle(), principal, now));
 
+    absl::MutexLock lock(&control_.mutex);
+    POSTERN_ASSIGN_OR_RETURN(const PolicyState found, ReadState());
+    if (SameState(state, found)) return ApplyPlanned(principal, request, state, plan, now);
+  }
+  return errors::EtagMismatch("policyBundles");
+}
+
+absl::StatusOr<v1::ApplyPolicyBundleResponse> BundleRegistry::ApplyPlanned(absl::string_view principal,
+                                                                           const v1::ApplyPolicyBundleRequest& request,
+                                                                           const PolicyState& state,
+                                                                           const PolicyPlan& plan, absl::Time now) {
   storage::BundleRow row;
   row.digest = BundleDigest(request.bundle());
   row.bundle = request.bundle();
@@ -57,7 +69,7 @@ absl::StatusOr<v1::ApplyPolicyBundleResponse> BundleRegistry::ApplyPolicyBundle(
   row.in_force = true;
   storage::ChangeSet change;
   change.bundle = row;
-  change.expected_bundle_etag = etag;
+  change.expected_bundle_etag = state.bundle_etag;
   POSTERN_RETURN_IF_ERROR(AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_OPERATOR_ACTION,
                                      {now, principal, row.bundle.name()}, "bundle.applied"));
   POSTERN_ASSIGN_OR_RETURN(const Applied applied, Apply(state, plan, now, principal, std::move(change)));
@@ -135,6 +147,8 @@ absl::StatusOr<v1::ContractRevision> BundleRegistry::ActivateContractRevision(
 
 absl::StatusOr<PolicyState> BundleRegistry::ReadState() {
   PolicyState state;
+  POSTERN_ASSIGN_OR_RETURN(const std::optional<storage::BundleRow> bundle, control_.store->ReadBundleInForce());
+  if (bundle) state.bundle_etag = bundle->bundle.etag();
   POSTERN_ASSIGN_OR_RETURN(state.partners, control_.store->ListPartners());
   for (const storage::PartnerRow& partner : state.partners) {
     POSTERN_ASSIGN_OR_RETURN(std::vector<storage::RevisionRow> rows, control_.store->ListRevisions(partner.id));
@@ -178,6 +192,7 @@ absl::StatusOr<BundleRegistry::Applied> BundleRegistry::Apply(const PolicyState&
   Withdrawal withdrawal(&control_, plan.narrowed);
   POSTERN_RETURN_IF_ERROR(withdrawal.Prepare(state.partners, now, &change));
   POSTERN_ASSIGN_OR_RETURN(const storage::AppliedChange applied, control_.store->Apply(change));
+  control_.snapshots->Offer(plan.after);
   POSTERN_RETURN_IF_ERROR(control_.snapshots->Rebuild());
   for (const storage::RevisionRow& row : plan.fresh) {
     control_.events->Publish(now, EventOf(row.revision), row.revision.name(), principal);

@@ -7,6 +7,7 @@
 
 #include <optional>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "proto/postern/v1/operator_service.pb.h"
@@ -24,10 +25,11 @@ class BundleRegistry {
  public:
   explicit BundleRegistry(ControlPlane* control) : control_(*control) {}
 
-  // Compiles and applies a bundle, or with validate_only says what would happen. A new revision is made of every
+  // Compiles and applies a bundle, or with validate_only says what would happen. Compiling keeps no other change
+  // waiting: it is done again if partners or revisions have changed meanwhile. A new revision is made of every
   // contract whose text changed; one that releases nothing its predecessor did not, and is in force today, is ACTIVE at
   // once, any other PENDING (the first of a contract always). Replaces pending revisions of the same contract.
-  // Errors: POLICY_INVALID; ETAG_MISMATCH.
+  // Errors: POLICY_INVALID; ETAG_MISMATCH, also if changes never stop.
   absl::StatusOr<v1::ApplyPolicyBundleResponse> ApplyPolicyBundle(absl::string_view principal,
                                                                   const v1::ApplyPolicyBundleRequest& request);
   // POLICY_ABSENT before the first.
@@ -42,7 +44,13 @@ class BundleRegistry {
                                                                 const v1::ActivateContractRevisionRequest& request);
 
  private:
+  // Consistent under ControlPlane::mutex; without it, good for a plan that is checked with SameState later.
   absl::StatusOr<PolicyState> ReadState();
+  absl::StatusOr<v1::ApplyPolicyBundleResponse> ApplyPlanned(absl::string_view principal,
+                                                             const v1::ApplyPolicyBundleRequest& request,
+                                                             const PolicyState& state, const PolicyPlan& plan,
+                                                             absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_.mutex);
   // Remembers that one person has applied a bundle that needs two.
   absl::Status KeepForSecondPerson(absl::string_view principal, storage::BundleRow row, const PolicyPlan& plan);
   // True if another person than `principal` has applied this content and it waits.

@@ -23,8 +23,9 @@ struct ControlPlane {
   ConnectionAborter* connections = nullptr;
   std::function<absl::Time()> clock;
   // Held by every method that changes a partner, a bundle, a revision or a campaign, from its first read to its last
-  // step: operators' work is rare, and a state change with its fence must not interleave with another. Never taken on
-  // the path of a disclosure or a delivery, nor by a thread that holds a pass of a PartnerFence.
+  // step: operators' work is rare, and a state change with its fence must not interleave with another. What takes long
+  // and changes nothing, compiling and verifying, is done before, and what it was done from is read again. Never taken
+  // on the path of a disclosure or a delivery, nor by a thread that holds a pass of a PartnerFence.
   absl::Mutex mutex;
 };
 

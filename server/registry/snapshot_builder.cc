@@ -53,6 +53,11 @@ std::shared_ptr<const PolicyInForce> SnapshotBuilder::policy() const {
   return policy_;
 }
 
+void SnapshotBuilder::Offer(std::shared_ptr<const PolicyInForce> policy) {
+  absl::MutexLock lock(&mutex_);
+  offered_ = std::move(policy);
+}
+
 absl::Status SnapshotBuilder::LoadPolicy(const std::vector<storage::PartnerRow>& partners) {
   POSTERN_ASSIGN_OR_RETURN(const std::optional<storage::BundleRow> row, store_->ReadBundleInForce());
   if (!row) return absl::OkStatus();
@@ -64,7 +69,13 @@ absl::Status SnapshotBuilder::LoadPolicy(const std::vector<storage::PartnerRow>&
       active.emplace(std::string(ContractPart(revision.revision.name())), std::move(revision.revision));
     }
   }
-  if (policy_ != nullptr && policy_->bundle_digest == row->digest && SameRevisions(policy_->revisions, active)) {
+  const auto holds = [&](const std::shared_ptr<const PolicyInForce>& compiled) {
+    return compiled != nullptr && compiled->bundle_digest == row->digest && SameRevisions(compiled->revisions, active);
+  };
+  const std::shared_ptr<const PolicyInForce> offered = std::exchange(offered_, nullptr);
+  if (holds(policy_)) return absl::OkStatus();
+  if (holds(offered)) {
+    policy_ = offered;
     return absl::OkStatus();
   }
   POSTERN_ASSIGN_OR_RETURN(policy_, CompileInForce(row->bundle, row->digest, std::move(active)));

@@ -43,6 +43,9 @@ class SnapshotBuilder {
   // What the last rebuild compiled; null before the first bundle.
   std::shared_ptr<const PolicyInForce> policy() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // A compilation that the next rebuild may find to be what is in force; it is not made again then.
+  void Offer(std::shared_ptr<const PolicyInForce> policy) ABSL_LOCKS_EXCLUDED(mutex_);
+
   std::shared_ptr<const Snapshot> Get() const { return holder_->Get(); }
 
  private:
@@ -61,6 +64,7 @@ class SnapshotBuilder {
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<std::string, std::shared_ptr<PartnerFence>> fences_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const PolicyInForce> policy_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const PolicyInForce> offered_ ABSL_GUARDED_BY(mutex_);  // null but for one rebuild
   // Revision, purpose, record type, bundle digest. A revision fixes the partner and the locator path, a bundle the
   // policy version.
   using InternKey = std::tuple<std::string, std::string, std::string, std::string>;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "proto/errors/error.h"
 #include "server/base/failpoint.h"
 #include "server/storage/errors.h"
@@ -30,8 +31,9 @@ bool SameTree(const LedgerHead& a, const LedgerHead& b) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LedgerWriter>> LedgerWriter::Open(const std::string& path, const std::string& vfs) {
-  auto writer = std::unique_ptr<LedgerWriter>(new LedgerWriter(path, vfs));
+absl::StatusOr<std::unique_ptr<LedgerWriter>> LedgerWriter::Open(const std::string& path, const std::string& vfs,
+                                                                 std::function<void(absl::Duration)> on_sync) {
+  auto writer = std::unique_ptr<LedgerWriter>(new LedgerWriter(path, vfs, std::move(on_sync)));
   absl::MutexLock lock(&writer->mutex_);
   POSTERN_RETURN_IF_ERROR(writer->Reopen());
   return writer;
@@ -143,7 +145,9 @@ absl::Status LedgerWriter::StoreTreeHead(WriteScope& scope) {
 
 absl::Status LedgerWriter::Commit() {
   if (base::FailpointFails("commit.before_fsync")) return errors::LedgerUnavailable("commit", "failpoint");
+  const absl::Time begin = absl::Now();
   POSTERN_RETURN_IF_ERROR(db_->Execute("COMMIT", "commit"));
+  if (on_sync_) on_sync_(absl::Now() - begin);
   // Durable, but nobody knows yet: what a crash or a lost reply leaves here is found again by request id.
   if (base::FailpointFails("commit.after")) return errors::LedgerUnavailable("commit", "failpoint");
   return absl::OkStatus();

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -77,7 +78,9 @@ class WriteScope {
 class LedgerWriter {
  public:
   // Opens, migrates and recovers. Errors as OpenSqliteStore.
-  static absl::StatusOr<std::unique_ptr<LedgerWriter>> Open(const std::string& path, const std::string& vfs);
+  // `on_sync` as in SqliteStoreOptions.
+  static absl::StatusOr<std::unique_ptr<LedgerWriter>> Open(const std::string& path, const std::string& vfs,
+                                                            std::function<void(absl::Duration)> on_sync);
 
   // Runs `body` in a transaction and makes it durable. If `body` fails, nothing is changed and its status is returned.
   // After a failure of the disk the outcome is unknown; the next call first reads back what is true, and fails as long
@@ -95,7 +98,8 @@ class LedgerWriter {
   int64_t last_seq() const { return last_seq_.load(std::memory_order_acquire); }
 
  private:
-  LedgerWriter(std::string path, std::string vfs) : path_(std::move(path)), vfs_(std::move(vfs)) {}
+  LedgerWriter(std::string path, std::string vfs, std::function<void(absl::Duration)> on_sync)
+      : path_(std::move(path)), vfs_(std::move(vfs)), on_sync_(std::move(on_sync)) {}
 
   // Opens the connection anew and loads the head. Everything found is copied through the database file, so that it
   // stands on writes and an fsync of this connection, never on a second fsync of pages whose first one failed.
@@ -109,6 +113,7 @@ class LedgerWriter {
 
   const std::string path_;
   const std::string vfs_;
+  const std::function<void(absl::Duration)> on_sync_;
 
   absl::Mutex mutex_;
   std::unique_ptr<Connection> db_ ABSL_GUARDED_BY(mutex_);  // null: the state is unknown until Reopen

@@ -295,7 +295,8 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const SqliteStoreOptions&
   POSTERN_ASSIGN_OR_RETURN(DataDirectory opened, DataDirectory::Open(options.directory, options.create_if_missing));
   auto directory = std::make_unique<DataDirectory>(std::move(opened));
   POSTERN_ASSIGN_OR_RETURN(const std::string ledger, directory->File(kLedgerFile, options.create_if_missing));
-  POSTERN_ASSIGN_OR_RETURN(std::unique_ptr<LedgerWriter> writer, LedgerWriter::Open(ledger, options.vfs));
+  POSTERN_ASSIGN_OR_RETURN(std::unique_ptr<LedgerWriter> writer,
+                           LedgerWriter::Open(ledger, options.vfs, options.on_sync));
   auto readers = std::make_unique<ReaderPool>(ledger, options.vfs, options.readers);
   crypto::Uuid instance;
   POSTERN_RETURN_IF_ERROR(readers->Read([&](Connection& db) -> absl::Status {

@@ -34,6 +34,9 @@ struct SqliteStoreOptions {
   absl::Duration index_idle = absl::Seconds(5);
   // Connections for reading that may be open at once; each caches up to 4 MiB.
   int readers = 4;
+  // Told how long every COMMIT took, which is the write and the fsync of the log, with the writer's lock held. May be
+  // null.
+  std::function<void(absl::Duration)> on_sync;
   // Name of the SQLite VFS; empty: the system's. Tests pass one that fails.
   std::string vfs;
 };

@@ -96,6 +96,15 @@ TEST_F(FlowTest, ARecordReachesThePartnerTrimmedAndIsAcknowledged) {
   EXPECT_TRUE(stream->Finish().ok());
 }
 
+TEST_F(FlowTest, CommitGroupsAreMeasured) {
+  Disclose("M-", 10);
+  const std::string metrics = HttpGet(gateway_.process().Address("operations"), "/metrics");
+  EXPECT_THAT(metrics, ::testing::HasSubstr("postern_commit_group_entries_sum 10\n"));
+  EXPECT_THAT(metrics, ::testing::ContainsRegex("postern_commit_seconds_count [1-9]"));
+  EXPECT_THAT(metrics, ::testing::ContainsRegex("postern_commit_seconds_sum [0-9.e-]*[1-9]"));
+  EXPECT_THAT(metrics, ::testing::ContainsRegex("postern_ledger_sync_seconds_count [1-9]"));
+}
+
 TEST_F(FlowTest, StreamedDisclosuresAreAnsweredInOrder) {
   const auto context = Deadline(absl::Seconds(30));
   const auto stream = shop_->StreamDisclosures(context.get());

@@ -208,10 +208,12 @@ TEST_F(IdentityTest, APartnersIdentityCountsFromTheMomentItIsRegistered) {
             "ERROR_REASON_UNAUTHENTICATED");
 }
 
-TEST_F(IdentityTest, APartnerThatAsksTooOftenIsRefusedAndDisturbsNobody) {
-  gateway_.CreatePartner("acme", "logistics");
-  gateway_.CreatePartner("bolt", "logistics");
-  const auto acme = v1::PartnerService::NewStub(gateway_.PartnerChannel("acme"));
+TEST(CallRateTest, APartnerThatAsksTooOftenIsRefusedAndDisturbsNobody) {
+  TestGateway gateway("limits { partner_calls_per_second: 5 }\n");
+  gateway.Start();
+  gateway.CreatePartner("acme", "logistics");
+  gateway.CreatePartner("bolt", "logistics");
+  const auto acme = v1::PartnerService::NewStub(gateway.PartnerChannel("acme"));
   v1::AttestDeletionRequest bad;
   bad.set_name("partners/acme/deletionCampaigns/none/notices/1");
   bad.mutable_attestation()->set_payload("not an attestation");
@@ -224,10 +226,10 @@ TEST_F(IdentityTest, APartnerThatAsksTooOftenIsRefusedAndDisturbsNobody) {
   EXPECT_EQ(ReasonOf(refused), "ERROR_REASON_OVERLOADED");
   EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   v1::GetStandingResponse standing;
-  EXPECT_TRUE(v1::PartnerService::NewStub(gateway_.PartnerChannel("bolt"))
+  EXPECT_TRUE(v1::PartnerService::NewStub(gateway.PartnerChannel("bolt"))
                   ->GetStanding(Deadline(absl::Seconds(3)).get(), v1::GetStandingRequest(), &standing)
                   .ok());
-  absl::SleepFor(absl::Milliseconds(200));
+  absl::SleepFor(absl::Milliseconds(500));
   EXPECT_TRUE(acme->GetStanding(Deadline(absl::Seconds(3)).get(), v1::GetStandingRequest(), &standing).ok());
 }
 

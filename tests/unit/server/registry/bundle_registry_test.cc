@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
 #include "tests/unit/server/registry/control_fixture.h"
 
@@ -304,6 +305,51 @@ TEST_F(BundleRegistryTest, GetPolicyBundleIsAbsentAtFirst) {
   ASSERT_TRUE(bundle.ok());
   EXPECT_GT(bundle->files_size(), 3);
   EXPECT_FALSE(bundle->policy_version().empty());
+}
+
+TEST_F(BundleRegistryTest, CompilingKeepsNoOtherChangeWaiting) {
+  fixture_.Serve();
+  // The clock is read once the state was, and before the mutex is taken: what happens here happens while it compiles.
+  int applied_meanwhile = 0;
+  fixture_.control.clock = [&] {
+    if (applied_meanwhile++ == 0) fixture_.Create("newcomer");
+    return fixture_.now();
+  };
+  const auto applied = Apply("operators/alice", fixture_.Bundle(kWithoutPhone));
+  ASSERT_TRUE(applied.ok()) << applied.status();
+  EXPECT_FALSE(Grants("recipient.phone"));
+  EXPECT_NE(fixture_.holder.Get()->FindPartner("partners/newcomer"), nullptr);
+}
+
+TEST_F(BundleRegistryTest, ABundleThatWasOvertakenIsRefused) {
+  fixture_.Serve();
+  v1::ApplyPolicyBundleRequest request;
+  *request.mutable_bundle() = fixture_.Bundle();
+  request.set_etag(fixture_.bundles.GetPolicyBundle({})->etag());
+  int calls = 0;
+  fixture_.control.clock = [&] {
+    if (calls++ == 0) EXPECT_TRUE(Apply("operators/bob", fixture_.Bundle(kWithoutPhone)).ok());
+    return fixture_.now();
+  };
+  EXPECT_EQ(ReasonOf(fixture_.bundles.ApplyPolicyBundle("operators/alice", request).status()),
+            v1::ERROR_REASON_ETAG_MISMATCH);
+  EXPECT_FALSE(Grants("recipient.phone")) << "the other one is in force";
+}
+
+TEST_F(BundleRegistryTest, ChangesThatNeverStopAreNotWaitedFor) {
+  fixture_.Serve();
+  int calls = 0;
+  bool creating = false;
+  fixture_.control.clock = [&] {
+    if (!std::exchange(creating, true)) {
+      fixture_.Create(absl::StrCat("newcomer-", calls++));
+      creating = false;
+    }
+    return fixture_.now();
+  };
+  EXPECT_EQ(ReasonOf(Apply("operators/alice", fixture_.Bundle(kWithoutPhone)).status()),
+            v1::ERROR_REASON_ETAG_MISMATCH);
+  EXPECT_GE(calls, 2);
 }
 
 }  // namespace
