@@ -1,4 +1,5 @@
 // bench-gateway: the same records through Postern, straight to a partner, and through nginx, in turns.
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -8,12 +9,14 @@
 #include <CLI/CLI.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "client/transport/channel.h"
 #include "client/transport/request_id.h"
 #include "postern/bench/v1/sink_service.grpc.pb.h"
 #include "proto/postern/v1/storefront_service.grpc.pb.h"
 #include "tests/bench/gateway/process_cpu.h"
+#include "tests/bench/gateway/receiver_probe.h"
 #include "tests/bench/gateway/records.h"
 #include "tests/bench/gateway/report.h"
 #include "tests/bench/gateway/stream_load.h"
@@ -28,7 +31,10 @@ using namespace postern::bench;  // NOLINT(google-build-using-namespace)
 struct Options {
   client::Endpoint postern, direct, nginx;
   std::vector<int> postern_pids, direct_pids, nginx_pids;
-  double seconds = 3;
+  int receiver_pid = 0;
+  std::string receiver_report;
+  std::vector<std::string> peers = {"postern", "direct", "nginx"};
+  double seconds = 2;
   int rounds = 3;
   int channels = 4;
   std::vector<int> callers = {1, 16, 64, 256};
@@ -113,6 +119,8 @@ UnaryCall PutCall(SinkStubs& stubs, Records& records) {
 }
 
 constexpr int kWindow = 1024;  // records on their way on one stream
+constexpr absl::Duration kWarmUp = absl::Seconds(2);
+constexpr absl::Duration kDeliveryPatience = absl::Seconds(30);
 
 LoadResult DiscloseStreams(PosternStubs& stubs, Records& records, int streams, int batch, absl::Duration duration) {
   using Caller = StreamCaller<v1::StreamDisclosuresRequest, v1::StreamDisclosuresResponse>;
@@ -165,23 +173,28 @@ class Bench {
       : options_(options),
         postern_(options.postern, options.channels),
         direct_(options.direct, options.channels),
-        nginx_(options.nginx, options.channels) {}
+        nginx_(options.nginx, options.channels),
+        receiver_(options.receiver_pid, options.receiver_report) {
+    for (Peer peer : {Peer::kPostern, Peer::kDirect, Peer::kNginx}) {
+      if (std::count(options.peers.begin(), options.peers.end(), PeerName(peer)) > 0) peers_.push_back(peer);
+    }
+  }
 
   int Run() {
-    for (Peer peer : {Peer::kPostern, Peer::kDirect, Peer::kNginx}) {  // warm-up
+    for (Peer peer : peers_) {
       Latencies ignored;
-      Unary(peer, 16, absl::Seconds(2), ignored);
+      Unary(peer, 16, kWarmUp, ignored);
     }
     for (int round = 0; round < options_.rounds; ++round) {
       for (int callers : options_.callers) {
-        for (Peer peer : {Peer::kPostern, Peer::kDirect, Peer::kNginx}) {
+        for (Peer peer : peers_) {
           Latencies latencies;
           Measure(absl::StrCat("unary_", callers), peer, latencies,
                   [&] { return Unary(peer, callers, absl::Seconds(options_.seconds), latencies); });
         }
       }
       for (int batch : options_.batches) {
-        for (Peer peer : {Peer::kPostern, Peer::kDirect, Peer::kNginx}) {
+        for (Peer peer : peers_) {
           Latencies none;
           Measure(absl::StrCat("stream_", options_.streams, "x", batch), peer, none,
                   [&] { return Stream(peer, batch); });
@@ -193,7 +206,7 @@ class Bench {
                                             absl::StrCat("\"record_bytes\":", records_.average_size(),
                                                          ",\"disclosed\":", disclosed_, ",\"errors\":", errors_),
                                             &met);
-    std::cout << (options_.json ? json + "\n" : report_.ToText(Goals())) << std::flush;
+    std::cout << (options_.json ? json : absl::StrCat(report_.ToText(Goals()), "disclosed ", disclosed_)) << std::endl;
     if (errors_ > 0) return 1;
     return options_.check && !met ? 1 : 0;
   }
@@ -225,17 +238,25 @@ class Bench {
     const std::vector<int>& pids = peer == Peer::kPostern  ? options_.postern_pids
                                    : peer == Peer::kDirect ? options_.direct_pids
                                                            : options_.nginx_pids;
+    if (peer == Peer::kPostern) receiver_.StartOver();
+    const absl::Time start = absl::Now();
     const absl::Duration cpu = CpuOf(pids);
-    const LoadResult result = run();
+    LoadResult result = run();
     RunResult line;
     line.load = load;
     line.peer = peer;
+    if (peer == Peer::kPostern) {
+      // The partner is a peer's sink: a record counts when it is there.
+      const Receipts receipts = receiver_.WaitFor(disclosed_, kDeliveryPatience);
+      result.elapsed = std::max(result.elapsed, receipts.last - start);
+      line.commit_to_receipt_p50_us = receipts.commit_to_receipt_p50_us;
+      line.commit_to_receipt_p99_us = receipts.commit_to_receipt_p99_us;
+    }
     line.records_per_second = static_cast<double>(result.records) / absl::ToDoubleSeconds(result.elapsed);
     line.p50_us = latencies.Quantile(0.5);
     line.p99_us = latencies.Quantile(0.99);
     line.middle_cpu_us =
         absl::ToDoubleMicroseconds(CpuOf(pids) - cpu) / static_cast<double>(std::max<int64_t>(1, result.records));
-    line.errors = result.errors;
     if (!options_.json) {
       std::cerr << load << " " << PeerName(peer) << " " << static_cast<int64_t>(line.records_per_second) << "/s"
                 << std::endl;
@@ -248,6 +269,8 @@ class Bench {
   PosternStubs postern_;
   SinkStubs direct_;
   SinkStubs nginx_;
+  ReceiverProbe receiver_;
+  std::vector<Peer> peers_;
   Records records_;
   Report report_;
   int64_t disclosed_ = 0;
@@ -270,6 +293,9 @@ int main(int argc, char** argv) {
   app.add_option("--postern-pid", options.postern_pids);
   app.add_option("--direct-pid", options.direct_pids);
   app.add_option("--nginx-pid", options.nginx_pids);
+  app.add_option("--receiver-pid", options.receiver_pid)->required();
+  app.add_option("--receiver-report", options.receiver_report)->required();
+  app.add_option("--peers", options.peers)->delimiter(',');
   app.add_option("--seconds", options.seconds);
   app.add_option("--rounds", options.rounds);
   app.add_option("--callers", options.callers)->delimiter(',');
@@ -277,6 +303,7 @@ int main(int argc, char** argv) {
   app.add_flag("--json", options.json);
   app.add_flag("--check", options.check);
   CLI11_PARSE(app, argc, argv);
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // as in posternd
   for (client::Endpoint* endpoint : {&options.postern, &options.direct, &options.nginx}) {
     endpoint->tls = {certificate, key, endpoint == &options.direct ? sink_ca : ca};
   }

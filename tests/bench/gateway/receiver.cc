@@ -10,7 +10,8 @@
 #include <grpcpp/client_context.h>
 #include <CLI/CLI.hpp>
 
-#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "client/transport/channel.h"
 #include "proto/postern/v1/partner_service.grpc.pb.h"
@@ -21,10 +22,11 @@ namespace {
 using namespace postern;  // NOLINT(google-build-using-namespace)
 
 volatile std::sig_atomic_t report_requested = 0;
+volatile std::sig_atomic_t restart_requested = 0;
 
 // Receives until the stream ends. Every 16th record's latency is kept.
 void Receive(const std::shared_ptr<grpc::Channel>& channel, int window, std::atomic<int64_t>& received,
-             bench::Latencies& latencies) {
+             std::atomic<int64_t>& last_nanos, bench::Latencies& latencies) {
   const auto stub = v1::PartnerService::NewStub(channel);
   grpc::ClientContext context;
   const auto stream = stub->Receive(&context);
@@ -44,6 +46,7 @@ void Receive(const std::shared_ptr<grpc::Channel>& channel, int window, std::ato
                       absl::Nanoseconds(record.create_time().nanos()));
       }
     }
+    last_nanos = absl::ToUnixNanos(now);
     received += batch.records_size();
     request.Clear();
     request.set_add_records(batch.records_size());
@@ -57,7 +60,7 @@ void Receive(const std::shared_ptr<grpc::Channel>& channel, int window, std::ato
 
 }  // namespace
 
-// Each SIGUSR1 prints a line of JSON with the records received so far and the latencies since the last one.
+// Each SIGUSR1 prints a line of JSON with the records received so far and the latencies since the last SIGUSR2.
 int main(int argc, char** argv) {
   client::Endpoint gateway;
   int streams = 1;
@@ -70,20 +73,30 @@ int main(int argc, char** argv) {
   app.add_option("--streams", streams);
   app.add_option("--window", window);
   CLI11_PARSE(app, argc, argv);
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // as in posternd
   std::signal(SIGUSR1, [](int) { report_requested = 1; });
+  std::signal(SIGUSR2, [](int) { restart_requested = 1; });
   const auto channel = client::Connect(gateway);
   if (!channel.ok()) return 2;
   std::atomic<int64_t> received{0};
+  std::atomic<int64_t> last_nanos{0};
   bench::Latencies latencies;
-  for (int i = 0; i < streams; ++i) std::thread([&] { Receive(*channel, window, received, latencies); }).detach();
+  for (int i = 0; i < streams; ++i) {
+    std::thread([&] { Receive(*channel, window, received, last_nanos, latencies); }).detach();
+  }
   while (true) {
     absl::SleepFor(absl::Milliseconds(5));
+    if (restart_requested != 0) {
+      restart_requested = 0;
+      latencies.Clear();
+    }
     if (report_requested == 0) continue;
     report_requested = 0;
-    std::cout << absl::StrCat("{\"received\":", received.load(),
-                              ",\"commit_to_receipt_p50_us\":", latencies.Quantile(0.5),
-                              ",\"commit_to_receipt_p99_us\":", latencies.Quantile(0.99), "}")
+    std::cout << absl::StrFormat(
+                     "{\"received\":%d,\"last_receipt\":%.6f,\"commit_to_receipt_p50_us\":%.1f,"
+                     "\"commit_to_receipt_p99_us\":%.1f}",
+                     received.load(), static_cast<double>(last_nanos.load()) / 1e9, latencies.Quantile(0.5),
+                     latencies.Quantile(0.99))
               << std::endl;
-    latencies.Clear();
   }
 }

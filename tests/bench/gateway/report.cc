@@ -12,10 +12,13 @@ double MetricOf(const RunResult& run, const std::string& metric) {
   if (metric == "records_per_second") return run.records_per_second;
   if (metric == "p50_us") return run.p50_us;
   if (metric == "p99_us") return run.p99_us;
+  if (metric == "commit_to_receipt_p50_us") return run.commit_to_receipt_p50_us;
+  if (metric == "commit_to_receipt_p99_us") return run.commit_to_receipt_p99_us;
   return run.middle_cpu_us;
 }
 
-constexpr const char* kMetrics[] = {"records_per_second", "p50_us", "p99_us", "middle_cpu_us"};
+constexpr const char* kMetrics[] = {
+    "records_per_second", "p50_us", "p99_us", "middle_cpu_us", "commit_to_receipt_p50_us", "commit_to_receipt_p99_us"};
 constexpr Peer kPeers[] = {Peer::kPostern, Peer::kDirect, Peer::kNginx};
 
 }  // namespace
@@ -82,17 +85,20 @@ std::string Report::ToJson(const std::vector<Goal>& goals, const std::string& ex
 }
 
 std::string Report::ToText(const std::vector<Goal>& goals) const {
-  std::string text = absl::StrFormat("%-14s %-8s %12s %10s %10s %12s\n", "load", "peer", "records/s", "p50 us",
-                                     "p99 us", "cpu us/rec");
+  std::string text = absl::StrFormat("%-14s %-8s %12s %10s %10s %12s %14s\n", "load", "peer", "records/s", "p50 us",
+                                     "p99 us", "cpu us/rec", "to receipt us");
   for (const std::string& load : Loads()) {
     for (Peer peer : kPeers) {
-      absl::StrAppend(&text, absl::StrFormat("%-14s %-8s %12.0f %10.0f %10.0f %12.1f\n", load, PeerName(peer),
+      absl::StrAppend(&text, absl::StrFormat("%-14s %-8s %12.0f %10.0f %10.0f %12.1f %14.0f\n", load, PeerName(peer),
                                              Median(load, peer, "records_per_second"), Median(load, peer, "p50_us"),
-                                             Median(load, peer, "p99_us"), Median(load, peer, "middle_cpu_us")));
+                                             Median(load, peer, "p99_us"), Median(load, peer, "middle_cpu_us"),
+                                             Median(load, peer, "commit_to_receipt_p50_us")));
     }
   }
   for (const Goal& goal : goals) {
-    const double ratio = Median(goal.load, Peer::kPostern, goal.metric) / Median(goal.load, Peer::kNginx, goal.metric);
+    const double other = Median(goal.load, Peer::kNginx, goal.metric);
+    if (other == 0) continue;
+    const double ratio = Median(goal.load, Peer::kPostern, goal.metric) / other;
     absl::StrAppend(&text, absl::StrFormat("%-14s %-20s postern/nginx %.3f, goal %s %.2f\n", goal.load, goal.metric,
                                            ratio, goal.at_least ? ">=" : "<=", goal.bound));
   }

@@ -17,7 +17,9 @@ struct RunResult {
   double p50_us = 0;
   double p99_us = 0;
   double middle_cpu_us = 0;  // CPU of what stands between shop and partner, a record; of the sink for the direct call
-  long errors = 0;
+  // Of Postern alone.
+  double commit_to_receipt_p50_us = 0;
+  double commit_to_receipt_p99_us = 0;
 };
 
 // A goal as a ratio of Postern to nginx.

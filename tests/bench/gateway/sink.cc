@@ -12,6 +12,7 @@
 #include <grpcpp/server_builder.h>
 #include <CLI/CLI.hpp>
 
+#include "absl/synchronization/mutex.h"
 #include "postern/bench/v1/sink_service.grpc.pb.h"
 
 namespace {
@@ -82,6 +83,7 @@ int main(int argc, char** argv) {
   app.add_option("--key", key)->required();
   app.add_option("--ca", ca)->required();
   CLI11_PARSE(app, argc, argv);
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // as in posternd
   std::signal(SIGTERM, [](int) { stop_requested = 1; });
   grpc::SslServerCredentialsOptions tls(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
   tls.pem_root_certs = ReadFile(ca);
