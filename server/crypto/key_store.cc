@@ -1,7 +1,6 @@
 #include "server/crypto/key_store.h"
 
-#include <sys/stat.h>
-
+#include <atomic>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -26,29 +25,12 @@ namespace {
 // Checkpoints run in the background once the log is this long; a commit never runs one.
 constexpr int64_t kCheckpointLogBytes = int64_t{4} << 20;
 constexpr absl::Duration kScrubRetry = absl::Seconds(1);
+// Between two steps of writing names, for the commits.
+constexpr absl::Duration kNamesPause = absl::Milliseconds(2);
 constexpr uint8_t kLastIncarnation = 255;
 
 KeyId IndexKeyId() {
   return KeyId(KeyKind::kGateway, KeyRealm::kStandard, Sha256("postern index key"), 0);
-}
-
-// One secret keyset twice would put minors' keys under the standard root.
-bool SameFile(const std::string& a, const std::string& b) {
-  struct stat x, y;
-  return ::stat(a.c_str(), &x) == 0 && ::stat(b.c_str(), &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
-struct Roots {
-  RootKeyset standard;
-  RootKeyset minors;
-};
-
-absl::StatusOr<Roots> LoadRoots(const KeyStoreOptions& options) {
-  POSTERN_ASSIGN_OR_RETURN(RootKeyset standard, RootKeyset::Load(options.root_keyset_path));
-  POSTERN_ASSIGN_OR_RETURN(RootKeyset minors, RootKeyset::Load(options.minors_root_keyset_path));
-  if (SameFile(options.root_keyset_path, options.minors_root_keyset_path))
-    return errors::Malformed("the root keyset and the one for minors must be different files");
-  return Roots{std::move(standard), std::move(minors)};
 }
 
 }  // namespace
@@ -72,6 +54,7 @@ class KeyStore::Impl {
   absl::StatusOr<KeyId> Find(const KeyId& name);
   absl::Status Shred(absl::Span<const KeyId> ids, absl::Time now);
   absl::Status Scrub();
+  uint64_t shreds() const { return shreds_.load(std::memory_order_acquire); }
   absl::StatusOr<std::vector<KeyTombstone>> ListTombstones(uint64_t after, size_t limit);
   const HmacKey& index_key() const { return *index_key_; }
   absl::StatusOr<uint32_t> StartGeneration(absl::Time now);
@@ -87,9 +70,9 @@ class KeyStore::Impl {
   absl::Status EnsureMissing(absl::Span<KeyRequest* const> missing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<KeyHandle> ReadKey(const KeySlot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<KeySlot> LivingSlot(const KeyId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void CheckpointInBackground();
+  void WorkInBackground();
   bool BackgroundHasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return stopping_ || scrub_wanted_ || checkpoint_wanted_;
+    return stopping_ || scrub_wanted_ || checkpoint_wanted_ || table_.NamesWait();
   }
 
   // Constant after Start.
@@ -97,6 +80,7 @@ class KeyStore::Impl {
   std::optional<HmacKey> index_key_;
 
   KeyCache cache_;
+  std::atomic<uint64_t> shreds_{0};
 
   // Held over every use of the file, and over the change of the cache that goes with it: a reader can never put a key
   // back into the cache after Shred has taken it out.
@@ -133,7 +117,7 @@ absl::Status KeyStore::Impl::Start(const Roots& roots) {
   POSTERN_RETURN_IF_ERROR(EnsureKeys(absl::MakeSpan(&index, 1)));
   POSTERN_RETURN_IF_ERROR(index.result.status());
   index_key_.emplace(*index.result->secret);
-  background_ = std::thread([this] { CheckpointInBackground(); });
+  background_ = std::thread([this] { WorkInBackground(); });
   return absl::OkStatus();
 }
 
@@ -264,6 +248,7 @@ absl::Status KeyStore::Impl::Shred(absl::Span<const KeyId> ids, absl::Time now) 
     }
     return absl::OkStatus();
   });
+  shreds_.fetch_add(1, std::memory_order_acq_rel);
   POSTERN_RETURN_IF_ERROR(written);
   for (const KeyId& id : ids) {
     // A later key of the same name may be cached, and lives.
@@ -281,15 +266,20 @@ absl::Status KeyStore::Impl::Scrub() {
   return absl::OkStatus();
 }
 
-void KeyStore::Impl::CheckpointInBackground() {
+void KeyStore::Impl::WorkInBackground() {
   absl::MutexLock lock(&mutex_);
   for (;;) {
     mutex_.Await(absl::Condition(this, &Impl::BackgroundHasWork));
     if (stopping_) return;
-    const absl::Status done = scrub_wanted_ ? table_.file().CheckpointAndTruncate() : table_.file().Checkpoint();
-    if (done.ok()) {
-      scrub_wanted_ = checkpoint_wanted_ = false;
+    absl::Status done;
+    if (scrub_wanted_ || checkpoint_wanted_) {
+      done = scrub_wanted_ ? table_.file().CheckpointAndTruncate() : table_.file().Checkpoint();
+      if (done.ok()) scrub_wanted_ = checkpoint_wanted_ = false;
     } else {
+      done = InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return table_.WriteNames(); });
+      mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kNamesPause);
+    }
+    if (!done.ok()) {
       // The disk is full or failing: shredded keys stay unreadable through the store, and their bytes go when it
       // recovers.
       mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kScrubRetry);
@@ -303,7 +293,7 @@ absl::StatusOr<std::vector<KeyTombstone>> KeyStore::Impl::ListTombstones(uint64_
 }
 
 absl::StatusOr<uint32_t> KeyStore::Impl::StartGeneration(absl::Time now) {
-  POSTERN_ASSIGN_OR_RETURN(const Roots roots, LoadRoots(options_));
+  POSTERN_ASSIGN_OR_RETURN(const Roots roots, LoadRoots(options_.root_keyset_path, options_.minors_root_keyset_path));
   absl::MutexLock lock(&mutex_);
   POSTERN_RETURN_IF_ERROR(AddKeks(roots, keks_.current() + 1, now));
   rewrapped_up_to_ = 0;
@@ -350,13 +340,13 @@ KeyStore::~KeyStore() = default;
 
 absl::StatusOr<std::unique_ptr<KeyStore>> KeyStore::Open(const KeyStoreOptions& options) {
   // Before anything is created: a store must not come into being under roots that do not load.
-  POSTERN_ASSIGN_OR_RETURN(const Roots roots, LoadRoots(options));
+  POSTERN_ASSIGN_OR_RETURN(const Roots roots, LoadRoots(options.root_keyset_path, options.minors_root_keyset_path));
   absl::Status present = CheckPrivateFile(options.path);
   if (absl::IsNotFound(present) && options.create_if_missing) {
     present = CreatePrivateFile(options.path, SecretBytes());
   }
   POSTERN_RETURN_IF_ERROR(present);
-  POSTERN_ASSIGN_OR_RETURN(KeyTable table, KeyTable::Open(options.path));
+  POSTERN_ASSIGN_OR_RETURN(KeyTable table, KeyTable::Open(options.path, options.name_batch));
   auto impl = std::make_unique<Impl>(options, std::move(table));
   POSTERN_RETURN_IF_ERROR(impl->Start(roots));
   return std::unique_ptr<KeyStore>(new KeyStore(std::move(impl)));
@@ -373,6 +363,9 @@ absl::StatusOr<KeyId> KeyStore::Find(KeyKind kind, KeyRealm realm, const KeyName
 }
 absl::Status KeyStore::Shred(absl::Span<const KeyId> ids, absl::Time now) {
   return impl_->Shred(ids, now);
+}
+uint64_t KeyStore::shreds() const {
+  return impl_->shreds();
 }
 absl::Status KeyStore::Scrub() {
   return impl_->Scrub();

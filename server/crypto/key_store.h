@@ -33,6 +33,9 @@ struct KeyStoreOptions {
   bool create_if_missing = false;
   // How many unwrapped keys are kept in memory, about 250 bytes each.
   size_t cache_capacity = 65536;
+  // How many names of new keys wait in memory, about 50 bytes each, to be written to their B-tree in one sorted batch:
+  // the larger the batch, the fewer pages are written, and the more rows a start reads.
+  size_t name_batch = 32768;
 };
 
 // An unwrapped 32-byte key. Holding it keeps it usable even if it is shredded meanwhile: hold it for one operation
@@ -83,6 +86,9 @@ class KeyStore {
 
   // The living key's id; KEY_SHREDDED or NOT_FOUND as for Get.
   absl::StatusOr<KeyId> Find(KeyKind kind, KeyRealm realm, const KeyName& name);
+
+  // Grows with every call of Shred, before it returns: while it is unchanged, so is every key that was found.
+  uint64_t shreds() const;
 
   // Destroys keys, all or none, durably when this returns. An id that is destroyed already is skipped; NOT_FOUND if one
   // never was (then none is destroyed). The bytes leave the file and its log soon after: see Scrub.

@@ -37,6 +37,8 @@ constexpr char kTables[] = R"sql(
     incarnation INTEGER NOT NULL,
     sequence INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE slots_written (one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER NOT NULL) STRICT;
+  INSERT INTO slots_written VALUES (1, 0);
   CREATE TABLE tombstones (
     sequence INTEGER PRIMARY KEY,
     id BLOB NOT NULL,
@@ -71,7 +73,7 @@ class ResetAtExit {
 
 }  // namespace
 
-absl::StatusOr<KeyTable> KeyTable::Open(const std::string& path) {
+absl::StatusOr<KeyTable> KeyTable::Open(const std::string& path, size_t name_batch) {
   POSTERN_ASSIGN_OR_RETURN(SqliteFile file, SqliteFile::Open(path));
   POSTERN_ASSIGN_OR_RETURN(const int64_t tables, file.QueryInt("SELECT count(*) FROM sqlite_schema"));
   if (tables == 0) POSTERN_RETURN_IF_ERROR(file.Execute(kTables));
@@ -79,18 +81,14 @@ absl::StatusOr<KeyTable> KeyTable::Open(const std::string& path) {
   POSTERN_ASSIGN_OR_RETURN(const int64_t layout, file.QueryInt("PRAGMA user_version"));
   if (application != kApplicationId || layout != kLayout) return errors::KeyStoreLayoutUnknown(path);
   KeyTable table(std::move(file));
-  POSTERN_RETURN_IF_ERROR(table.Prepare());
+  POSTERN_RETURN_IF_ERROR(table.Prepare(name_batch));
   return table;
 }
 
-absl::Status KeyTable::Prepare() {
+absl::Status KeyTable::Prepare(size_t name_batch) {
   const std::pair<SqliteStatement*, absl::string_view> statements[] = {
-      {&find_slot_, "SELECT incarnation, sequence FROM key_slots WHERE name = ?1"},
       {&read_key_, "SELECT sequence, id, generation, wrapped FROM wrapped_keys WHERE sequence = ?1"},
       {&insert_key_, "INSERT INTO wrapped_keys (id, generation, wrapped) VALUES (?1, ?2, ?3)"},
-      {&put_slot_,
-       "INSERT INTO key_slots (name, incarnation, sequence) VALUES (?1, ?2, ?3)"
-       " ON CONFLICT (name) DO UPDATE SET incarnation = ?2, sequence = ?3"},
       {&zero_key_,
        "UPDATE wrapped_keys SET generation = zeroblob(length(generation)), wrapped = zeroblob(length(wrapped))"
        " WHERE sequence = ?1"},
@@ -113,21 +111,19 @@ absl::Status KeyTable::Prepare() {
   for (const auto& [statement, sql] : statements) {
     POSTERN_ASSIGN_OR_RETURN(*statement, file_.Prepare(sql));
   }
+  return slots_.Open(file_, name_batch);
+}
+
+absl::Status KeyTable::Commit() {
+  POSTERN_RETURN_IF_ERROR(file_.Execute("COMMIT"));
+  slots_.Committed();
   return absl::OkStatus();
 }
 
 void KeyTable::Rollback() {
   // Fails only if SQLite has rolled back by itself, which is what is wanted.
   static_cast<void>(file_.Execute("ROLLBACK").ok());
-}
-
-absl::StatusOr<std::optional<KeySlot>> KeyTable::FindSlot(const KeyId& id) {
-  const KeyId name = id.WithIncarnation(0);
-  const ResetAtExit reset(find_slot_);
-  find_slot_.BindBytes(1, name.AsBytes());
-  POSTERN_ASSIGN_OR_RETURN(const bool row, find_slot_.Step());
-  if (!row) return std::nullopt;
-  return KeySlot{id.WithIncarnation(static_cast<uint8_t>(find_slot_.Int(0))), find_slot_.Int(1)};
+  slots_.RolledBack();
 }
 
 absl::StatusOr<WrappedKey> KeyTable::ReadKey(int64_t sequence) {
@@ -140,16 +136,15 @@ absl::StatusOr<WrappedKey> KeyTable::ReadKey(int64_t sequence) {
 
 absl::Status KeyTable::InsertKey(const KeyId& id, uint32_t generation, absl::string_view wrapped) {
   const std::string generation_bytes = BigEndian32(generation);
-  const KeyId name = id.WithIncarnation(0);
   POSTERN_RETURN_IF_ERROR(
       insert_key_.BindBytes(1, id.AsBytes()).BindBytes(2, generation_bytes).BindBytes(3, wrapped).Run());
-  return put_slot_.BindBytes(1, name.AsBytes()).BindInt(2, id.incarnation()).BindInt(3, file_.last_insert_id()).Run();
+  slots_.Put({id, file_.last_insert_id()});
+  return absl::OkStatus();
 }
 
 absl::Status KeyTable::ShredKey(const KeySlot& slot, absl::Time now, uint32_t newest_generation) {
-  const KeyId name = slot.id.WithIncarnation(0);
   POSTERN_RETURN_IF_ERROR(zero_key_.BindInt(1, slot.sequence).Run());
-  POSTERN_RETURN_IF_ERROR(put_slot_.BindBytes(1, name.AsBytes()).BindInt(2, slot.id.incarnation()).BindInt(3, 0).Run());
+  POSTERN_RETURN_IF_ERROR(slots_.Clear(slot.id));
   return insert_tombstone_.BindBytes(1, slot.id.AsBytes())
       .BindInt(2, absl::ToUnixMillis(now))
       .BindInt(3, newest_generation)

@@ -1,5 +1,7 @@
 #include "server/crypto/root_keyset.h"
 
+#include <sys/stat.h>
+
 #include <openssl/crypto.h>
 
 #include <string>
@@ -17,6 +19,12 @@
 
 namespace postern::crypto {
 namespace {
+
+// One secret keyset twice would put minors' keys under the standard root.
+bool SameFile(const std::string& a, const std::string& b) {
+  struct stat x, y;
+  return ::stat(a.c_str(), &x) == 0 && ::stat(b.c_str(), &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
 
 constexpr absl::string_view kFirstLine = "postern-root-keyset-v1";
 
@@ -91,6 +99,14 @@ absl::Status RootKeyset::RemoveVersion(const std::string& path, uint32_t version
 const SecretBytes* RootKeyset::Find(uint32_t version) const {
   const auto found = keys_.find(version);
   return found == keys_.end() ? nullptr : &found->second;
+}
+
+absl::StatusOr<Roots> LoadRoots(const std::string& standard_path, const std::string& minors_path) {
+  POSTERN_ASSIGN_OR_RETURN(RootKeyset standard, RootKeyset::Load(standard_path));
+  POSTERN_ASSIGN_OR_RETURN(RootKeyset minors, RootKeyset::Load(minors_path));
+  if (SameFile(standard_path, minors_path))
+    return errors::Malformed("the root keyset and the one for minors must be different files");
+  return Roots{std::move(standard), std::move(minors)};
 }
 
 }  // namespace postern::crypto

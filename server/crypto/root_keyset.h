@@ -42,4 +42,13 @@ class RootKeyset {
   std::map<uint32_t, SecretBytes> keys_;
 };
 
+// The two roots of a key store.
+struct Roots {
+  RootKeyset standard;
+  RootKeyset minors;
+};
+
+// As RootKeyset::Load; INVALID_ARGUMENT if both paths name one file.
+absl::StatusOr<Roots> LoadRoots(const std::string& standard_path, const std::string& minors_path);
+
 }  // namespace postern::crypto

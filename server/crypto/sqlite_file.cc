@@ -79,6 +79,7 @@ absl::StatusOr<SqliteFile> SqliteFile::Open(const std::string& path) {
   const absl::Status prepared = file.Execute(
       "PRAGMA locking_mode = EXCLUSIVE;"
       "PRAGMA page_size = 4096;"
+      "PRAGMA cache_size = -16384;"
       "PRAGMA journal_mode = WAL;"
       "PRAGMA synchronous = FULL;"
       "PRAGMA secure_delete = ON;"
