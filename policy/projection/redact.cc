@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "policy/projection/card_number.h"
 #include "policy/projection/iban.h"
 #include "policy/projection/phone_number.h"
@@ -15,6 +16,10 @@ constexpr char kCard[] = "[card]";
 // Letters and digits of any script, as internationalised addresses (RFC 6531) allow; the full-width at sign is what an
 // input method types.
 constexpr char kEmail[] = R"([\pL\pM\pN.!#$%&'*+/=?^_`{|}~-]+[@＠][\pL\pM\pN-]+(?:[.。．][\pL\pM\pN-]+)+)";
+
+bool HasAtSign(absl::string_view text) {
+  return absl::StrContains(text, '@') || absl::StrContains(text, "＠");
+}
 
 struct Finding {
   size_t begin, end;
@@ -50,6 +55,11 @@ void AppendReplaced(absl::string_view text, std::vector<Finding>* findings, std:
 
 }  // namespace
 
+const RE2& LatePattern::Get() const {
+  absl::call_once(once_, [this] { compiled_ = std::make_unique<const RE2>(pattern_, RE2::Quiet); });
+  return *compiled_;
+}
+
 Redactor::Redactor(const v1::Redact& spec) {
   for (const int detector : spec.detectors()) {
     switch (detector) {
@@ -60,10 +70,10 @@ Redactor::Redactor(const v1::Redact& spec) {
         iban_ = true;
         break;
       case v1::Redact::EMAIL:
-        email_ = std::make_unique<const RE2>(kEmail, RE2::Quiet);
+        email_ = std::make_unique<const LatePattern>(kEmail);
         break;
       case v1::Redact::PHONE:
-        phone_ = std::make_unique<const RE2>(kPhoneCandidate, RE2::Quiet);
+        phone_ = std::make_unique<const LatePattern>(kPhoneCandidate);
         break;
       default:
         break;
@@ -78,8 +88,8 @@ void Redactor::Append(absl::string_view text, std::string* out) const {
   };
   if (card_number_) FindCardNumbers(text, add(kCard));
   if (iban_) FindIbans(text, add("[iban]"));
-  if (email_) FindMatches(*email_, text, "[email]", nullptr, &findings);
-  if (phone_) FindMatches(*phone_, text, "[phone]", &IsPhoneNumber, &findings);
+  if (email_ && HasAtSign(text)) FindMatches(email_->Get(), text, "[email]", nullptr, &findings);
+  if (phone_) FindMatches(phone_->Get(), text, "[phone]", &IsPhoneNumber, &findings);
   AppendReplaced(text, &findings, out);
 }
 
