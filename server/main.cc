@@ -7,6 +7,7 @@
 // Exit codes: 0 done; 1 the gateway could not start, or failed; 2 wrong usage; 3 the configuration, or something it
 // names, is wrong.
 #include <grpc/support/log.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -19,6 +20,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "server/base/log.h"
 #include "server/gateway/config.h"
@@ -93,6 +95,19 @@ void LogOfGrpc(gpr_log_func_args* args) {
               {{"file", base::PublicText::Token(file.substr(file.rfind('/') + 1))}, {"line", int64_t{args->line}}});
 }
 
+// Debian builds Abseil with its search for lock cycles switched on: every lock of this process, gRPC's included, would
+// enter a graph behind one spin lock. Tests keep it.
+void StopLockGraph() {
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+}
+
+// Under load glibc would give memory back and ask for it again, page by page, thousands of times a second; a batch of
+// records even gets a mapping of its own each time.
+void KeepHeap() {
+  mallopt(M_TRIM_THRESHOLD, 32 << 20);
+  mallopt(M_MMAP_THRESHOLD, 4 << 20);
+}
+
 int InitKeys(const gateway::config::Config& config) {
   const auto made = gateway::InitKeys(config);
   if (!made.ok()) {
@@ -142,6 +157,8 @@ int Main(int argc, char** argv) {
     return kDone;
   }
   ProtectMemory();
+  StopLockGraph();
+  KeepHeap();
   const auto config = gateway::LoadConfig(arguments.config);
   if (!config.ok()) {
     std::fprintf(stderr, "posternd: %s\n", std::string(config.status().message()).c_str());
