@@ -8,7 +8,7 @@ build_packages=(cmake ninja-build ccache g++ pkg-config mold
   libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev protobuf-compiler libabsl-dev libssl-dev libsqlite3-dev libre2-dev
   libcli11-dev prometheus-cpp-dev zlib1g-dev libprotozero-dev libgtest-dev libgmock-dev)
 demo_packages=(jq curl sqlite3 openssl)
-test_packages=(sqlite3 jq openssl curl systemd clang clang-tidy clang-format lld llvm libclang-rt-14-dev)
+test_packages=(spin sqlite3 jq openssl curl systemd clang clang-tidy clang-format lld llvm libclang-rt-14-dev)
 bench_packages=(nginx-light)
 
 wanted=()

@@ -6,9 +6,10 @@
 #   asan                       unit, integration and fuzz corpora under AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan                       unit tests of everything that does not include gRPC, under ThreadSanitizer
 #   lint                       protos, API golden, layering, systemd unit, the tools' own tests
+#   model                      the revocation protocol, every state of it (spin)
 #   clauses                    unit, integration and e2e, then the clause report (--mutants, --json: see tests/clauses/report.mjs)
-#   core                       lint, unit, fuzz corpora, integration, e2e and the clause report (what .ci/run does)
-#   all                        core, asan and tsan (default)
+#   core                       lint, model, unit, fuzz corpora, integration, e2e and the clause report (what .ci/run does)
+#   all                        core, interop (the Node.js partner), asan and tsan (default)
 #
 # --preset NAME runs unit, integration, e2e, lint and clauses in another build. The last line is "N passed, N failed", summed over all
 # CTest runs; skipped and disabled tests count as failed, and so does a build that breaks. Exit status: 0 only if some test ran and
@@ -19,13 +20,13 @@ cd "$(dirname "$0")/.." || exit 1
 mode=all jobs=$(nproc) preset=dev report_args=()
 while (($#)); do
   case $1 in
-    unit | integration | e2e | fuzz | asan | tsan | lint | clauses | core | all) mode=$1 ;;
+    unit | integration | e2e | fuzz | asan | tsan | lint | model | clauses | core | all) mode=$1 ;;
     -j) jobs=$2; shift ;;
     -j*) jobs=${1#-j} ;;
     --preset) preset=$2; shift ;;
     --mutants | --json) report_args+=("$1") ;;
-    -h | --help) sed -n '2,18s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) sed -n '2,18s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    -h | --help) sed -n '2,19s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) sed -n '2,19s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
   shift
 done
@@ -117,6 +118,8 @@ run_fuzz() {
   done
 }
 
+run_model() { build "$preset" layering && timed model ctest_run model "$preset" model -j "$jobs"; }
+
 run_clauses() {
   local xml
   xml=$(ls "$results"/{unit,integration,e2e,asan,tsan,lint}.xml 2>/dev/null)
@@ -141,11 +144,12 @@ case $mode in
   integration) run_integration ;;
   e2e) run_e2e ;;
   lint) run_lint ;;
+  model) run_model ;;
   fuzz) run_fuzz ;;
   asan) run_asan ;;
   tsan) run_tsan ;;
   clauses) run_unit; run_integration; run_e2e; run_clauses ;;
-  core) run_lint; run_unit; run_corpora; run_integration; run_e2e; run_clauses ;;
-  all) run_lint; run_unit; run_corpora; run_integration; run_e2e; run_asan; run_tsan; run_clauses ;;
+  core) run_lint; run_model; run_unit; run_corpora; run_integration; run_e2e; run_clauses ;;
+  all) run_lint; run_model; run_unit; run_corpora; run_integration; run_e2e; run_interop; run_asan; run_tsan; run_clauses ;;
 esac
 finish

@@ -88,7 +88,7 @@ absl::StatusOr<Entry> Preparer::Prepare(const RequestFacts& facts, const v1::Dis
   storage::NewDisclosure& row = entry.row;
   row.partner = resolved.partner->id;
   row.grant = resolved.grant->grant_id;
-  row.resolved_at = snapshot->fence_version;
+  row.resolved_at = snapshot->fence_version;  // model: resolve
   row.exchange = exchange;
   row.principal = facts.principal_mac;
   row.request_id = facts.request_id;

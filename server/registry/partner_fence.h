@@ -31,13 +31,13 @@ class PartnerFence {
     PartnerFence* fence_ = nullptr;
   };
 
-  // Enters if the fence is open and at `generation`. Never blocks.
+  // Enters if the fence is open and at `generation`. Never blocks. (model: enter)
   Pass Enter(uint64_t generation);
   // The generation senders must name; changes with every Close and Open.
   uint64_t generation() const;
   bool open() const;
   // Closes the fence and waits until everyone inside has left: after it returns no handover is under way or starts.
-  // Idempotent. Returns false if someone was still inside after `timeout`; the fence stays closed.
+  // Idempotent. (model: close) Returns false if someone was still inside after `timeout`; the fence stays closed.
   bool Close(absl::Duration timeout = absl::InfiniteDuration());
   // Opens it under a new generation. After a termination nobody calls this.
   void Open();

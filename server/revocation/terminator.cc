@@ -70,10 +70,11 @@ absl::StatusOr<v1::TerminatePartnerResponse> Terminator::Terminate(const Request
   }
   if (!request.checked && asked.confirm() != asked.name()) return errors::ConfirmationRequired(asked.name());
 
-  // 1. Durable before anything is done: whoever starts after a crash sees TERMINATING and does the rest.
+  // 1. Durable before anything is done: whoever starts after a crash sees TERMINATING and does the rest (model:
+  // terminate).
   POSTERN_ASSIGN_OR_RETURN(const storage::CampaignRow campaign, Commit(request, &row));
   POSTERN_FAILPOINT("terminate.committed");
-  // 2., 3. Nothing more leaves, and what is stored for the partner is dead.
+  // 2., 3. Nothing more leaves, and what is stored for the partner is dead (model: close).
   int streams = 0;
   if (request.fence) {
     absl::StatusOr<int> cut = Cut(row);
@@ -84,7 +85,8 @@ absl::StatusOr<v1::TerminatePartnerResponse> Terminator::Terminate(const Request
     }
     streams = *cut;
   }
-  // 4. Replicas: the store is locked by this process, so no other gateway serves the partner and none is waited for.
+  // 4. Replicas: the store is locked by this process, so no other gateway serves the partner and none is waited
+  // for (model: await).
   // 5. What it came to.
   POSTERN_ASSIGN_OR_RETURN(*response.mutable_effect(), ReadEffect(*control_.store, row.id, streams));
   SetHandleCount(response.mutable_effect());

@@ -99,6 +99,7 @@ absl::Status GroupCommit::ReadOriginal(const NewDisclosure& entry, CommitResult*
   return absl::OkStatus();
 }
 
+// model: commit
 absl::Status GroupCommit::Admit(const NewDisclosure& entry, absl::Status* verdict) {
   if (!base::FailpointSkips("fence.skip")) {
     for (const FenceScope& fence : entry.fences) {

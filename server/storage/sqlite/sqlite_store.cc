@@ -45,6 +45,7 @@ class SqliteStore final : public Store {
         [&](WriteScope& scope) { return CommitGroupIn(scope, version_scopes_, group, marks, results); }));
   }
 
+  // model: mark
   absl::Status ReserveDispatch(absl::Span<const DispatchMark> marks) override {
     return AfterWrite(writer_->Write([&](WriteScope& scope) -> absl::Status {
       for (const DispatchMark& mark : marks) {
