@@ -2,7 +2,8 @@
 # demo.sh [--json] [--records N] [--terminate PARTNER] [--keep-running] [--break policy|fence|ledger]
 # Installs what it needs, builds, and runs the main job: a shop streams orders, two carriers and a payment channel get what their contracts
 # grant, one carrier is terminated while its streams are live, gets a signed deletion notice and answers it. Whether fields leaked is decided by
-# a plain byte search for canaries. Exit code 0 only if everything held. --break damages one part on purpose; the run must then fail.
+# a plain byte search for canaries. Exit code 0 only if everything held; 1: a promise was broken; 2: wrong usage; 3: the demo could not be run
+# to its end. --break damages one part on purpose; the run must then end with 1.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 json=0 records=1000 victim=swift-parcel keep_running=0 break_what=''
@@ -13,14 +14,14 @@ while (($#)); do
     --terminate) victim=$2; shift ;;
     --keep-running) keep_running=1 ;;
     --break) break_what=$2; shift ;;
-    *) sed -n '2,5p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,6p' "$0" >&2; exit 2 ;;
   esac
   shift
 done
 case $break_what in '' | policy | fence | ledger) ;; *) echo "--break takes policy, fence or ledger" >&2; exit 2 ;; esac
 
 say() { ((json)) || echo -e "$*"; }
-die() { echo "demo: $*" >&2; exit 1; }
+die() { echo "demo: $*" >&2; exit 3; }
 
 # --- build. Failpoints exist in the dev preset only. POSTERN_DEMO_BUILD names a build that is there already.
 preset=release
@@ -48,6 +49,7 @@ finish() {
   if [[ -n ${POSTERN_DEMO_KEEP:-} ]]; then echo "files are in $work" >&2; else rm -rf "$work"; fi
 }
 trap finish EXIT
+trap 'echo "demo: line $LINENO failed" >&2; exit 3' ERR
 mkdir -p "$work"/{shop/sent,swift-parcel,nordic-freight,clear-pay}
 # shellcheck source=deploy/demo/gateway.sh
 source "$root/deploy/demo/gateway.sh"
@@ -115,7 +117,7 @@ curl -fsS "http://$operations/metrics" >"$work/logs/metrics.txt" || die "no metr
 # --- the audit log
 if [[ $break_what == ledger ]]; then
   kill "$gateway"; wait "$gateway" || true
-  sqlite3 "$work/data/ledger.db" "UPDATE audit_leaf SET leaf = CAST(substr(leaf, 1, 20) || x'5a' || substr(leaf, 22) AS BLOB) WHERE rowid = (SELECT rowid FROM audit_leaf LIMIT 1 OFFSET 7)"
+  sqlite3 "$work/data/ledger/ledger.db" "UPDATE audit_leaf SET leaf = CAST(substr(leaf, 1, 20) || x'5a' || substr(leaf, 22) AS BLOB) WHERE rowid = (SELECT rowid FROM audit_leaf LIMIT 1 OFFSET 7)"
   start_gateway || true
 fi
 audit_verified=false

@@ -1,12 +1,14 @@
 // apply, diff, activate: bring the gateway to what a folder says.
 #include <memory>
 #include <string>
-
-#include <google/protobuf/util/message_differencer.h>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/ctl/bundle_diff.h"
 #include "client/ctl/commands.h"
+#include "client/ctl/json.h"
+#include "client/ctl/partner_change.h"
 #include "client/ctl/source_folder.h"
 #include "client/transport/status.h"
 #include "proto/errors/error.h"
@@ -17,60 +19,8 @@ namespace {
 struct ApplyOptions {
   std::string directory;
   bool dry_run = false;
+  bool remove_identities = false;
 };
-
-enum class PartnerChange { kNone, kCreate, kUpdate };
-
-// True if what an operator may set is the same on both sides.
-bool SameSettings(v1::Partner wanted, v1::Partner current) {
-  for (v1::Partner* p : {&wanted, &current}) {
-    p->clear_state();
-    p->clear_state_reason();
-    p->clear_epoch();
-    p->clear_etag();
-    p->clear_create_time();
-    p->clear_update_time();
-  }
-  return google::protobuf::util::MessageDifferencer::Equals(wanted, current);
-}
-
-// Creates or updates one partner; with `validate_only` only says what it would do.
-grpc::Status PutPartner(Session& session, v1::OperatorService::StubInterface& gateway, const v1::Partner& wanted,
-                        bool validate_only, PartnerChange* change) {
-  *change = PartnerChange::kNone;
-  v1::GetPartnerRequest get;
-  get.set_name(wanted.name());
-  v1::Partner current;
-  const grpc::Status found = gateway.GetPartner(session.Call().get(), get, &current);
-  if (!found.ok()) {
-    const absl::Status status = FromGrpc(found);
-    if (status.code() != absl::StatusCode::kNotFound) return found;
-    *change = PartnerChange::kCreate;
-    v1::CreatePartnerRequest create;
-    *create.mutable_partner() = wanted;
-    create.set_validate_only(validate_only);
-    return gateway.CreatePartner(session.Call().get(), create, &current);
-  }
-  if (SameSettings(wanted, current)) return grpc::Status::OK;
-  *change = PartnerChange::kUpdate;
-  v1::UpdatePartnerRequest update;
-  *update.mutable_partner() = wanted;
-  update.mutable_partner()->set_etag(current.etag());
-  update.set_validate_only(validate_only);
-  return gateway.UpdatePartner(session.Call().get(), update, &current);
-}
-
-std::string ChangeName(PartnerChange change) {
-  switch (change) {
-    case PartnerChange::kCreate:
-      return "created";
-    case PartnerChange::kUpdate:
-      return "updated";
-    case PartnerChange::kNone:
-      return "unchanged";
-  }
-  return "";
-}
 
 std::string Describe(const v1::ApplyPolicyBundleResponse& response, bool dry_run) {
   std::string text;
@@ -90,39 +40,114 @@ std::string Describe(const v1::ApplyPolicyBundleResponse& response, bool dry_run
   return text;
 }
 
+// What the gateway has in force; empty if there is none yet.
+grpc::Status ReadBundle(Session& session, v1::OperatorService::StubInterface& gateway, v1::PolicyBundle* current) {
+  const grpc::Status got = gateway.GetPolicyBundle(session.Call().get(), {}, current);
+  const auto reason = ReasonOf(FromGrpc(got));
+  return reason == v1::ERROR_REASON_POLICY_ABSENT || reason == v1::ERROR_REASON_NOT_FOUND ? grpc::Status::OK : got;
+}
+
+// The whole folder against the gateway.
+struct Plan {
+  std::vector<PartnerChange> partners;
+  v1::PolicyBundle current;
+  BundleDifference bundle;
+  bool partners_change = false;
+};
+
+int MakePlan(Session& session, v1::OperatorService::StubInterface& gateway, const SourceFolder& folder, Plan* plan) {
+  for (const v1::Partner& partner : folder.partners) {
+    PartnerChange& change = plan->partners.emplace_back();
+    const grpc::Status status = PlanPartner(session, gateway, partner, &change);
+    if (!status.ok()) return session.FailRpc(status);
+    plan->partners_change = plan->partners_change || change.kind != PartnerChange::Kind::kNone;
+  }
+  const grpc::Status got = ReadBundle(session, gateway, &plan->current);
+  if (!got.ok()) return session.FailRpc(got);
+  auto bundle = CompareBundles(plan->current, folder);
+  if (!bundle.ok()) return session.Fail(bundle.status());
+  plan->bundle = *std::move(bundle);
+  return kOk;
+}
+
+v1::ApplyPolicyBundleRequest BundleRequest(const SourceFolder& folder, const Plan& plan, bool validate_only) {
+  v1::ApplyPolicyBundleRequest request;
+  *request.mutable_bundle() = folder.ToBundle();
+  request.set_etag(plan.current.etag());
+  request.set_validate_only(validate_only);
+  return request;
+}
+
+// Asks the gateway whether it would do everything. A bundle that needs the partners as the folder has them can be asked
+// only once they are so; until then it is known to compile.
+int Validate(Session& session, v1::OperatorService::StubInterface& gateway, const SourceFolder& folder,
+             const Plan& plan, v1::ApplyPolicyBundleResponse* response) {
+  for (const PartnerChange& change : plan.partners) {
+    const grpc::Status status = PutPartner(session, gateway, change, /*validate_only=*/true);
+    if (!status.ok()) return session.FailRpc(status);
+  }
+  if (plan.partners_change) return kOk;
+  const grpc::Status status =
+      gateway.ApplyPolicyBundle(session.Call().get(), BundleRequest(folder, plan, /*validate_only=*/true), response);
+  if (!status.ok()) return session.FailRpc(status);
+  session.out().Diagnostics(response->diagnostics());
+  return kOk;
+}
+
+// What would change, for people or programs.
+void Print(Session& session, const Plan& plan, const v1::ApplyPolicyBundleResponse& response) {
+  std::string text;
+  google::protobuf::Struct json;
+  for (const PartnerChange& change : plan.partners) {
+    absl::StrAppend(&text, Describe(change, /*validate_only=*/true));
+    if (change.kind == PartnerChange::Kind::kNone) continue;
+    auto& item = Append(json, "partners");
+    Set(item, "name", change.wanted.name());
+    Set(item, "create", change.kind == PartnerChange::Kind::kCreate);
+    Set(item, "changes", change.lines);
+  }
+  Set(json, "differs", plan.partners_change || plan.bundle.differs);
+  *(*json.mutable_fields())["bundle"].mutable_struct_value() = plan.bundle.json;
+  absl::StrAppend(&text, plan.bundle.text, Describe(response, /*dry_run=*/true));
+  session.out().Result(json, text);
+}
+
 int Apply(Session& session, const ApplyOptions& options, bool diff) {
-  const bool validate_only = options.dry_run || diff;
   const auto folder = ReadSourceFolder(options.directory);
   if (!folder.ok()) return session.Fail(folder.status());
   const auto gateway = session.Operator();
   if (!gateway.ok()) return session.Fail(gateway.status());
-  bool differs = false;
-  for (const v1::Partner& partner : folder->partners) {
-    PartnerChange change;
-    const grpc::Status status = PutPartner(session, **gateway, partner, validate_only, &change);
-    if (!status.ok()) return session.FailRpc(status);
-    differs = differs || change != PartnerChange::kNone;
-    session.out().Note(absl::StrCat(
-        partner.name(), validate_only && change != PartnerChange::kNone ? " would be " : " ", ChangeName(change)));
-  }
-  v1::ApplyPolicyBundleRequest request;
-  *request.mutable_bundle() = folder->ToBundle();
-  request.set_validate_only(validate_only);
-  v1::PolicyBundle current;
-  const grpc::Status got = (*gateway)->GetPolicyBundle(session.Call().get(), {}, &current);
-  if (got.ok()) {
-    request.set_etag(current.etag());
-  } else if (const auto reason = ReasonOf(FromGrpc(got));
-             reason != v1::ERROR_REASON_POLICY_ABSENT && reason != v1::ERROR_REASON_NOT_FOUND) {
-    return session.FailRpc(got);
-  }
+
+  // Everything is asked before anything is changed, so that a folder that is refused changes nothing.
+  Plan plan;
+  if (const int code = MakePlan(session, **gateway, *folder, &plan); code != kOk) return code;
   v1::ApplyPolicyBundleResponse response;
-  const grpc::Status applied = (*gateway)->ApplyPolicyBundle(session.Call().get(), request, &response);
+  if (const int code = Validate(session, **gateway, *folder, plan, &response); code != kOk) return code;
+  if (diff || options.dry_run) {
+    Print(session, plan, response);
+    return diff && (plan.partners_change || plan.bundle.differs) ? kDifferences : kOk;
+  }
+  for (const PartnerChange& change : plan.partners) {
+    if (change.removed_identities.empty() || options.remove_identities) continue;
+    return session.Fail(MakeError(
+        v1::ERROR_REASON_INVALID_ARGUMENT,
+        absl::StrCat(change.wanted.name(), " has identities that the folder has not, for example enrolled ones: ",
+                     absl::StrJoin(change.removed_identities, ", "),
+                     ". Removing them cuts the partner off; add them to the folder or say --remove-identities"),
+        {{"file", options.directory}}));
+  }
+
+  for (const PartnerChange& change : plan.partners) {
+    const grpc::Status status = PutPartner(session, **gateway, change, /*validate_only=*/false);
+    if (!status.ok()) return session.FailRpc(status);
+    session.out().Note(Describe(change, /*validate_only=*/false));
+  }
+  const grpc::Status applied = (*gateway)->ApplyPolicyBundle(
+      session.Call().get(), BundleRequest(*folder, plan, /*validate_only=*/false), &response);
   if (!applied.ok()) return session.FailRpc(applied);
-  session.out().Diagnostics(response.diagnostics());
-  differs = differs || response.revisions_size() > 0 || response.pending_second_person();
-  session.out().Result(response, Describe(response, validate_only));
-  return diff && differs ? kDifferences : kOk;
+  if (plan.partners_change) session.out().Diagnostics(response.diagnostics());
+  session.out().Result(response, Describe(response, /*dry_run=*/false));
+  return kOk;
 }
 
 int Activate(Session& session, const std::string& name, bool dry_run) {
@@ -147,6 +172,8 @@ void AddApplyCommands(CLI::App& app, Session& session) {
       ->required()
       ->check(CLI::ExistingDirectory);
   apply->add_flag("--dry-run", options->dry_run, "Check everything, change nothing");
+  apply->add_flag("--remove-identities", options->remove_identities,
+                  "Remove identities that the folder does not have, and end their connections");
   session.OnRun(apply, [&session, options] { return Apply(session, *options, false); });
 
   CLI::App* diff = app.add_subcommand("diff", "Show what apply would change; exit code 1 if anything");

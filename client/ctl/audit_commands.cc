@@ -103,11 +103,11 @@ int Verify(Session& session, const AuditOptions& options) {
   const auto audit = session.Audit();
   if (!audit.ok()) return session.Fail(audit.status());
   const auto trusted = FetchCheckpoint(session, **audit, options.verifier_key_file);
-  if (!trusted.ok()) return session.Fail(trusted.status());
+  if (!trusted.ok()) return session.FailRemote(trusted.status());
   absl::Status status = RecomputeLog(session, **audit, trusted->checkpoint);
   if (status.ok() && !options.checkpoint_file.empty())
     status = CheckEarlier(session, **audit, *trusted, options.checkpoint_file);
-  if (!status.ok()) return session.Fail(status);
+  if (!status.ok()) return session.FailRemote(status);
   const std::string root =
       absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(trusted->checkpoint.root.data()), 32));
   session.out().Text(session.out().json()
@@ -141,7 +141,7 @@ int PrintEntries(Session& session, const AuditOptions& options) {
   v1::ListEntriesResponse response;
   const grpc::Status status = (*audit)->ListEntries(session.Call().get(), request, &response);
   if (!status.ok()) return session.FailRpc(status);
-  Table table({"LEAF", "TIME", "KIND", "PRINCIPAL", "RESOURCE", "REASON"});
+  Table table({"LEAF", "TIME", "KIND", "ACTION", "PRINCIPAL", "RESOURCE", "REASON", "COUNT"});
   uint64_t index = options.start;
   for (const std::string& leaf : response.leaves()) {
     const auto parsed = verify::ParseLeaf(leaf);
@@ -149,10 +149,14 @@ int PrintEntries(Session& session, const AuditOptions& options) {
     if (!parsed.ok() || !entry.ParseFromArray(parsed->metadata.data(), static_cast<int>(parsed->metadata.size()))) {
       return session.Fail(absl::DataLossError(absl::StrCat("leaf ", index, " is not an audit entry")));
     }
-    if (session.out().json()) session.out().Text(ToJson(entry));
+    if (session.out().json()) {
+      session.out().Text(absl::StrCat("{\"leaf\": ", index, ", \"entry\": ", ToJson(entry), "}\n"));
+    }
+    const auto action = entry.details().find("action");
     table.Add({absl::StrCat(index++), FormatTime(entry.time()),
-               ShortEnum(v1::AuditEntry::Kind_Name(entry.kind()), "KIND_"), entry.principal(), entry.resource(),
-               entry.reason()});
+               ShortEnum(v1::AuditEntry::Kind_Name(entry.kind()), "KIND_"),
+               action == entry.details().end() ? entry.disclosure().purpose() : action->second, entry.principal(),
+               entry.resource(), entry.reason(), absl::StrCat(std::max<int64_t>(entry.count(), 1))});
   }
   if (!session.out().json()) session.out().Text(table.ToString());
   return kOk;
@@ -162,7 +166,7 @@ int Prove(Session& session, const AuditOptions& options) {
   const auto audit = session.Audit();
   if (!audit.ok()) return session.Fail(audit.status());
   const auto trusted = FetchCheckpoint(session, **audit, options.verifier_key_file);
-  if (!trusted.ok()) return session.Fail(trusted.status());
+  if (!trusted.ok()) return session.FailRemote(trusted.status());
   v1::ListEntriesRequest entry_request;
   entry_request.set_start(options.leaf);
   entry_request.set_limit(1);
@@ -170,7 +174,7 @@ int Prove(Session& session, const AuditOptions& options) {
   grpc::Status status = (*audit)->ListEntries(session.Call().get(), entry_request, &entry);
   if (!status.ok()) return session.FailRpc(status);
   if (entry.leaves_size() != 1)
-    return session.Fail(absl::NotFoundError(absl::StrCat("there is no leaf ", options.leaf)));
+    return session.FailRemote(absl::NotFoundError(absl::StrCat("there is no leaf ", options.leaf)));
   v1::GetInclusionProofRequest request;
   request.set_leaf_index(options.leaf);
   request.set_tree_size(trusted->checkpoint.size);
@@ -178,7 +182,7 @@ int Prove(Session& session, const AuditOptions& options) {
   status = (*audit)->GetInclusionProof(session.Call().get(), request, &proof);
   if (!status.ok()) return session.FailRpc(status);
   const auto path = ToHashes(proof.path());
-  if (!path.ok()) return session.Fail(path.status());
+  if (!path.ok()) return session.FailRemote(path.status());
   const absl::Status verified = verify::VerifyInclusion(verify::LeafHash(entry.leaves(0)), options.leaf,
                                                         trusted->checkpoint.size, *path, trusted->checkpoint.root);
   if (!verified.ok()) return session.Fail(verified);

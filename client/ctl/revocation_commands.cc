@@ -24,8 +24,9 @@ std::string Describe(const v1::Partner& partner, const v1::RevocationEffect& eff
   table.Add({terminate ? "undelivered" : "waiting", absl::StrCat(effect.undelivered_count())});
   if (terminate) table.Add({"handles to delete", absl::StrCat(effect.handle_count())});
   const std::string state = ShortEnum(v1::PartnerState_Name(partner.state()), "PARTNER_STATE_");
-  return absl::StrCat(partner.name(), " is ", state, dry_run ? "; nothing was changed. It would mean:" : "",
-                      table.ToString());
+  // With --dry-run the state is what it is now, or what it would become: either way nothing has happened.
+  return absl::StrCat(dry_run ? "nothing was changed; it would mean for " : "", partner.name(),
+                      dry_run ? "" : absl::StrCat(" is ", state), table.ToString());
 }
 
 // The current etag of a partner.

@@ -72,17 +72,7 @@ int Session::Fail(const absl::Status& status) {
   const v1::ErrorReason reason = ReasonOf(status);
   output_.Error(reason == v1::ERROR_REASON_UNSPECIFIED ? "" : v1::ErrorReason_Name(reason), status.message(),
                 AllMetadataOf(status));
-  switch (status.code()) {
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kDeadlineExceeded:
-      return kUnreachable;
-    case absl::StatusCode::kDataLoss:
-      return kNotVerified;
-    case absl::StatusCode::kInvalidArgument:
-      return MetadataOf(status, "file").empty() ? kRefused : kUsage;
-    default:
-      return kRefused;
-  }
+  return status.code() == absl::StatusCode::kDataLoss ? kNotVerified : kUsage;
 }
 
 int Session::FailRpc(const grpc::Status& status) {
@@ -92,7 +82,16 @@ int Session::FailRpc(const grpc::Status& status) {
     v1::PolicyDiagnostics diagnostics;
     if (detail.UnpackTo(&diagnostics)) output_.Diagnostics(diagnostics.diagnostics());
   }
-  return Fail(FromGrpc(status));
+  return FailRemote(FromGrpc(status));
+}
+
+int Session::FailRemote(const absl::Status& status) {
+  const int local = Fail(status);
+  if (local == kNotVerified || !MetadataOf(status, "file").empty()) return local;
+  const bool answered = ReasonOf(status) != v1::ERROR_REASON_UNSPECIFIED;
+  const bool transport =
+      status.code() == absl::StatusCode::kUnavailable || status.code() == absl::StatusCode::kDeadlineExceeded;
+  return transport && !answered ? kUnreachable : kRefused;
 }
 
 }  // namespace postern::client::ctl

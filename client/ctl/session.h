@@ -44,9 +44,11 @@ class Session {
   std::unique_ptr<grpc::ClientContext> Call() const;
 
   Output& out() { return output_; }
-  // Prints an error with its reason and returns the exit code that fits it.
+  // Prints an error of this side, with its reason: kUsage, or kNotVerified for DATA_LOSS.
   int Fail(const absl::Status& status);
+  // The same for what a call came to: kRefused, or kUnreachable if no gateway answered.
   int FailRpc(const grpc::Status& status);
+  int FailRemote(const absl::Status& status);
 
  private:
   absl::StatusOr<std::shared_ptr<grpc::Channel>> Channel();

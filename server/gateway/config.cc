@@ -38,26 +38,30 @@ class PathResolver {
  public:
   explicit PathResolver(const std::string& config_path) : base_(fs::absolute(config_path).parent_path()) {}
 
-  void Resolve(std::string* path) const {
+  void Resolve(std::string* path) {
     if (path->empty()) return;
     absl::string_view rest = *path;
     if (absl::ConsumePrefix(&rest, "${CREDENTIALS_DIRECTORY}")) {
       const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+      if (directory == nullptr) complete_ = false;
       *path = absl::StrCat(directory == nullptr ? "" : directory, rest);
     }
     *path = (base_ / *path).lexically_normal().string();
   }
-  void Resolve(config::KeyPair* pair) const {
+  // False if a path named a credential directory and there is none.
+  bool complete() const { return complete_; }
+  void Resolve(config::KeyPair* pair) {
     Resolve(pair->mutable_certificate_chain());
     Resolve(pair->mutable_private_key());
   }
-  void Resolve(config::Listener* listener) const {
+  void Resolve(config::Listener* listener) {
     Resolve(listener->mutable_key_pair());
     Resolve(listener->mutable_client_trust_bundle());
   }
 
  private:
   const fs::path base_;
+  bool complete_ = true;
 };
 
 void SetDefault(std::string* value, const std::string& fallback) {
@@ -115,7 +119,7 @@ absl::StatusOr<config::Config> LoadConfig(const std::string& path) {
   google::protobuf::io::ArrayInputStream input(text.data(), static_cast<int>(text.size()));
   if (!parser.Parse(&input, &config)) return MakeError(v1::ERROR_REASON_INVALID_ARGUMENT, errors.text());
 
-  const PathResolver resolver(path);
+  PathResolver resolver(path);
   resolver.Resolve(config.mutable_data_dir());
   FillIn(&config);
   config::Keys* keys = config.mutable_keys();
@@ -128,6 +132,10 @@ absl::StatusOr<config::Config> LoadConfig(const std::string& path) {
   resolver.Resolve(config.mutable_operators());
   if (config.has_enrolment_ca()) resolver.Resolve(config.mutable_enrolment_ca());
   if (config.has_client_certificate()) resolver.Resolve(config.mutable_client_certificate());
+  if (!resolver.complete()) {
+    return MakeError(v1::ERROR_REASON_INVALID_ARGUMENT,
+                     absl::StrCat(path, ": a path begins with ${CREDENTIALS_DIRECTORY}, which is not set"));
+  }
   return config;
 }
 

@@ -39,4 +39,8 @@ absl::Status Malformed(absl::string_view what) {
   return MakeError(v1::ERROR_REASON_INVALID_ARGUMENT, what);
 }
 
+absl::Status FileMissing(absl::string_view path) {
+  return MakeError(v1::ERROR_REASON_NOT_FOUND, absl::StrCat(path, " does not exist"), {{"path", path}});
+}
+
 }  // namespace postern::identity::errors

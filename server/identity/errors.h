@@ -22,5 +22,7 @@ absl::Status RoleDenied(absl::string_view method);
 absl::Status AgreementNotInForce();
 // INVALID_ARGUMENT: a trust bundle, certificate request or CA is not what it should be.
 absl::Status Malformed(absl::string_view what);
+// NOT_FOUND, with metadata "path".
+absl::Status FileMissing(absl::string_view path);
 
 }  // namespace postern::identity::errors

@@ -13,7 +13,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
-#include "server/crypto/errors.h"
 #include "server/crypto/key_file.h"
 #include "server/identity/errors.h"
 #include "server/identity/x509.h"
@@ -57,8 +56,7 @@ absl::Status ReadFully(const FileDescriptor& file, const std::string& path, char
 }
 
 absl::Status OpenFailed(const std::string& path) {
-  if (errno == ENOENT) return crypto::errors::KeyFileMissing(path);
-  return errors::Malformed(absl::StrCat(path, " cannot be opened"));
+  return errno == ENOENT ? errors::FileMissing(path) : errors::Malformed(absl::StrCat(path, " cannot be opened"));
 }
 
 PkeyPtr ParseKey(const crypto::SecretBytes& pem) {

@@ -7,9 +7,9 @@ out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 "$root/deploy/demo.sh" --json --records 400 "$@" >"$out"
 cat "$out"
-jq -e '
+jq -es 'length == 1 and (.[0] |
   (.partners | keys) == ["clear-pay", "nordic-freight", "swift-parcel"]
   and ([.partners[].canaries_seen] == [0, 0, 0]) and .canaries_on_disk == 0 and .canaries_in_logs == 0
   and .live_streams_at_termination > 0 and .backlog_at_termination > 0 and .released_after_termination == 0
   and .notices.issued == .notices.attested and .notices.handles > 0 and .audit_verified == true
-  and .records_sent == 400 and .ledger_entries >= 400' "$out"
+  and .records_sent == 400 and .ledger_entries >= 400)' "$out"

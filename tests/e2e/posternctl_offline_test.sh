@@ -20,11 +20,19 @@ grep -q 'Exit codes' "$work/out" || fail 'the help does not tell the exit codes'
 expect 2 "$ctl" no-such-command
 expect 2 "$ctl" terminate swift-parcel --cert /nonexistent --confirm=
 expect 0 "$ctl" completion
-bash -n "$work/out"
+# complete WORDS...: what follows the last of them
+complete_words() {
+  (source "$work/completion"; COMP_WORDS=(posternctl "$@"); COMP_CWORD=$#; _posternctl; echo " ${COMPREPLY[*]} ")
+}
+cp "$work/out" "$work/completion"
+[[ $(complete_words --address host:1 policy '') == *' lint '* ]] || fail 'completion stops at the value of an option'
+[[ $(complete_words policy lint -f bundle --) == *' --previous '* ]] || fail 'completion stops at the value of a short option'
+[[ $(complete_words terminate swift-parcel --) == *' --confirm '* ]] || fail 'completion stops at an argument'
+[[ $(complete_words pol) == ' policy ' ]] || fail 'completion does not complete'
 
 expect 0 "$ctl" policy explain -f "$work/bundle" --partner swift-parcel --purpose delivery --type shop.v1.Shipment -o json
 jq -e '[.fields[] | select(.path == "account_email") | .granted] == [false]' "$work/out" || fail 'explain'
-expect 3 "$ctl" policy explain -f "$work/bundle" --partner swift-parcel --purpose marketing --type shop.v1.Shipment
+expect 2 "$ctl" policy explain -f "$work/bundle" --partner swift-parcel --purpose marketing --type shop.v1.Shipment
 "$ctl" policy lint -f "$work/bundle" -o json >"$work/out" || (($? == 1)) || fail 'lint'
 
 expect 0 "$ctl" policy render -f "$work/bundle"

@@ -1,0 +1,23 @@
+// The difference between the bundle that a gateway has in force and that of a folder, field by field.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "client/ctl/source_folder.h"
+#include "google/protobuf/struct.pb.h"
+#include "proto/postern/v1/partner.pb.h"
+
+namespace postern::client::ctl {
+
+struct BundleDifference {
+  bool differs = false;  // in a single byte
+  std::string text;      // for people
+  google::protobuf::Struct json;
+};
+
+// `current` without files: there is none yet. INVALID_ARGUMENT with metadata "file" and every diagnostic if the folder
+// does not compile.
+absl::StatusOr<BundleDifference> CompareBundles(const v1::PolicyBundle& current, const SourceFolder& folder);
+
+}  // namespace postern::client::ctl

@@ -1,0 +1,117 @@
+#include "client/ctl/partner_change.h"
+
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "client/transport/status.h"
+
+namespace postern::client::ctl {
+namespace {
+
+std::string SanOf(const v1::PartnerIdentity& identity) {
+  return identity.has_dns_san() ? identity.dns_san() : identity.spiffe_id();
+}
+
+// Items by the name that a person knows them by, against what they hold.
+using Items = std::map<std::string, std::string>;
+
+Items IdentitiesOf(const v1::Partner& partner) {
+  Items items;
+  for (const auto& identity : partner.identities()) items[SanOf(identity)] = identity.SerializeAsString();
+  return items;
+}
+
+Items EndpointsOf(const v1::Partner& partner) {
+  Items items;
+  for (const auto& endpoint : partner.endpoints()) {
+    items[absl::StrCat(endpoint.id(), " at ", endpoint.address())] = endpoint.SerializeAsString();
+  }
+  return items;
+}
+
+Items KeysOf(const v1::Partner& partner) {
+  Items items;
+  for (const auto& key : partner.attestation_keys()) items[key.key_id()] = key.public_key_pem();
+  return items;
+}
+
+void AddLines(const std::string& field, const Items& current, const Items& wanted, std::vector<std::string>* lines) {
+  for (const auto& [name, content] : current) {
+    const auto found = wanted.find(name);
+    if (found == wanted.end()) {
+      lines->push_back(absl::StrCat(field, ": - ", name));
+    } else if (found->second != content) {
+      lines->push_back(absl::StrCat(field, ": ~ ", name));
+    }
+  }
+  for (const auto& [name, content] : wanted) {
+    if (!current.contains(name)) lines->push_back(absl::StrCat(field, ": + ", name));
+  }
+}
+
+void Compare(const v1::Partner& current, PartnerChange* change) {
+  const v1::Partner& wanted = change->wanted;
+  if (current.legal_entity() != wanted.legal_entity()) {
+    change->lines.push_back(absl::StrCat("legal_entity: ", current.legal_entity(), " -> ", wanted.legal_entity()));
+  }
+  if (current.kind() != wanted.kind()) {
+    change->lines.push_back(absl::StrCat("kind: ", current.kind(), " -> ", wanted.kind()));
+  }
+  const Items before = IdentitiesOf(current);
+  const Items after = IdentitiesOf(wanted);
+  AddLines("identities", before, after, &change->lines);
+  AddLines("endpoints", EndpointsOf(current), EndpointsOf(wanted), &change->lines);
+  AddLines("attestation_keys", KeysOf(current), KeysOf(wanted), &change->lines);
+  for (const auto& [san, content] : before) {
+    if (!after.contains(san)) change->removed_identities.push_back(san);
+  }
+}
+
+}  // namespace
+
+grpc::Status PlanPartner(Session& session, v1::OperatorService::StubInterface& gateway, const v1::Partner& wanted,
+                         PartnerChange* change) {
+  change->wanted = wanted;
+  v1::GetPartnerRequest get;
+  get.set_name(wanted.name());
+  v1::Partner current;
+  const grpc::Status found = gateway.GetPartner(session.Call().get(), get, &current);
+  if (!found.ok()) {
+    if (FromGrpc(found).code() != absl::StatusCode::kNotFound) return found;
+    change->kind = PartnerChange::Kind::kCreate;
+    return grpc::Status::OK;
+  }
+  Compare(current, change);
+  if (change->lines.empty()) return grpc::Status::OK;
+  change->kind = PartnerChange::Kind::kUpdate;
+  change->wanted.set_etag(current.etag());
+  return grpc::Status::OK;
+}
+
+grpc::Status PutPartner(Session& session, v1::OperatorService::StubInterface& gateway, const PartnerChange& change,
+                        bool validate_only) {
+  v1::Partner answer;
+  if (change.kind == PartnerChange::Kind::kCreate) {
+    v1::CreatePartnerRequest create;
+    *create.mutable_partner() = change.wanted;
+    create.set_validate_only(validate_only);
+    return gateway.CreatePartner(session.Call().get(), create, &answer);
+  }
+  if (change.kind == PartnerChange::Kind::kUpdate) {
+    v1::UpdatePartnerRequest update;
+    *update.mutable_partner() = change.wanted;
+    update.set_validate_only(validate_only);
+    return gateway.UpdatePartner(session.Call().get(), update, &answer);
+  }
+  return grpc::Status::OK;
+}
+
+std::string Describe(const PartnerChange& change, bool validate_only) {
+  const char* verb = change.kind == PartnerChange::Kind::kCreate ? "created" : "updated";
+  if (change.kind == PartnerChange::Kind::kNone) return absl::StrCat(change.wanted.name(), " unchanged\n");
+  std::string text = absl::StrCat(change.wanted.name(), validate_only ? " would be " : " ", verb, "\n");
+  for (const std::string& line : change.lines) absl::StrAppend(&text, "  ", line, "\n");
+  return text;
+}
+
+}  // namespace postern::client::ctl

@@ -1,0 +1,33 @@
+// What `apply` would do to one partner.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <grpcpp/support/status.h>
+
+#include "client/ctl/session.h"
+#include "proto/postern/v1/partner.pb.h"
+
+namespace postern::client::ctl {
+
+struct PartnerChange {
+  enum class Kind { kNone, kCreate, kUpdate };
+  v1::Partner wanted;  // with the etag of what it replaces
+  Kind kind = Kind::kNone;
+  // A line for each difference: "identities: - spiffe://x/client". Keys and certificates are named, not shown.
+  std::vector<std::string> lines;
+  // SANs that the gateway knows and the folder does not: taking them away cuts the partner's connections.
+  std::vector<std::string> removed_identities;
+};
+
+// Compares with what the gateway has.
+grpc::Status PlanPartner(Session& session, v1::OperatorService::StubInterface& gateway, const v1::Partner& wanted,
+                         PartnerChange* change);
+// Creates or updates; with `validate_only` asks whether the gateway would. Nothing for kNone.
+grpc::Status PutPartner(Session& session, v1::OperatorService::StubInterface& gateway, const PartnerChange& change,
+                        bool validate_only);
+// "partners/p would be updated", with the lines below.
+std::string Describe(const PartnerChange& change, bool validate_only);
+
+}  // namespace postern::client::ctl
