@@ -27,6 +27,7 @@ struct WindowEntry {
   storage::PendingPayload payload;           // sealed_payload empty
   std::shared_ptr<const std::string> bytes;  // the projected record
   bool redelivered = false;                  // may have been handed over by an earlier process
+  uint64_t shreds = 0;                       // KeyStore::shreds before its keys were found
 };
 
 // Not thread-safe.

@@ -71,7 +71,7 @@ void PartnerQueue::Append(std::vector<disclosure::CommittedDisclosure> disclosur
       missed_ = true;
       return;
     }
-    window_.Add({std::move(disclosure.payload), std::move(disclosure.bytes), /*redelivered=*/false});
+    window_.Add({std::move(disclosure.payload), std::move(disclosure.bytes), /*redelivered=*/false, disclosure.shreds});
   }
 }
 
@@ -121,6 +121,7 @@ absl::Status PartnerQueue::LoadPage() {
   missed_ = false;
   loading_ = true;
   mutex_.Unlock();
+  const uint64_t shreds = parts_.keys->shreds();
   absl::StatusOr<std::vector<storage::PendingPayload>> page =
       parts_.store->ReadBacklog(parts_.id, after, parts_.options.page_records, parts_.options.page_bytes);
   std::vector<absl::StatusOr<std::string>> unsealed;
@@ -148,7 +149,8 @@ absl::Status PartnerQueue::LoadPage() {
       continue;
     }
     const bool redelivered = payload.replayed || payload.seq <= mark_at_open_;
-    window_.Add({std::move(payload), std::make_shared<const std::string>(*std::move(unsealed[i])), redelivered});
+    window_.Add(
+        {std::move(payload), std::make_shared<const std::string>(*std::move(unsealed[i])), redelivered, shreds});
   }
   // A commit that this page cannot have seen has set missed_, or will append by itself.
   if (page->empty() && !missed_ && replaying_ == 0) more_ = false;
@@ -232,7 +234,7 @@ absl::Status PartnerQueue::Take(int64_t max_records, int64_t max_bytes, int64_t 
       const auto size = static_cast<int64_t>(entry.bytes->size());
       if (bytes + size > max_bytes || (!positions->empty() && bytes + size > soft_bytes)) break;
       // A key that was destroyed since the record was read ends the record, wherever its bytes are.
-      const absl::Status keys = CheckKeys(entry.payload);
+      const absl::Status keys = entry.shreds == parts_.keys->shreds() ? absl::OkStatus() : CheckKeys(entry.payload);
       if (disclosure::LostForGood(keys)) {
         const storage::PendingPayload payload = entry.payload;
         EndRecord(payload, v1::DISCLOSURE_STATE_WITHDRAWN, ReasonOf(keys));

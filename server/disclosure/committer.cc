@@ -200,6 +200,7 @@ void Committer::Release(const std::vector<Entry*>& entries, const std::vector<st
     CommittedDisclosure& disclosure = released.emplace_back();
     disclosure.partner = entry.row.partner;
     disclosure.bytes = entry.bytes;
+    disclosure.shreds = entry.shreds;
     storage::PendingPayload& payload = disclosure.payload;
     payload.seq = entry.result.seq;
     payload.id = entry.result.id;

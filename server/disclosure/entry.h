@@ -40,6 +40,9 @@ struct Entry {
   // Of the partner's fence at that time: what is handed over under this entry must enter at this generation.
   uint64_t fence_generation = 0;
 
+  // Set by the sealer: KeyStore::shreds before the keys were found.
+  uint64_t shreds = 0;
+
   // Set by the committer.
   storage::CommitResult result;
 };

@@ -5,7 +5,7 @@
 
 #include "proto/errors/error.h"
 #include "server/crypto/sha256.h"
-#include "server/disclosure/content_digest.h"
+#include "server/disclosure/subjects_secret.h"
 #include "server/disclosure/sealed_payload.h"
 #include "server/storage/errors.h"
 
@@ -25,7 +25,7 @@ absl::StatusOr<std::optional<storage::CommitResult>> Originals::Find(const stora
     POSTERN_RETURN_IF_ERROR(key.status());
     subjects.push_back(*std::move(key));
   }
-  POSTERN_ASSIGN_OR_RETURN(const storage::Hash32 digest, KeyedContent(subjects, content));
+  POSTERN_ASSIGN_OR_RETURN(const storage::Hash32 digest, SubjectsSecret(subjects).KeyedContent(content));
   if (!crypto::ConstantTimeEquals(crypto::AsBytes(digest), crypto::AsBytes(found->content_digest))) {
     return storage::errors::RequestIdReused();
   }

@@ -15,6 +15,7 @@ struct CommittedDisclosure {
   storage::PendingPayload payload;  // sealed_payload is left empty: the bytes are here and the sealed form is durable
   storage::PartnerId partner = 0;
   std::shared_ptr<const std::string> bytes;  // projected record, plaintext, memory only
+  uint64_t shreds = 0;                       // KeyStore::shreds before its keys were found
 };
 
 // Thread-safe.

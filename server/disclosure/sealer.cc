@@ -10,10 +10,11 @@
 #include "server/audit/leaf.h"
 #include "server/base/failpoint.h"
 #include "server/crypto/aead.h"
+#include "server/crypto/random.h"
 #include "server/disclosure/audit_entry.h"
-#include "server/disclosure/content_digest.h"
 #include "server/disclosure/names.h"
 #include "server/disclosure/sealed_payload.h"
+#include "server/disclosure/subjects_secret.h"
 
 namespace postern::disclosure {
 namespace {
@@ -33,16 +34,6 @@ std::string PrivatePart(const storage::NewDisclosure& row, absl::string_view byt
   append(row.record_key);
   part.append(bytes.data(), bytes.size());
   return part;
-}
-
-absl::StatusOr<std::string> SealSalt(const std::vector<KeyHandle>& subjects, const crypto::Uuid& id,
-                                     const crypto::SecretBytes& salt) {
-  const std::string context = absl::StrCat("postern audit salt v1", id.AsBytes());
-  std::string sealed(salt.Reveal(SecretAccess::Granted()));
-  for (const KeyHandle& subject : subjects) {
-    POSTERN_ASSIGN_OR_RETURN(sealed, crypto::Seal(*subject.secret, subject.id.bytes(), context, sealed));
-  }
-  return sealed;
 }
 
 std::string Metadata(const Entry& entry) {
@@ -78,16 +69,24 @@ absl::Status Sealer::Seal(absl::Span<Entry* const> group, absl::Time now) {
       request.allow_new_after_shred = wish.kind == crypto::KeyKind::kSubject;
     }
   }
+  POSTERN_ASSIGN_OR_RETURN(const crypto::SecretBytes salts,
+                           crypto::RandomSecret(group.size() * audit::kCommitmentSaltSize));
+  absl::string_view unused_salts = salts.Reveal(SecretAccess::Granted());
+  const uint64_t shreds = keys_->shreds();
   POSTERN_RETURN_IF_ERROR(keys_->EnsureKeys(absl::MakeSpan(requests)));
   size_t next = 0;
   for (Entry* entry : group) {
-    entry->result.status = SealEntry(absl::MakeConstSpan(requests).subspan(next, entry->keys.size()), now, entry);
+    entry->shreds = shreds;
+    const crypto::SecretBytes salt = crypto::SecretBytes::CopyOf(unused_salts.substr(0, audit::kCommitmentSaltSize));
+    unused_salts.remove_prefix(audit::kCommitmentSaltSize);
+    entry->result.status = SealEntry(absl::MakeConstSpan(requests).subspan(next, entry->keys.size()), salt, now, entry);
     next += entry->keys.size();
   }
   return absl::OkStatus();
 }
 
-absl::Status Sealer::SealEntry(absl::Span<const crypto::KeyRequest> requests, absl::Time now, Entry* entry) {
+absl::Status Sealer::SealEntry(absl::Span<const crypto::KeyRequest> requests, const crypto::SecretBytes& salt,
+                               absl::Time now, Entry* entry) {
   storage::NewDisclosure& row = entry->row;
   PayloadKeys keys;
   row.key_ids.clear();
@@ -106,7 +105,8 @@ absl::Status Sealer::SealEntry(absl::Span<const crypto::KeyRequest> requests, ab
 
   POSTERN_ASSIGN_OR_RETURN(row.id, ids_.Next(now));
   row.time = now;
-  POSTERN_ASSIGN_OR_RETURN(row.content_digest, KeyedContent(keys.subjects, entry->content));
+  const SubjectsSecret secret(keys.subjects);
+  POSTERN_ASSIGN_OR_RETURN(row.content_digest, secret.KeyedContent(entry->content));
   if (!row.exchange) {
     POSTERN_ASSIGN_OR_RETURN(
         row.sealed_payload,
@@ -114,8 +114,7 @@ absl::Status Sealer::SealEntry(absl::Span<const crypto::KeyRequest> requests, ab
                        entry->grant->grant->purpose, entry->grant->grant->record_type, *entry->bytes));
     if (base::FailpointSkips("seal.skip")) row.sealed_payload = *entry->bytes;
   }
-  POSTERN_ASSIGN_OR_RETURN(const crypto::SecretBytes salt, audit::NewCommitmentSalt());
-  POSTERN_ASSIGN_OR_RETURN(row.sealed_salt, SealSalt(keys.subjects, row.id, salt));
+  POSTERN_ASSIGN_OR_RETURN(row.sealed_salt, secret.SealSalt(row.id, salt.Reveal(SecretAccess::Granted())));
   POSTERN_ASSIGN_OR_RETURN(const crypto::Sha256Digest commitment,
                            audit::CommitToPrivatePart(salt, PrivatePart(row, *entry->bytes)));
   row.audit_leaf = audit::EncodeLeaf(Metadata(*entry), commitment);

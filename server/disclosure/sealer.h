@@ -3,8 +3,7 @@
 // The audit leaf of a disclosure commits, under a fresh salt, to its private part:
 //   number of subjects (4 bytes, big-endian) ‖ their index values (16 bytes each) ‖ index value of the record key
 //   (16 bytes) ‖ projected record
-// The salt is sealed under the DEK of every subject, one envelope inside the other, so that the erasure of any of them
-// makes the commitment unopenable. The content digest of idempotency is keyed with the same DEKs.
+// The salt is sealed, and the content digest of idempotency keyed, with the secret of all subjects (subjects_secret.h).
 #pragma once
 
 #include "absl/status/status.h"
@@ -27,7 +26,8 @@ class Sealer {
   absl::Status Seal(absl::Span<Entry* const> group, absl::Time now);
 
  private:
-  absl::Status SealEntry(absl::Span<const crypto::KeyRequest> requests, absl::Time now, Entry* entry);
+  absl::Status SealEntry(absl::Span<const crypto::KeyRequest> requests, const crypto::SecretBytes& salt, absl::Time now,
+                         Entry* entry);
 
   crypto::KeyStore* const keys_;
   crypto::Uuid7Generator ids_;
