@@ -19,7 +19,8 @@ absl::Time ToTime(const google::protobuf::Timestamp& timestamp) {
 }
 
 absl::CivilDay UtcDay(absl::Time time) {
-  return absl::ToCivilDay(time, absl::UTCTimeZone());
+  // Not by way of a time zone, which costs a microsecond.
+  return absl::CivilDay(1970, 1, 1) + absl::Floor(time - absl::UnixEpoch(), absl::Hours(24)) / absl::Hours(24);
 }
 
 }  // namespace postern::registry

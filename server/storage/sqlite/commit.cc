@@ -101,7 +101,8 @@ absl::Status GroupCommit::ReadOriginal(const NewDisclosure& entry, CommitResult*
 
 // model: commit
 absl::Status GroupCommit::Admit(const NewDisclosure& entry, absl::Status* verdict) {
-  if (!base::FailpointSkips("fence.skip")) {
+  // What was resolved after every fence was raised stands behind none.
+  if (scope_.fences().newest() > entry.resolved_at && !base::FailpointSkips("fence.skip")) {
     for (const FenceScope& fence : entry.fences) {
       if (scope_.fences().VersionOf(fence) <= entry.resolved_at) continue;
       *verdict = errors::Fenced(fence.kind);

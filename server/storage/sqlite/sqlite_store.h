@@ -25,8 +25,8 @@ struct SqliteStoreOptions {
   // Only the expiry of request ids depends on it.
   std::function<absl::Time()> clock = [] { return absl::Now(); };
   // The log is copied back into ledger.db when it has this many pages of 4 KiB. More: fewer, longer pauses of up to
-  // about 1 ms for 1 MiB.
-  int64_t checkpoint_pages = 8192;
+  // about 1 ms for 1 MiB; and a commit costs more until the log has that length once, because the file grows.
+  int64_t checkpoint_pages = 2048;
   // The subject index is extended by this many disclosures at once. More: fewer, larger runs, and a longer tail that
   // readers scan.
   int64_t index_batch = 8192;
