@@ -81,9 +81,9 @@ v1::ApplyPolicyBundleRequest BundleRequest(const SourceFolder& folder, const Pla
 // Asks the gateway whether it would do everything. A bundle that needs the partners as the folder has them can be asked
 // only once they are so; until then it is known to compile.
 int Validate(Session& session, v1::OperatorService::StubInterface& gateway, const SourceFolder& folder,
-             const Plan& plan, v1::ApplyPolicyBundleResponse* response) {
-  for (const PartnerChange& change : plan.partners) {
-    const grpc::Status status = PutPartner(session, gateway, change, /*validate_only=*/true);
+             Plan& plan, v1::ApplyPolicyBundleResponse* response) {
+  for (PartnerChange& change : plan.partners) {
+    const grpc::Status status = PutPartner(session, gateway, /*validate_only=*/true, &change);
     if (!status.ok()) return session.FailRpc(status);
   }
   if (plan.partners_change) return kOk;
@@ -137,8 +137,8 @@ int Apply(Session& session, const ApplyOptions& options, bool diff) {
         {{"file", options.directory}}));
   }
 
-  for (const PartnerChange& change : plan.partners) {
-    const grpc::Status status = PutPartner(session, **gateway, change, /*validate_only=*/false);
+  for (PartnerChange& change : plan.partners) {
+    const grpc::Status status = PutPartner(session, **gateway, /*validate_only=*/false, &change);
     if (!status.ok()) return session.FailRpc(status);
     session.out().Note(Describe(change, /*validate_only=*/false));
   }

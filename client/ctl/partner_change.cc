@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/transport/status.h"
+#include "proto/errors/error.h"
 
 namespace postern::client::ctl {
 namespace {
@@ -88,20 +89,22 @@ grpc::Status PlanPartner(Session& session, v1::OperatorService::StubInterface& g
   return grpc::Status::OK;
 }
 
-grpc::Status PutPartner(Session& session, v1::OperatorService::StubInterface& gateway, const PartnerChange& change,
-                        bool validate_only) {
+grpc::Status PutPartner(Session& session, v1::OperatorService::StubInterface& gateway, bool validate_only,
+                        PartnerChange* change) {
   v1::Partner answer;
-  if (change.kind == PartnerChange::Kind::kCreate) {
+  if (change->kind == PartnerChange::Kind::kCreate) {
     v1::CreatePartnerRequest create;
-    *create.mutable_partner() = change.wanted;
+    *create.mutable_partner() = change->wanted;
     create.set_validate_only(validate_only);
     return gateway.CreatePartner(session.Call().get(), create, &answer);
   }
-  if (change.kind == PartnerChange::Kind::kUpdate) {
+  if (change->kind == PartnerChange::Kind::kUpdate) {
     v1::UpdatePartnerRequest update;
-    *update.mutable_partner() = change.wanted;
+    *update.mutable_partner() = change->wanted;
     update.set_validate_only(validate_only);
-    return gateway.UpdatePartner(session.Call().get(), update, &answer);
+    const grpc::Status updated = gateway.UpdatePartner(session.Call().get(), update, &answer);
+    change->waits = ReasonOf(FromGrpc(updated)) == v1::ERROR_REASON_SECOND_PERSON_REQUIRED;
+    return change->waits ? grpc::Status::OK : updated;
   }
   return grpc::Status::OK;
 }
@@ -109,7 +112,8 @@ grpc::Status PutPartner(Session& session, v1::OperatorService::StubInterface& ga
 std::string Describe(const PartnerChange& change, bool validate_only) {
   const char* verb = change.kind == PartnerChange::Kind::kCreate ? "created" : "updated";
   if (change.kind == PartnerChange::Kind::kNone) return absl::StrCat(change.wanted.name(), " unchanged\n");
-  std::string text = absl::StrCat(change.wanted.name(), validate_only ? " would be " : " ", verb, "\n");
+  std::string text = absl::StrCat(change.wanted.name(), validate_only ? " would be " : " ", verb,
+                                  change.waits ? " once a second person applies the same" : "", "\n");
   for (const std::string& line : change.lines) absl::StrAppend(&text, "  ", line, "\n");
   return text;
 }

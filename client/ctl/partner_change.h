@@ -19,14 +19,16 @@ struct PartnerChange {
   std::vector<std::string> lines;
   // SANs that the gateway knows and the folder does not: taking them away cuts the partner's connections.
   std::vector<std::string> removed_identities;
+  bool waits = false;  // for a second person
 };
 
 // Compares with what the gateway has.
 grpc::Status PlanPartner(Session& session, v1::OperatorService::StubInterface& gateway, const v1::Partner& wanted,
                          PartnerChange* change);
-// Creates or updates; with `validate_only` asks whether the gateway would. Nothing for kNone.
-grpc::Status PutPartner(Session& session, v1::OperatorService::StubInterface& gateway, const PartnerChange& change,
-                        bool validate_only);
+// Creates or updates; with `validate_only` asks whether the gateway would. Nothing for kNone. Sets `waits` where the gateway
+// keeps the change until a second person asks for the same.
+grpc::Status PutPartner(Session& session, v1::OperatorService::StubInterface& gateway, bool validate_only,
+                        PartnerChange* change);
 // "partners/p would be updated", with the lines below.
 std::string Describe(const PartnerChange& change, bool validate_only);
 

@@ -108,7 +108,7 @@ void AddRevocationCommands(CLI::App& app, Session& session) {
     return command;
   };
   CLI::App* suspend = common(app.add_subcommand("suspend", "Pause a partner at once; its backlog is kept"));
-  suspend->add_option("--reason", options->reason, "Short reason for the record");
+  suspend->add_option("--reason", options->reason, "Why, for the record: a-z, 0-9 and underscore");
   suspend->add_flag("--dry-run", options->dry_run, "Show the effect, change nothing");
   session.OnRun(suspend, [&session, options] { return Suspend(session, *options); });
 
@@ -116,7 +116,7 @@ void AddRevocationCommands(CLI::App& app, Session& session) {
                 [&session, options] { return Resume(session, *options); });
 
   CLI::App* terminate = common(app.add_subcommand("terminate", "Revoke a partner for good and begin deletion"));
-  terminate->add_option("--reason", options->reason, "Short reason for the record");
+  terminate->add_option("--reason", options->reason, "Why, for the record: a-z, 0-9 and underscore");
   terminate->add_option("--confirm", options->confirm, "The partner's name again");
   terminate->add_flag("--dry-run", options->dry_run, "Show the effect, change nothing");
   session.OnRun(terminate, [&session, options] { return Terminate(session, *options); });

@@ -67,8 +67,7 @@ DeadLetters::DeadLetters(const registry::SnapshotHolder* snapshots, registry::Gr
       clock_(std::move(clock)),
       grants_(store) {}
 
-absl::StatusOr<v1::ListDeadLettersResponse> DeadLetters::List(const identity::Principal& principal,
-                                                              const v1::ListDeadLettersRequest& request) {
+absl::StatusOr<v1::ListDeadLettersResponse> DeadLetters::List(const v1::ListDeadLettersRequest& request) {
   POSTERN_ASSIGN_OR_RETURN(const int page_size,
                            registry::PageSize(request.page_size(), limits::kDefaultPageSize, limits::kMaxPageSize));
   POSTERN_ASSIGN_OR_RETURN(const int64_t after, registry::PositionToken(request.page_token()));
@@ -93,10 +92,6 @@ absl::StatusOr<v1::ListDeadLettersResponse> DeadLetters::List(const identity::Pr
   if (static_cast<int>(rows.size()) == page_size) {
     response.set_next_page_token(absl::StrCat(rows.back().disclosure.seq));
   }
-  const v1::AuditEntry read = disclosure::MakeEntry(v1::AuditEntry::KIND_READ, clock_(), principal.name,
-                                                    absl::StrCat(request.parent(), "/deadLetters"));
-  POSTERN_ASSIGN_OR_RETURN(const std::string leaf, disclosure::PublicLeaf(read));
-  POSTERN_RETURN_IF_ERROR(store_->AppendAudit({leaf}).status());
   return response;
 }
 

@@ -24,9 +24,8 @@ class DeadLetters {
   DeadLetters(const registry::SnapshotHolder* snapshots, registry::GrantArchive* archive, storage::Store* store,
               DeliveryHub* hub, std::string log_origin, std::function<absl::Time()> clock);
 
-  // PARTNER_UNKNOWN.
-  absl::StatusOr<v1::ListDeadLettersResponse> List(const identity::Principal& principal,
-                                                   const v1::ListDeadLettersRequest& request);
+  // PARTNER_UNKNOWN. The caller's gate has audited the read.
+  absl::StatusOr<v1::ListDeadLettersResponse> List(const v1::ListDeadLettersRequest& request);
   // The record is delivered again, before the later ones of its key, if the plan in force releases all that the plan
   // releases which it was made under. If it does not, or the contract has ended, the record is withdrawn and the answer
   // is PURPOSE_NOT_GRANTED; likewise, without being withdrawn, while the contract is not in force today. NOT_FOUND if

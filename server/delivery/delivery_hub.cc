@@ -8,22 +8,9 @@
 #include "server/disclosure/limits.h"
 #include "server/disclosure/resolver.h"
 #include "server/registry/errors.h"
+#include "server/registry/receive_window.h"
 
 namespace postern::delivery {
-namespace {
-
-// The smallest window of the contracts that deliver by stream: none of them may be exceeded.
-int WindowOf(const registry::PartnerView& partner) {
-  int window = 0;
-  for (const auto& contract : partner.contracts) {
-    if (!contract->terms.delivery().has_receive()) continue;
-    const int allowed = contract->terms.delivery().max_unacknowledged();
-    window = window == 0 ? allowed : std::min(window, allowed);
-  }
-  return std::max(1, window);
-}
-
-}  // namespace
 
 DeliveryHub::DeliveryHub(const registry::SnapshotHolder* snapshots, storage::Store* store, crypto::KeyStore* keys,
                          DeliveryHubOptions options)
@@ -48,7 +35,7 @@ absl::StatusOr<std::shared_ptr<ReceiveSession>> DeliveryHub::OpenSession(const i
                            disclosure::FindActivePartner(*snapshot, principal.partner));
   if (options_.clock() >= principal.not_after) return disclosure::errors::CredentialExpired();
   POSTERN_ASSIGN_OR_RETURN(const QueuePtr queue, QueueFor(*partner));
-  queue->SetWindow(WindowOf(*partner));
+  queue->SetWindow(registry::ReceiveWindow(*partner));
   // The generation first: if the fence closes after this, the session's first pass is refused.
   const uint64_t generation = queue->fence()->generation();
   if (!queue->fence()->open()) return disclosure::errors::Fenced();
@@ -107,6 +94,7 @@ DeliveryHub::Cut DeliveryHub::StopPartner(absl::string_view partner, const absl:
   Cut cut;
   const std::shared_ptr<const registry::Snapshot> snapshot = snapshots_->Get();
   if (const registry::PartnerView* view = snapshot->FindPartner(partner); view != nullptr) calls_.CancelAll(view->id);
+  if (options_.on_stopped) options_.on_stopped(partner);
   const QueuePtr queue = FindQueue(partner);
   if (queue == nullptr) return cut;
   cut.live_streams = queue->live_streams();

@@ -44,6 +44,9 @@ struct DeliveryHubOptions {
   std::function<absl::Time()> clock = [] { return absl::Now(); };
   // Called after outcomes became durable, from the settling thread. May be null.
   std::function<void()> on_outcomes;
+  // Called by StopPartner after the partner's calls were cancelled: the gateway's own connections to it go. May be
+  // null.
+  std::function<void(absl::string_view partner)> on_stopped;
 };
 
 // Thread-safe.

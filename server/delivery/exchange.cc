@@ -170,6 +170,9 @@ void Exchanger::Call(std::shared_ptr<Run> run) {
   const v1::PartnerEndpoint* endpoint = FindEndpoint(partner, terms.endpoint());
   if (endpoint == nullptr) return Settle(std::move(run), v1::DISCLOSURE_STATE_FAILED, PartnerUnreachable());
   run->deadline = std::min(run->deadline, clock_() + absl::Milliseconds(terms.timeout_ms()));
+  // Inside the fence: a partner that is being stopped has its connections dropped once, and none is made after that.
+  const registry::PartnerFence::Pass pass = run->entry().partner->fence->Enter(run->entry().fence_generation);
+  if (!pass) return Settle(std::move(run), v1::DISCLOSURE_STATE_FAILED, disclosure::errors::Fenced());
   caller_->Connect(partner.name(), *endpoint, run->deadline,
                    [this, run](absl::StatusOr<std::shared_ptr<PartnerCaller::Line>> line) { OnLine(run, line); });
 }

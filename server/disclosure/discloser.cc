@@ -66,6 +66,7 @@ void Discloser::Create(const identity::Principal& principal, const v1::CreateDis
          [this, done = std::move(done)](absl::Status status, const Call& answered, const std::vector<Entry>& results) {
            const RequestPlace& place = answered.requests.front();
            if (status.ok()) status = place.refusal;
+           if (status.ok()) status = LedgerFailure(place, results);
            if (!status.ok()) return done(std::move(status));
            v1::CreateDisclosureResponse response;
            for (v1::TargetResult& result : Results(place, results)) *response.add_results() = std::move(result);
@@ -94,8 +95,10 @@ void Discloser::CreateBatch(const identity::Principal& principal, const Requests
            for (const RequestPlace& place : answered.requests) {
              v1::DisclosureAnswer& answer = answers.emplace_back();
              answer.set_request_id(place.request_id);
-             if (!place.refusal.ok()) {
-               *answer.mutable_status() = ToRpcStatus(place.refusal);
+             absl::Status refusal = place.refusal;
+             if (refusal.ok()) refusal = LedgerFailure(place, results);
+             if (!refusal.ok()) {
+               *answer.mutable_status() = ToRpcStatus(refusal);
                continue;
              }
              for (v1::TargetResult& result : Results(place, results)) *answer.add_results() = std::move(result);
@@ -110,6 +113,7 @@ absl::StatusOr<v1::PreviewDisclosureResponse> Discloser::Preview(const identity:
   const absl::Time now = options_.clock();
   POSTERN_RETURN_IF_ERROR(CheckRecord(request.record()));
   POSTERN_RETURN_IF_ERROR(CheckPolicy(request.record(), "", *snapshot));
+  if (!request.targets().empty()) POSTERN_RETURN_IF_ERROR(CheckTargets(request.targets()));
   std::vector<v1::DisclosureTarget> targets(request.targets().begin(), request.targets().end());
   if (targets.empty()) {
     for (const auto& [name, partner] : snapshot->partners) {
@@ -304,6 +308,17 @@ void Discloser::Submit(std::shared_ptr<Call> call, std::vector<Entry> entries,
     Refuse(*call, nullptr, status);
     answer(std::move(status), *call, {});
   }
+}
+
+absl::Status Discloser::LedgerFailure(const RequestPlace& place, const std::vector<Entry>& entries) {
+  absl::Status failure;
+  for (const TargetPlace& target : place.targets) {
+    const absl::Status& status =
+        target.refusal.ok() ? entries[static_cast<size_t>(target.entry)].result.status : target.refusal;
+    if (ReasonOf(status) != v1::ERROR_REASON_LEDGER_UNAVAILABLE) return absl::OkStatus();
+    failure = status;
+  }
+  return failure;
 }
 
 std::vector<v1::TargetResult> Discloser::Results(const RequestPlace& place, const std::vector<Entry>& entries) {

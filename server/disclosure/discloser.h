@@ -69,7 +69,7 @@ class Discloser {
   // batch, OVERLOADED, DRAINING).
   void CreateBatch(const identity::Principal& principal, const Requests& requests, BatchDone done);
 
-  // What every target would get; discloses nothing. Blocks for the time of a projection.
+  // What up to 8 targets would get, or every granted one; discloses nothing. Blocks for the time of the projections.
   absl::StatusOr<v1::PreviewDisclosureResponse> Preview(const identity::Principal& principal,
                                                         const v1::PreviewDisclosureRequest& request);
 
@@ -116,6 +116,9 @@ class Discloser {
   // Hands the entries over, or answers at once if there are none. `answer` gets the entries with their results.
   void Submit(std::shared_ptr<Call> call, std::vector<Entry> entries,
               std::function<void(absl::Status, const Call&, const std::vector<Entry>&)> answer);
+  // LEDGER_UNAVAILABLE if that is what every target of the request failed with: then the request failed, and the caller
+  // sends it again as a whole.
+  static absl::Status LedgerFailure(const RequestPlace& place, const std::vector<Entry>& entries);
   std::vector<v1::TargetResult> Results(const RequestPlace& place, const std::vector<Entry>& entries);
   // The receipt of a committed entry: the original's if the request was committed before.
   absl::StatusOr<v1::Disclosure> Receipt(const Entry& entry, std::string* reason);

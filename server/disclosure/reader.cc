@@ -35,8 +35,7 @@ Reader::Reader(const registry::SnapshotHolder* snapshots, registry::GrantArchive
       clock_(std::move(clock)),
       grants_(store) {}
 
-absl::StatusOr<v1::Disclosure> Reader::Get(const identity::Principal& principal,
-                                           const v1::GetDisclosureRequest& request) {
+absl::StatusOr<v1::Disclosure> Reader::Get(const v1::GetDisclosureRequest& request) {
   POSTERN_ASSIGN_OR_RETURN(const ParsedName name, ParseDisclosureName("name", request.name()));
   const std::shared_ptr<const registry::Snapshot> snapshot = snapshots_->Get();
   const registry::PartnerView* partner = snapshot->FindPartner(name.partner);
@@ -47,7 +46,6 @@ absl::StatusOr<v1::Disclosure> Reader::Get(const identity::Principal& principal,
   }
   POSTERN_RETURN_IF_ERROR(row.status());
   POSTERN_ASSIGN_OR_RETURN(const std::shared_ptr<const storage::GrantRef> grant, grants_.Get(row->grant));
-  POSTERN_RETURN_IF_ERROR(AuditRead(principal, request.name()));
   v1::Disclosure disclosure = DisclosureOf(*row, *grant, name.partner, log_origin_);
   const auto plan = PlanOf(snapshot, *partner, row->grant, *grant);
   // A later gateway may not compile what an earlier one did: the rest of the answer is worth having.
@@ -68,8 +66,7 @@ absl::StatusOr<std::shared_ptr<const policy::CompiledGrant>> Reader::PlanOf(
   return archive_->Find(ref);
 }
 
-absl::StatusOr<v1::ListDisclosuresResponse> Reader::List(const identity::Principal& principal,
-                                                         const v1::ListDisclosuresRequest& request) {
+absl::StatusOr<v1::ListDisclosuresResponse> Reader::List(const v1::ListDisclosuresRequest& request) {
   POSTERN_ASSIGN_OR_RETURN(const int page_size,
                            registry::PageSize(request.page_size(), limits::kDefaultPageSize, limits::kMaxPageSize));
   POSTERN_ASSIGN_OR_RETURN(int64_t before, registry::PositionToken(request.page_token()));
@@ -98,7 +95,6 @@ absl::StatusOr<v1::ListDisclosuresResponse> Reader::List(const identity::Princip
   }
   // Position 1 is the first of the ledger: nothing is before it.
   if (before > 1) response.set_next_page_token(absl::StrCat(before));
-  POSTERN_RETURN_IF_ERROR(AuditRead(principal, absl::StrCat(request.parent(), "/disclosures")));
   return response;
 }
 
@@ -122,12 +118,6 @@ absl::StatusOr<v1::ReportOrderEventResponse> Reader::ReportOrderEvent(const iden
   change.audit_leaves.push_back(std::move(leaf));
   POSTERN_RETURN_IF_ERROR(store_->Apply(change).status());
   return v1::ReportOrderEventResponse();
-}
-
-absl::Status Reader::AuditRead(const identity::Principal& principal, const std::string& resource) {
-  POSTERN_ASSIGN_OR_RETURN(const std::string leaf,
-                           PublicLeaf(MakeEntry(v1::AuditEntry::KIND_READ, clock_(), principal.name, resource)));
-  return store_->AppendAudit({leaf}).status();
 }
 
 }  // namespace postern::disclosure

@@ -16,7 +16,8 @@
 
 namespace postern::disclosure {
 
-// Thread-safe; methods block on the store. Errors besides those named: INVALID_ARGUMENT, LEDGER_UNAVAILABLE.
+// Thread-safe; methods block on the store. That something was read, the caller's gate has audited before. Errors
+// besides those named: INVALID_ARGUMENT, LEDGER_UNAVAILABLE.
 class Reader {
  public:
   // Borrows the parts. `log_origin` is told with every disclosure.
@@ -24,10 +25,9 @@ class Reader {
          crypto::KeyStore* keys, std::string log_origin, std::function<absl::Time()> clock);
 
   // With the fields that were withheld, as the plan of that time has it. NOT_FOUND if there is none of that name.
-  absl::StatusOr<v1::Disclosure> Get(const identity::Principal& principal, const v1::GetDisclosureRequest& request);
+  absl::StatusOr<v1::Disclosure> Get(const v1::GetDisclosureRequest& request);
   // PARTNER_UNKNOWN.
-  absl::StatusOr<v1::ListDisclosuresResponse> List(const identity::Principal& principal,
-                                                   const v1::ListDisclosuresRequest& request);
+  absl::StatusOr<v1::ListDisclosuresResponse> List(const v1::ListDisclosuresRequest& request);
   // Stores and audits an event of an order.
   absl::StatusOr<v1::ReportOrderEventResponse> ReportOrderEvent(const identity::Principal& principal,
                                                                 const v1::ReportOrderEventRequest& request);
@@ -37,7 +37,6 @@ class Reader {
   absl::StatusOr<std::shared_ptr<const policy::CompiledGrant>> PlanOf(
       const std::shared_ptr<const registry::Snapshot>& snapshot, const registry::PartnerView& partner,
       storage::GrantId id, const storage::GrantRef& ref);
-  absl::Status AuditRead(const identity::Principal& principal, const std::string& resource);
 
   const registry::SnapshotHolder* const snapshots_;
   registry::GrantArchive* const archive_;

@@ -9,10 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
 #include "server/crypto/random.h"
+#include "server/identity/certificate.h"
 #include "server/identity/errors.h"
 
 namespace postern::identity {
@@ -134,7 +136,14 @@ absl::StatusOr<EnrolmentCa::Enrolled> EnrolmentCa::Sign(absl::string_view reques
     return errors::Malformed(absl::StrCat("the certificate cannot be signed: ", TakeOpenSslError()));
   }
   out.trust_bundle_pem = ToPem(certificate_.get());
-  out.chain_pem = absl::StrCat(ToPem(certificate.get()), chain_pem_);
+  const std::string leaf_pem = ToPem(certificate.get());
+  out.chain_pem = absl::StrCat(leaf_pem, chain_pem_);
+  POSTERN_ASSIGN_OR_RETURN(const auto parsed, Certificate::Parse(leaf_pem, ""));
+  out.not_after = parsed->not_after();
+  out.digest = parsed->digest();
+  const ASN1_INTEGER* serial = X509_get0_serialNumber(certificate.get());
+  out.serial = absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(serial->data), static_cast<size_t>(serial->length)));
   return out;
 }
 

@@ -23,6 +23,9 @@ class EnrolmentCa {
     std::string trust_bundle_pem;  // the CA's certificate: what vouches for the new one
     std::string name;              // the one SPIFFE id or DNS name
     bool spiffe = false;
+    absl::Time not_after;
+    std::string serial;  // lower-case hex
+    std::string digest;  // lower-case hex SHA-256 of the DER certificate
   };
 
   // Signs `request_pem` (PKCS#10). Takes the key and the one name from the request and nothing else. INVALID_ARGUMENT

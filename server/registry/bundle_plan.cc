@@ -40,6 +40,14 @@ void CheckPartner(const PolicyState& state, const CompiledContract& contract, v1
   }
 }
 
+// A file that was forgotten looks like a contract that was ended on purpose.
+void WarnOfRemoval(absl::string_view contract, v1::PolicyDiagnostics* diagnostics) {
+  v1::PolicyDiagnostic& line = *diagnostics->add_diagnostics();
+  line.set_clause("P1.4c");
+  line.set_message(absl::StrCat(contract, " is not in the bundle: it ends"));
+  line.set_hint("a partner that is left without a contract is suspended");
+}
+
 bool HasErrors(const v1::PolicyDiagnostics& diagnostics) {
   return std::any_of(diagnostics.diagnostics().begin(), diagnostics.diagnostics().end(),
                      [](const v1::PolicyDiagnostic& diagnostic) { return diagnostic.error(); });
@@ -158,7 +166,10 @@ absl::StatusOr<PolicyPlan> PlanBundle(const PolicyState& state, const v1::Policy
   // What the bundle does not hold any more has ended.
   for (const storage::RevisionRow& row : state.revisions) {
     const bool open = row.revision.state() != v1::ContractRevision::STATE_SUPERSEDED;
-    if (open && compiled.bundle->FindContract(ContractPart(row.revision.name())) == nullptr) Supersede(&row, &plan);
+    const absl::string_view contract = ContractPart(row.revision.name());
+    if (!open || compiled.bundle->FindContract(contract) != nullptr) continue;
+    Supersede(&row, &plan);
+    WarnOfRemoval(contract, &plan.warnings);
   }
   // Texts that wait for a second person are not in force: what stays must hold under the new layers too.
   POSTERN_ASSIGN_OR_RETURN(plan.after, CompileInForce(bundle, BundleDigest(bundle), ActiveAfter(state, plan)));

@@ -65,8 +65,25 @@ std::vector<absl::string_view> ChangedFields(const v1::Partner& before, const v1
   return changed;
 }
 
-// Who speaks and signs for a partner that was revoked decides whether its deletions are believed.
+// True if `after` has an element that `before` has not.
+template <class Message>
+bool Adds(const google::protobuf::RepeatedPtrField<Message>& before,
+          const google::protobuf::RepeatedPtrField<Message>& after) {
+  return std::any_of(after.begin(), after.end(), [&before](const Message& now) {
+    return std::none_of(before.begin(), before.end(),
+                        [&now](const Message& old) { return old.SerializeAsString() == now.SerializeAsString(); });
+  });
+}
+
+// Whoever may add an identity, an endpoint or a key redirects the partner's data or answers in its place. In DRAFT
+// there is nothing yet: the contract that will open it takes a second person itself. Who speaks and signs for a revoked
+// partner decides whether its deletions are believed, so there even a removal counts.
 bool NeedsSecondPerson(const v1::Partner& before, const v1::Partner& after) {
+  if (before.state() == v1::PARTNER_STATE_DRAFT) return false;
+  if (Adds(before.identities(), after.identities()) || Adds(before.endpoints(), after.endpoints()) ||
+      Adds(before.attestation_keys(), after.attestation_keys())) {
+    return true;
+  }
   return Revoked(before.state()) &&
          (!Same(before.identities(), after.identities()) || !Same(before.attestation_keys(), after.attestation_keys()));
 }
@@ -118,6 +135,9 @@ absl::StatusOr<v1::Partner> PartnerRegistry::UpdatePartner(absl::string_view pri
   absl::MutexLock lock(&control_.mutex);
   POSTERN_ASSIGN_OR_RETURN(storage::PartnerRow row, ReadPartner(*control_.store, request.partner().name()));
   if (request.partner().etag() != row.partner.etag()) return errors::EtagMismatch(row.partner.name());
+  if (!request.partner().kind().empty() && request.partner().kind() != row.partner.kind()) {
+    return errors::InvalidField("partner.kind", "cannot be changed");
+  }
   const v1::Partner before = row.partner;
   POSTERN_RETURN_IF_ERROR(CopyMasked(request.update_mask(), request.partner(), &row.partner));
   POSTERN_RETURN_IF_ERROR(ValidatePartner(row.partner));
@@ -161,6 +181,19 @@ absl::Status PartnerRegistry::CheckSecondPerson(const Act& act, const std::strin
   waiting_[partner] = {std::string(act.principal), content};
   control_.events->Publish(act.time, "partner.update_pending", partner, act.principal);
   return errors::SecondPersonRequired(partner);
+}
+
+absl::Status PartnerRegistry::RecordCertificate(absl::string_view principal, absl::string_view partner,
+                                                const IssuedCertificate& certificate) {
+  const std::string not_after = absl::FormatTime(absl::RFC3339_sec, certificate.not_after, absl::UTCTimeZone());
+  std::vector<std::string> leaves;
+  POSTERN_RETURN_IF_ERROR(AppendLeaf(&leaves, v1::AuditEntry::KIND_OPERATOR_ACTION,
+                                     {control_.clock(), principal, partner}, "certificate.issued",
+                                     {{"name", certificate.name},
+                                      {"serial", certificate.serial},
+                                      {"not_after", not_after},
+                                      {"sha256", certificate.digest}}));
+  return control_.store->AppendAudit(leaves).status();
 }
 
 absl::StatusOr<v1::Partner> PartnerRegistry::GetPartner(const v1::GetPartnerRequest& request) {

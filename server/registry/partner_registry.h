@@ -8,11 +8,20 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "proto/postern/v1/operator_service.pb.h"
 #include "server/registry/audit_entry.h"
 #include "server/registry/control_plane.h"
 
 namespace postern::registry {
+
+// What the audit log says of a certificate.
+struct IssuedCertificate {
+  std::string name;    // the one SAN
+  std::string serial;  // lower-case hex
+  std::string digest;  // lower-case hex SHA-256 of the DER certificate
+  absl::Time not_after;
+};
 
 // Thread-safe. `principal` is the caller's name, as identity::Principal::name has it; it goes into the audit log.
 // Errors of all methods: PARTNER_UNKNOWN, INVALID_ARGUMENT with the field in metadata "field", storage errors.
@@ -23,16 +32,20 @@ class PartnerRegistry {
   // A partner in DRAFT, with its epoch, pseudonym and handle keys. ALREADY_EXISTS if the name, or one of its
   // identities, is taken.
   absl::StatusOr<v1::Partner> CreatePartner(absl::string_view principal, const v1::CreatePartnerRequest& request);
-  // Replaces the masked fields. ETAG_MISMATCH; ALREADY_EXISTS for an identity of another partner. Connections are
-  // aborted when an identity was removed. Identities and attestation keys of a revoked partner change when a second
-  // person asks for the very same change: the first gets SECOND_PERSON_REQUIRED, and the change waits until then, until
-  // the partner changes otherwise, or until a restart.
+  // Replaces the masked fields. ETAG_MISMATCH; ALREADY_EXISTS for an identity of another partner; INVALID_ARGUMENT for
+  // another kind. Connections are aborted when an identity was removed. What lets somebody new speak, receive or sign
+  // for a partner that has left DRAFT takes effect when a second person asks for the very same change: the first gets
+  // SECOND_PERSON_REQUIRED, and the change waits until then, until the partner changes otherwise, or until a restart.
+  // Taking away is one person's, but not from a revoked partner.
   absl::StatusOr<v1::Partner> UpdatePartner(absl::string_view principal, const v1::UpdatePartnerRequest& request);
+  // Enters in the audit log that a certificate was issued for a partner; before it is handed out.
+  absl::Status RecordCertificate(absl::string_view principal, absl::string_view partner,
+                                 const IssuedCertificate& certificate);
   absl::StatusOr<v1::Partner> GetPartner(const v1::GetPartnerRequest& request);
   absl::StatusOr<v1::ListPartnersResponse> ListPartners(const v1::ListPartnersRequest& request);
 
  private:
-  // A change of a revoked partner that one person has asked for.
+  // A change that one person has asked for.
   struct WaitingUpdate {
     std::string principal;
     std::string content;  // the partner as it would be; holds the etag, so a later change outdates it

@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 
+#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -13,6 +14,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "proto/errors/error.h"
 #include "server/crypto/signature.h"
 #include "server/registry/errors.h"
@@ -72,11 +74,22 @@ bool IsTrustBundle(const std::string& pem) {
   return certificates > 0 && ERR_GET_LIB(end) == ERR_LIB_PEM && ERR_GET_REASON(end) == PEM_R_NO_START_LINE;
 }
 
+bool IsIpv6(absl::string_view text) {
+  in6_addr address{};
+  return inet_pton(AF_INET6, std::string(text).c_str(), &address) == 1;
+}
+
+// A name or an IP address, IPv6 in brackets, and a port. No URI: "unix:/run/socket" and the like are no partner's.
 bool IsHostPort(absl::string_view address) {
   const size_t colon = address.rfind(':');
-  if (colon == absl::string_view::npos || colon == 0 || address.size() > kMaxSan) return false;
+  if (colon == absl::string_view::npos || address.size() > kMaxSan) return false;
+  absl::string_view host = address.substr(0, colon);
+  const absl::string_view digits = address.substr(colon + 1);
+  const bool bracketed = absl::ConsumePrefix(&host, "[") && absl::ConsumeSuffix(&host, "]");
+  if (bracketed ? !IsIpv6(host) : !IsDnsName(absl::AsciiStrToLower(host))) return false;
   int port = 0;
-  return absl::SimpleAtoi(address.substr(colon + 1), &port) && port >= 1 && port <= 65535;
+  return std::all_of(digits.begin(), digits.end(), absl::ascii_isdigit) && absl::SimpleAtoi(digits, &port) &&
+         port >= 1 && port <= 65535;
 }
 
 bool IsKind(absl::string_view kind) {

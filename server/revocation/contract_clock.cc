@@ -1,6 +1,7 @@
 #include "server/revocation/contract_clock.h"
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -92,11 +93,19 @@ absl::Status ContractClock::CheckPartner(const storage::PartnerRow& row, absl::C
   const std::string& name = row.partner.name();
   POSTERN_ASSIGN_OR_RETURN(const std::vector<v1::Contract> contracts,
                            registry::ReadActiveContracts(*control_.store, row.id));
+  if (contracts.empty() && row.partner.state() == v1::PARTNER_STATE_ACTIVE) {
+    // Its last contract was taken out of the bundle. Active and granted nothing, it would look served.
+    POSTERN_RETURN_IF_ERROR(suspender_.SuspendFor(name, "no_contract").status());
+    ++totals_.suspended;
+    return absl::OkStatus();
+  }
   for (const v1::Contract& contract : contracts) {
     const policy::ContractStanding standing = policy::StandingOn(contract, today);
     const absl::string_view ended = EndedBy(standing);
     if (ended.empty()) {
-      if (standing.state == policy::ContractStanding::State::kInForce) Warn(contract, standing.days_left);
+      if (standing.state == policy::ContractStanding::State::kInForce) {
+        POSTERN_RETURN_IF_ERROR(Warn(contract, standing.days_left));
+      }
       continue;
     }
     if (TerminationDue(contract, today)) {
@@ -113,17 +122,26 @@ absl::Status ContractClock::CheckPartner(const storage::PartnerRow& row, absl::C
   return absl::OkStatus();
 }
 
-void ContractClock::Warn(const v1::Contract& contract, int days_left) {
+absl::Status ContractClock::Warn(const v1::Contract& contract, int days_left) {
   for (const int days : kWarningDays) {
     if (days_left > days) continue;
     // Only the nearest of the three: a process that starts late does not repeat the ones before.
-    if (warned_.emplace(contract.name(), LastDay(contract), days).second) {
-      ++totals_.warnings;
-      control_.events->Publish(control_.clock(), "contract.expiring", contract.name(), registry::kGatewayPrincipal,
-                               {{"days_left", absl::StrCat(days_left)}});
-    }
-    return;
+    const auto warning = std::make_tuple(contract.name(), LastDay(contract), days);
+    if (warned_.contains(warning)) return absl::OkStatus();
+    const absl::Time now = control_.clock();
+    const std::string left = absl::StrCat(days_left);
+    std::vector<std::string> leaves;
+    POSTERN_RETURN_IF_ERROR(registry::AppendLeaf(&leaves, v1::AuditEntry::KIND_LIFECYCLE,
+                                                 {now, registry::kGatewayPrincipal, contract.name()},
+                                                 "contract.expiring", {{"days_left", left}}));
+    POSTERN_RETURN_IF_ERROR(control_.store->AppendAudit(leaves).status());
+    warned_.insert(warning);
+    ++totals_.warnings;
+    control_.events->Publish(now, "contract.expiring", contract.name(), registry::kGatewayPrincipal,
+                             {{"days_left", left}});
+    return absl::OkStatus();
   }
+  return absl::OkStatus();
 }
 
 }  // namespace postern::revocation

@@ -39,15 +39,16 @@ class ContractClock {
   void Stop() { loop_.Stop(); }
 
   // One round in the calling thread: suspends partners with a contract or document that ended, terminates those whose
-  // grace is over, finishes terminations whose keys could not be destroyed, warns 30, 7 and 1 days before an end (once each while the process lives), flags overdue campaigns
-  // and, once a day, notifies again what an ended exemption kept. Goes on after an error and returns the first. Not
-  // beside Start.
+  // grace is over and suspends active ones without a contract, finishes terminations whose keys could not be destroyed,
+  // warns 30, 7 and 1 days before an end (once each while the process lives), flags overdue campaigns and, once a day,
+  // notifies again what an ended exemption kept. Goes on after an error and returns the first. Not beside Start.
   absl::Status RunOnce();
   const ContractClockTotals& totals() const { return totals_; }
 
  private:
   absl::Status CheckPartner(const storage::PartnerRow& row, absl::CivilDay today);
-  void Warn(const v1::Contract& contract, int days_left);
+  // In the audit log and the event feed.
+  absl::Status Warn(const v1::Contract& contract, int days_left);
 
   registry::ControlPlane& control_;
   Suspender& suspender_;

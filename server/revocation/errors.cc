@@ -1,9 +1,12 @@
 #include "server/revocation/errors.h"
 
+#include <algorithm>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
+#include "server/registry/errors.h"
 
 namespace postern::revocation::errors {
 namespace {
@@ -19,9 +22,16 @@ absl::Status ConfirmationRequired(absl::string_view name) {
                    {{"resource", name}});
 }
 
-absl::Status PartnerSuspended(absl::string_view name, absl::string_view reason) {
-  return MakeError(v1::ERROR_REASON_PARTNER_SUSPENDED, absl::StrCat(name, " is suspended"),
-                   {{"partner", name}, {"state_reason", reason}});
+absl::Status PartnerSuspended(absl::string_view name) {
+  return MakeError(v1::ERROR_REASON_PARTNER_SUSPENDED, absl::StrCat(name, " is suspended"), {{"partner", name}});
+}
+
+absl::Status CheckReason(absl::string_view reason) {
+  const auto of_token = [](char c) { return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '_'; };
+  if (!reason.empty() && reason.size() <= 63 && std::all_of(reason.begin(), reason.end(), of_token)) {
+    return absl::OkStatus();
+  }
+  return registry::errors::InvalidField("reason", "must have 1 to 63 of a-z, 0-9 and underscore");
 }
 
 absl::Status AttestationSignature(absl::string_view notice, absl::string_view what) {

@@ -10,7 +10,10 @@ namespace postern::revocation::errors {
 
 absl::Status ConfirmationRequired(absl::string_view name);
 // PARTNER_SUSPENDED: why a partner's streams end.
-absl::Status PartnerSuspended(absl::string_view name, absl::string_view reason);
+// Told to the partner too: not why.
+absl::Status PartnerSuspended(absl::string_view name);
+// INVALID_ARGUMENT unless `reason` is a token: it stays in the audit log for ever, where free text has no place.
+absl::Status CheckReason(absl::string_view reason);
 
 absl::Status AttestationSignature(absl::string_view notice, absl::string_view what);
 absl::Status AttestationNoticeDigest(absl::string_view notice, absl::string_view what);

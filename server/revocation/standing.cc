@@ -1,12 +1,12 @@
 #include "server/revocation/standing.h"
 
-#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "proto/errors/error.h"
 #include "server/registry/errors.h"
+#include "server/registry/receive_window.h"
 
 namespace postern::revocation {
 namespace {
@@ -38,10 +38,7 @@ absl::StatusOr<v1::GetStandingResponse> GetStanding(registry::ControlPlane& cont
   response.set_partner(partner->resource.name());
   response.set_state(partner->resource.state());
   for (const registry::ActiveGrant& grant : partner->grants) AddGrant(grant, &response);
-  for (const auto& contract : partner->contracts) {
-    response.set_max_unacknowledged(
-        std::max(response.max_unacknowledged(), contract->terms.delivery().max_unacknowledged()));
-  }
+  response.set_max_unacknowledged(registry::ReceiveWindow(*partner));
   POSTERN_ASSIGN_OR_RETURN(const storage::Store::BacklogCounts counts, control.store->CountBacklog(partner->id));
   response.set_pending_count(counts.possibly_held + counts.undelivered);
   POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::CampaignRow> campaigns,

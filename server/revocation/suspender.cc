@@ -19,7 +19,7 @@ namespace postern::revocation {
 
 absl::StatusOr<v1::SuspendPartnerResponse> Suspender::SuspendPartner(const identity::Principal& caller,
                                                                      const v1::SuspendPartnerRequest& request) {
-  if (request.reason().empty()) return registry::errors::InvalidField("reason", "is required");
+  POSTERN_RETURN_IF_ERROR(errors::CheckReason(request.reason()));
   return Suspend(caller.name, request);
 }
 
@@ -54,7 +54,7 @@ absl::StatusOr<v1::SuspendPartnerResponse> Suspender::Suspend(absl::string_view 
   POSTERN_ASSIGN_OR_RETURN(const storage::AppliedChange applied, control_.store->Apply(change));
   row.partner.set_etag(applied.partner_etags.at(0));
   // Suspended durably. Whatever fails from here on, the fence is closed first.
-  const absl::Status why = errors::PartnerSuspended(request.name(), request.reason());
+  const absl::Status why = errors::PartnerSuspended(request.name());
   int streams = registry::CloseFence(control_, request.name(), why).live_streams;
   streams += control_.cutter->StopPartner(request.name(), why).live_streams;
   control_.events->Publish(now, "partner.suspended", request.name(), principal, {{"reason", request.reason()}});

@@ -40,7 +40,7 @@ struct Terminator::Request {
 
 absl::StatusOr<v1::TerminatePartnerResponse> Terminator::TerminatePartner(const identity::Principal& caller,
                                                                           const v1::TerminatePartnerRequest& request) {
-  if (request.reason().empty()) return registry::errors::InvalidField("reason", "is required");
+  POSTERN_RETURN_IF_ERROR(errors::CheckReason(request.reason()));
   return Terminate({caller.name, request, false, !base::FailpointSkips("fence.skip")});
 }
 

@@ -153,7 +153,7 @@ grpc::ServerUnaryReactor* OperatorService::ListDeadLetters(grpc::CallbackServerC
                                                            const v1::ListDeadLettersRequest* request,
                                                            v1::ListDeadLettersResponse* response) {
   return RunBlocking(parts_.gate, *context, FindRule("postern.v1.OperatorService.ListDeadLetters"), request, response,
-                     [this, request](const Principal& caller) { return parts_.dead_letters->List(caller, *request); });
+                     [this, request](const Principal&) { return parts_.dead_letters->List(*request); });
 }
 
 grpc::ServerUnaryReactor* OperatorService::ReplayDeadLetter(grpc::CallbackServerContext* context,
@@ -203,9 +203,11 @@ absl::StatusOr<v1::EnrolPartnerResponse> OperatorService::Enrol(const Principal&
   response.set_certificate_chain_pem(enrolled.chain_pem);
   if (IsRegistered(partner, *identity)) {  // a renewal
     *response.mutable_partner() = partner;
-    return response;
+  } else {
+    POSTERN_ASSIGN_OR_RETURN(*response.mutable_partner(), parts_.partners->UpdatePartner(caller.name, update));
   }
-  POSTERN_ASSIGN_OR_RETURN(*response.mutable_partner(), parts_.partners->UpdatePartner(caller.name, update));
+  POSTERN_RETURN_IF_ERROR(parts_.partners->RecordCertificate(
+      caller.name, partner.name(), {enrolled.name, enrolled.serial, enrolled.digest, enrolled.not_after}));
   return response;
 }
 

@@ -94,14 +94,14 @@ grpc::ServerUnaryReactor* StorefrontService::GetDisclosure(grpc::CallbackServerC
                                                            const v1::GetDisclosureRequest* request,
                                                            v1::Disclosure* response) {
   return RunBlocking(parts_.gate, *context, FindRule("postern.v1.StorefrontService.GetDisclosure"), request, response,
-                     [this, request](const Principal& caller) { return parts_.reader->Get(caller, *request); });
+                     [this, request](const Principal&) { return parts_.reader->Get(*request); });
 }
 
 grpc::ServerUnaryReactor* StorefrontService::ListDisclosures(grpc::CallbackServerContext* context,
                                                              const v1::ListDisclosuresRequest* request,
                                                              v1::ListDisclosuresResponse* response) {
   return RunBlocking(parts_.gate, *context, FindRule("postern.v1.StorefrontService.ListDisclosures"), request, response,
-                     [this, request](const Principal& caller) { return parts_.reader->List(caller, *request); });
+                     [this, request](const Principal&) { return parts_.reader->List(*request); });
 }
 
 grpc::ServerWriteReactor<v1::WatchOutcomesResponse>* StorefrontService::WatchOutcomes(

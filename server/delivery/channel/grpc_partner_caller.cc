@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <limits>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "absl/time/clock.h"
 #include "proto/errors/error.h"
 #include "server/crypto/sha256.h"
+#include "server/identity/certificate.h"
 
 namespace postern::delivery {
 namespace {
@@ -29,17 +31,32 @@ using grpc::experimental::ExternalCertificateVerifier;
 using grpc::experimental::TlsCustomVerificationCheckRequest;
 using Stub = grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer>;
 
+// When the certificate ends that the server showed last. gRPC looks at it in the handshake only, and a connection
+// outlives it.
+class ServerCertificateEnd {
+ public:
+  void Set(absl::Time end) { seconds_.store(absl::ToUnixSeconds(end), std::memory_order_relaxed); }
+  bool Before(absl::Time now) const { return absl::ToUnixSeconds(now) >= seconds_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int64_t> seconds_{std::numeric_limits<int64_t>::max()};
+};
+
 // The chain has been checked against the endpoint's trust bundle when this is asked; it decides on the name. Exactly
 // one name of the right kind, equal to the endpoint's: a certificate for many servers is not this server's identity.
 class SanVerifier : public ExternalCertificateVerifier {
  public:
-  explicit SanVerifier(std::string san) : san_(std::move(san)) {}
+  SanVerifier(std::string san, std::shared_ptr<ServerCertificateEnd> end)
+      : san_(std::move(san)), end_(std::move(end)) {}
 
   bool Verify(TlsCustomVerificationCheckRequest* request, std::function<void(grpc::Status)>,
               grpc::Status* sync_status) override {
     const std::vector<grpc::string_ref> names =
         absl::StartsWith(san_, "spiffe://") ? request->uri_names() : request->dns_names();
-    const bool match = names.size() == 1 && std::string(names[0].data(), names[0].size()) == san_;
+    const auto certificate =
+        identity::Certificate::Parse({request->peer_cert().data(), request->peer_cert().size()}, "");
+    const bool match = certificate.ok() && names.size() == 1 && std::string(names[0].data(), names[0].size()) == san_;
+    if (match) end_->Set((*certificate)->not_after());
     *sync_status = match ? grpc::Status::OK
                          : grpc::Status(grpc::StatusCode::UNAUTHENTICATED, "the server is not the contract's endpoint");
     return true;
@@ -48,10 +65,12 @@ class SanVerifier : public ExternalCertificateVerifier {
 
  private:
   const std::string san_;
+  const std::shared_ptr<ServerCertificateEnd> end_;
 };
 
 std::shared_ptr<grpc::ChannelCredentials> Credentials(const ClientCertificate& certificate,
-                                                      const v1::PartnerEndpoint& endpoint) {
+                                                      const v1::PartnerEndpoint& endpoint,
+                                                      std::shared_ptr<ServerCertificateEnd> end) {
   auto provider = std::make_shared<grpc::experimental::StaticDataCertificateProvider>(
       endpoint.trust_bundle_pem(), std::vector<grpc::experimental::IdentityKeyCertPair>{
                                        {certificate.private_key_pem, certificate.certificate_chain_pem}});
@@ -62,8 +81,15 @@ std::shared_ptr<grpc::ChannelCredentials> Credentials(const ClientCertificate& c
   options.set_verify_server_certs(true);
   // The name is the verifier's business: gRPC's own check would compare with the address.
   options.set_check_call_host(false);
-  options.set_certificate_verifier(ExternalCertificateVerifier::Create<SanVerifier>(endpoint.server_san()));
+  options.set_certificate_verifier(
+      ExternalCertificateVerifier::Create<SanVerifier>(endpoint.server_san(), std::move(end)));
   return grpc::experimental::TlsCredentials(options);
+}
+
+// "host:port" and nothing else: gRPC would take "unix:80" and the like for another way to connect. An address in
+// brackets is no URI to it.
+std::string Target(const std::string& address) {
+  return absl::StartsWith(address, "[") ? address : absl::StrCat("dns:///", address);
 }
 
 // How long a wait for a connection may go on after the caller is to be destroyed.
@@ -187,14 +213,7 @@ class GrpcPartnerCaller::Impl {
   }
   void Forget(const std::string& partner) {
     absl::MutexLock lock(&mutex_);
-    for (auto it = channels_.begin(); it != channels_.end();) {
-      const bool drop = absl::StartsWith(it->first, absl::StrCat(partner, "\n"));
-      if (drop) {
-        channels_.erase(it++);
-      } else {
-        ++it;
-      }
-    }
+    DropWithPrefix(absl::StrCat(partner, "\n"));
   }
 
  private:
@@ -204,6 +223,16 @@ class GrpcPartnerCaller::Impl {
     Connected connected;
     bool may_have_failed;  // the state is that of an earlier attempt
   };
+
+  struct OpenChannel {
+    std::shared_ptr<grpc::Channel> channel;
+    std::shared_ptr<ServerCertificateEnd> end;
+  };
+
+  // A channel closes its connection when nobody holds it any more: calls under way do until they end.
+  void DropWithPrefix(absl::string_view prefix) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    absl::erase_if(channels_, [prefix](const auto& channel) { return absl::StartsWith(channel.first, prefix); });
+  }
 
   // Answers if the channel is ready or the time is over, and waits for its next state otherwise. A call is started on a
   // ready channel only, so that "unreachable" means that nothing was sent.
@@ -238,10 +267,16 @@ class GrpcPartnerCaller::Impl {
 
   std::shared_ptr<grpc::Channel> ChannelTo(const std::string& partner, const v1::PartnerEndpoint& endpoint) {
     const crypto::Sha256Digest digest = crypto::Sha256(endpoint.SerializeAsString());
-    const std::string key = absl::StrCat(partner, "\n", crypto::AsBytes(digest));
+    const std::string of_endpoint = absl::StrCat(partner, "\n", endpoint.id(), "\n");
+    const std::string key = absl::StrCat(of_endpoint, crypto::AsBytes(digest));
     absl::MutexLock lock(&mutex_);
-    std::shared_ptr<grpc::Channel>& channel = channels_[key];
-    if (channel != nullptr) return channel;
+    if (const auto found = channels_.find(key); found != channels_.end()) {
+      if (!found->second.end->Before(absl::Now())) return found->second.channel;
+    }
+    // What this replaces: a server whose certificate has ended, or an endpoint that looked otherwise before.
+    DropWithPrefix(of_endpoint);
+    OpenChannel& open = channels_[key];
+    open.end = std::make_shared<ServerCertificateEnd>();
     grpc::ChannelArguments arguments;
     arguments.SetMaxSendMessageSize(static_cast<int>(options_.max_request_bytes));
     arguments.SetMaxReceiveMessageSize(static_cast<int>(options_.max_response_bytes));
@@ -250,12 +285,13 @@ class GrpcPartnerCaller::Impl {
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    channel = grpc::CreateCustomChannel(endpoint.address(), Credentials(certificate_, endpoint), arguments);
-    const std::shared_ptr<grpc::Channel> made = channel;
+    open.channel =
+        grpc::CreateCustomChannel(Target(endpoint.address()), Credentials(certificate_, endpoint, open.end), arguments);
+    const std::shared_ptr<grpc::Channel> made = open.channel;
     if (channels_.size() > options_.max_channels) {
       // Any other one: calls under way keep theirs, and the next call to that endpoint connects again.
       for (auto it = channels_.begin(); it != channels_.end(); ++it) {
-        if (it->second == made) continue;
+        if (it->second.channel == made) continue;
         channels_.erase(it);
         break;
       }
@@ -269,7 +305,8 @@ class GrpcPartnerCaller::Impl {
   absl::Mutex mutex_;
   int waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   ClientCertificate certificate_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<std::string, std::shared_ptr<grpc::Channel>> channels_ ABSL_GUARDED_BY(mutex_);
+  // By partner, endpoint id and digest of the endpoint, a line each.
+  absl::flat_hash_map<std::string, OpenChannel> channels_ ABSL_GUARDED_BY(mutex_);
   std::thread watcher_;  // last: it uses the queue
 };
 

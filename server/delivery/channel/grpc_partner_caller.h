@@ -2,7 +2,7 @@
 //
 // The server must present a certificate under the endpoint's own trust bundle with exactly the endpoint's SAN; the
 // gateway presents its client certificate. There is no insecure variant. Channels are kept per endpoint and remade when
-// the endpoint or the gateway's certificate changes.
+// the endpoint or the gateway's certificate changes, and when the certificate has ended that the server showed.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +36,7 @@ class GrpcPartnerCaller : public PartnerCaller {
 
   // New calls use the new certificate; calls under way keep the old one.
   void SetCertificate(ClientCertificate certificate);
-  // Drops the channels of a partner, whose calls have been cancelled.
+  // Drops the channels of a partner, whose calls have been cancelled: their connections close.
   void Forget(const std::string& partner);
 
  private:

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
+#include "proto/postern/v1/audit_service.grpc.pb.h"
 #include "server/identity/role_table.h"
 #include "tests/support/test_gateway.h"
 
@@ -250,6 +251,20 @@ TEST_F(IdentityTest, APartnerEnrolsAKeyOfItsOwn) {
       v1::PartnerService::NewStub(channel)->GetStanding(Deadline().get(), v1::GetStandingRequest(), &standing);
   EXPECT_TRUE(called.ok()) << called.error_message();
   EXPECT_EQ(standing.partner(), "partners/acme");
+
+  v1::ListEntriesRequest list;
+  list.set_limit(1000);
+  v1::ListEntriesResponse entries;
+  ASSERT_TRUE(v1::AuditService::NewStub(gateway_.Person("otto"))->ListEntries(Deadline().get(), list, &entries).ok());
+  int issued = 0;
+  for (const std::string& leaf : entries.leaves()) {
+    issued += leaf.find("certificate.issued") != std::string::npos &&
+                      leaf.find("spiffe://acme.test/enrolled") != std::string::npos &&
+                      leaf.find("operators/spiffe://shop.test/people/alice") != std::string::npos
+                  ? 1
+                  : 0;
+  }
+  EXPECT_EQ(issued, 1);
 }
 
 }  // namespace

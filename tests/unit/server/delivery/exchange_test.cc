@@ -22,6 +22,7 @@ using ::testing::Not;
 class FakePartner : public PartnerCaller {
  public:
   void Connect(const std::string&, const v1::PartnerEndpoint& endpoint, absl::Time, Connected connected) override {
+    ++connects;
     EXPECT_EQ(endpoint.id(), "authorize");
     if (!reachable) return connected(MakeError(v1::ERROR_REASON_PARTNER_UNREACHABLE, "no"));
     connected(std::make_shared<FakeLine>(this));
@@ -30,6 +31,7 @@ class FakePartner : public PartnerCaller {
   bool reachable = true;
   bool answers = true;  // otherwise a call waits until it is cancelled
   CallResult result;
+  int connects = 0;
   int calls = 0;
   std::string method;
   std::string request;
@@ -76,7 +78,7 @@ class ExchangeTest : public testing::Test {
     endpoint.set_address("localhost:1");
     endpoint.set_trust_bundle_pem(registry::TestCertificate());
     endpoint.set_server_san("pay.example");
-    const auto updated = fixture_.gateway->control->partners.UpdatePartner("operators/alice", update);
+    const auto updated = fixture_.gateway->control->UpdateByTwo(update);
     EXPECT_TRUE(updated.ok()) << updated.status();
     exchanger_ = std::make_unique<Exchanger>(fixture_.gateway->discloser.get(), &partner_, fixture_.hub->settler(),
                                              fixture_.hub->calls(), fixture_.gateway->clock());
@@ -201,6 +203,17 @@ TEST_F(ExchangeTest, ARetryAfterItsPartnerWasSuspendedGetsTheOutcomeAndCallsNobo
   EXPECT_EQ(ReasonOf(Exchange(other).status()), v1::ERROR_REASON_REQUEST_ID_REUSED);
 }
 
+// Clause: P1.4e
+TEST(StoppedPartnerTest, ItsOutboundConnectionsAreGivenUp) {
+  std::vector<std::string> stopped;
+  DeliveryHubOptions options;
+  options.on_stopped = [&stopped](absl::string_view partner) { stopped.emplace_back(partner); };
+  DeliveryFixture fixture(options);
+  // It never opened a stream: its records go by exchange.
+  fixture.hub->StopPartner(kClearPay, absl::AbortedError("over"));
+  EXPECT_EQ(stopped, std::vector<std::string>{std::string(kClearPay)});
+}
+
 TEST_F(ExchangeTest, AFenceThatMovedAfterTheCommitLetsNothingThrough) {
   storage::FaultyStore& store = *fixture_.gateway->store;
   const int before = store.commits();
@@ -219,6 +232,7 @@ TEST_F(ExchangeTest, AFenceThatMovedAfterTheCommitLetsNothingThrough) {
   store.Hold(false);
   answered.WaitForNotification();
   EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_FENCED);
+  EXPECT_EQ(partner_.connects, 0) << "no connection is made to a partner that is being stopped";
   EXPECT_EQ(partner_.calls, 0);
   EXPECT_EQ(fixture_.Outcomes().back().state(), v1::DISCLOSURE_STATE_FAILED);
 }

@@ -60,6 +60,22 @@ TEST(CommitterTest, ServesNothingWhileTheLedgerFailsAndComesBack) {
   EXPECT_EQ(gateway.serving, (std::vector<bool>{false, true}));
 }
 
+TEST(CommitterTest, WhatTheLedgerFailedAsAWholeIsAnErrorOfTheCall) {
+  GatewayFixture gateway;
+  gateway.store->SetFault(Fault::kBeforeWriting);
+  const auto request = gateway.Shipment("S-1", 1, {std::string(kSwift), std::string(kNordic)});
+  EXPECT_EQ(ReasonOf(gateway.Create(request).status()), v1::ERROR_REASON_LEDGER_UNAVAILABLE);
+  const auto answers = gateway.CreateBatch({request});
+  ASSERT_TRUE(answers.ok()) << answers.status();
+  EXPECT_EQ(ReasonOf(FromRpcStatus((*answers)[0].status())), v1::ERROR_REASON_LEDGER_UNAVAILABLE);
+
+  // One target that was refused for good is told beside the other.
+  const auto mixed = gateway.Create(gateway.Shipment("S-2", 1, {std::string(kSwift), "partners/nobody"}));
+  ASSERT_TRUE(mixed.ok()) << mixed.status();
+  EXPECT_EQ(ReasonOf(FromRpcStatus(mixed->results(0).error())), v1::ERROR_REASON_LEDGER_UNAVAILABLE);
+  EXPECT_EQ(ReasonOf(FromRpcStatus(mixed->results(1).error())), v1::ERROR_REASON_PARTNER_UNKNOWN);
+}
+
 TEST(CommitterTest, AnUnknownOutcomeIsFoundByAskingAgain) {
   CountingSink sink;
   GatewayFixture gateway([&](GatewayFixture&) { return &sink; });

@@ -279,6 +279,20 @@ TEST_F(DiscloserTest, SkipsLaterRecordsOfAKeyAfterARefusalInABatch) {
   EXPECT_TRUE((*answers)[5].results(0).has_disclosure());
 }
 
+TEST_F(DiscloserTest, PreviewsAsManyTargetsAsARequestMayHave) {
+  v1::PreviewDisclosureRequest request;
+  *request.mutable_record() = gateway_.Shipment("S-1", 1).record();
+  for (int i = 0; i < 9; ++i) {
+    v1::DisclosureTarget& target = *request.add_targets();
+    target.set_partner(absl::StrCat("partners/carrier-", i));
+    target.set_purpose("delivery");
+  }
+  EXPECT_EQ(ReasonOf(gateway_.discloser->Preview(gateway_.shop(), request).status()),
+            v1::ERROR_REASON_INVALID_ARGUMENT);
+  request.mutable_targets()->RemoveLast();
+  EXPECT_TRUE(gateway_.discloser->Preview(gateway_.shop(), request).ok());
+}
+
 TEST_F(DiscloserTest, PreviewsWithoutDisclosing) {
   v1::PreviewDisclosureRequest request;
   *request.mutable_record() = gateway_.Shipment("S-1", 1).record();

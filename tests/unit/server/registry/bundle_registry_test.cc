@@ -293,6 +293,10 @@ TEST_F(BundleRegistryTest, AContractThatTheBundleDropsHasEnded) {
   const auto applied = Apply("operators/alice", bundle);
   ASSERT_TRUE(applied.ok()) << applied.status();
   EXPECT_EQ(applied->withdrawn_count(), 2);
+  ASSERT_EQ(applied->diagnostics_size(), 1);
+  EXPECT_FALSE(applied->diagnostics(0).error());
+  EXPECT_TRUE(absl::StrContains(applied->diagnostics(0).message(), absl::StrCat(kSwift, "/contracts/")));
+  EXPECT_TRUE(absl::StrContains(applied->diagnostics(0).message(), "is not in the bundle"));
   EXPECT_TRUE(fixture_.holder.Get()->FindPartner(kSwift)->grants.empty());
   EXPECT_EQ(Revisions(kSwift).at(0).state(), v1::ContractRevision::STATE_SUPERSEDED);
   EXPECT_FALSE(fixture_.holder.Get()->FindPartner("partners/clear-pay")->grants.empty());

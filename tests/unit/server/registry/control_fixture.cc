@@ -171,6 +171,12 @@ void ControlFixture::ActivateAll(absl::string_view principal) {
   }
 }
 
+absl::StatusOr<v1::Partner> ControlFixture::UpdateByTwo(const v1::UpdatePartnerRequest& request) {
+  EXPECT_EQ(ReasonOf(partners.UpdatePartner("operators/alice", request).status()),
+            v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+  return partners.UpdatePartner("operators/bob", request);
+}
+
 v1::Partner ControlFixture::Get(absl::string_view name) {
   return Row(name).partner;
 }

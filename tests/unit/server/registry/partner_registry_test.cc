@@ -189,6 +189,95 @@ TEST_F(PartnerRegistryTest, WhoSignsForARevokedPartnerChangesByTwoPersons) {
   *request.mutable_partner() = *changed;
   request.mutable_partner()->set_legal_entity("Carrier One, in liquidation");
   EXPECT_TRUE(fixture_.partners.UpdatePartner("operators/bob", request).ok()) << "speaks for nobody";
+  request.mutable_partner()->set_etag(fixture_.Get("partners/carrier-one").etag());
+  request.mutable_partner()->clear_identities();
+  EXPECT_EQ(update("operators/bob"), v1::ERROR_REASON_SECOND_PERSON_REQUIRED) << "nobody is silenced by one person";
+}
+
+// Clause: P1.3b
+TEST(ActivePartnerTest, NobodyRedirectsItAlone) {
+  constexpr char kName[] = "partners/swift-parcel";
+  TempDirectory directory;
+  v1::UpdatePartnerRequest request;
+  ControlFixture gateway(directory.path());
+  gateway.Serve();
+  const v1::Partner before = gateway.Get(kName);
+  const auto alone = [&](const std::function<void(v1::Partner*)>& edit) {
+    *request.mutable_partner() = gateway.Get(kName);
+    edit(request.mutable_partner());
+    return ReasonOf(gateway.partners.UpdatePartner("operators/alice", request).status());
+  };
+  EXPECT_EQ(alone([](v1::Partner* p) {
+              *p->add_identities() = p->identities(0);
+              p->mutable_identities(1)->set_dns_san("x.example");
+            }),
+            v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+  EXPECT_EQ(alone([](v1::Partner* p) { p->mutable_identities(0)->mutable_trust_bundle_pem()->append("\n"); }),
+            v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+  EXPECT_EQ(alone([](v1::Partner* p) {
+              v1::AttestationKey& key = *p->add_attestation_keys();
+              key.set_key_id("another");
+              key.set_public_key_pem(
+                  crypto::PrivateKey::Generate(crypto::SignatureAlgorithm::kEcdsaP256Sha256)->public_key().ToPem());
+            }),
+            v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+  EXPECT_EQ(alone([](v1::Partner* p) {
+              v1::PartnerEndpoint& endpoint = *p->add_endpoints();
+              endpoint.set_id("authorize");
+              endpoint.set_address("elsewhere.example:443");
+              endpoint.set_trust_bundle_pem(TestCertificate());
+              endpoint.set_server_san("elsewhere.example");
+            }),
+            v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+  const v1::Partner after = gateway.Get(kName);
+  EXPECT_EQ(after.endpoints_size(), before.endpoints_size());
+  EXPECT_EQ(after.identities_size(), before.identities_size());
+  const auto updated = gateway.partners.UpdatePartner("operators/bob", request);
+  ASSERT_TRUE(updated.ok()) << updated.status();
+  EXPECT_EQ(updated->endpoints(0).address(), "elsewhere.example:443");
+
+  // What takes away waits for nobody.
+  *request.mutable_partner() = *updated;
+  request.mutable_partner()->clear_endpoints();
+  request.mutable_partner()->clear_identities();
+  EXPECT_TRUE(gateway.partners.UpdatePartner("operators/alice", request).ok());
+}
+
+TEST_F(PartnerRegistryTest, AnotherKindIsRefusedAndNotIgnored) {
+  v1::UpdatePartnerRequest request;
+  *request.mutable_partner() = *fixture_.partners.CreatePartner("operators/alice", Valid());
+  request.mutable_partner()->set_kind("payment");
+  EXPECT_EQ(MetadataOf(fixture_.partners.UpdatePartner("operators/alice", request).status(), "field"), "partner.kind");
+}
+
+TEST_F(PartnerRegistryTest, AnEndpointIsAHostAndAPort) {
+  const auto taken = [&](const std::string& address) {
+    v1::CreatePartnerRequest request = Valid();
+    request.set_validate_only(true);
+    request.mutable_partner()->mutable_endpoints(0)->set_address(address);
+    return fixture_.partners.CreatePartner("operators/alice", request).ok();
+  };
+  for (const char* good : {"pay.example:443", "PAY.example:443", "192.0.2.7:8443", "[2001:db8::7]:443"}) {
+    EXPECT_TRUE(taken(good)) << good;
+  }
+  for (const char* bad : {"unix:/run/socket:1", "unix:///run/a:1", "xds:///pay:443", "dns:///pay.example:443",
+                          "dns://8.8.8.8/pay:443", "ipv4:192.0.2.7:443", "[pay.example]:443", "2001:db8::7:443",
+                          "pay.example:+443", "pay.example: 443", "pay.example:0", "a@pay.example:443"}) {
+    EXPECT_FALSE(taken(bad)) << bad;
+  }
+}
+
+TEST_F(PartnerRegistryTest, ACertificateIsInTheAuditLog) {
+  ASSERT_TRUE(fixture_.partners
+                  .RecordCertificate("operators/alice", "partners/carrier-one",
+                                     {"client.carrier-one.example", "0a1b", "ff00", absl::FromUnixSeconds(0)})
+                  .ok());
+  const auto details = LastDetails();
+  EXPECT_EQ(details.at("action"), "certificate.issued");
+  EXPECT_EQ(details.at("name"), "client.carrier-one.example");
+  EXPECT_EQ(details.at("serial"), "0a1b");
+  EXPECT_EQ(details.at("sha256"), "ff00");
+  EXPECT_EQ(details.at("not_after"), "1970-01-01T00:00:00+00:00");
 }
 
 TEST_F(PartnerRegistryTest, ListsByNameInPages) {
@@ -215,7 +304,8 @@ TEST(LifecycleTest, AllowsExactlyTheDocumentedMoves) {
   for (int from = 0; from <= 5; ++from) {
     for (int to = 0; to <= 5; ++to) count += allowed(from, to);
   }
-  EXPECT_EQ(count, 6);
+  EXPECT_EQ(count, 7);
+  EXPECT_TRUE(allowed(v1::PARTNER_STATE_DRAFT, v1::PARTNER_STATE_TERMINATING));
   EXPECT_TRUE(allowed(v1::PARTNER_STATE_DRAFT, v1::PARTNER_STATE_ACTIVE));
   EXPECT_TRUE(allowed(v1::PARTNER_STATE_ACTIVE, v1::PARTNER_STATE_SUSPENDED));
   EXPECT_TRUE(allowed(v1::PARTNER_STATE_SUSPENDED, v1::PARTNER_STATE_ACTIVE));

@@ -157,6 +157,21 @@ TEST_F(StandingTest, TellsGrantsFromSchemaAndWhatWaits) {
   EXPECT_TRUE(std::any_of(visibility.begin(), visibility.end(), [](const auto& entry) {
     return entry.second == v1::GetStandingResponse::VISIBILITY_NOT_GRANTED;
   }));
+  // The window is the one that is applied: the smallest, of contracts that deliver by stream.
+  auto snapshot = std::make_shared<registry::Snapshot>(*gateway_.holder.Get());
+  auto view = std::make_shared<registry::PartnerView>(*snapshot->partners[kSwift]);
+  const auto add = [&view](int window, bool stream) {
+    auto contract = std::make_shared<policy::CompiledContract>();
+    contract->terms.mutable_delivery()->set_max_unacknowledged(window);
+    if (stream) contract->terms.mutable_delivery()->mutable_receive();
+    view->contracts.push_back(std::move(contract));
+  };
+  add(16, true);
+  add(4, false);
+  snapshot->partners[kSwift] = view;
+  gateway_.holder.Set(snapshot);
+  EXPECT_EQ(GetStanding(gateway_.control, PartnerPrincipal())->max_unacknowledged(), 16);
+
   EXPECT_EQ(ReasonOf(GetStanding(gateway_.control, PartnerPrincipal("partners/nobody")).status()),
             v1::ERROR_REASON_PARTNER_UNKNOWN);
 }

@@ -56,6 +56,29 @@ TEST_F(ContractClockTest, WarnsThirtySevenAndOneDayBefore) {
   EXPECT_EQ(gateway_.clock.totals().warnings, 3);
 }
 
+TEST_F(ContractClockTest, AWarningIsInTheAuditLog) {
+  On(2028, 3, 24);
+  On(2028, 3, 25);
+  const std::vector<std::string> actions = gateway_.AuditActions();
+  EXPECT_EQ(std::count(actions.begin(), actions.end(), "contract.expiring"), 1);
+}
+
+// Clause: P1.4c
+TEST_F(ContractClockTest, APartnerWhoseLastContractWasRemovedIsSuspended) {
+  v1::ApplyPolicyBundleRequest apply;
+  *apply.mutable_bundle() = gateway_.Bundle();
+  auto* files = apply.mutable_bundle()->mutable_files();
+  for (int i = files->size() - 1; i >= 0; --i) {
+    if (files->Get(i).name().find("swift-parcel") != std::string::npos) files->DeleteSubrange(i, 1);
+  }
+  const auto applied = gateway_.bundles.ApplyPolicyBundle("operators/alice", apply);
+  ASSERT_TRUE(applied.ok()) << applied.status();
+  ASSERT_TRUE(gateway_.clock.RunOnce().ok());
+  EXPECT_EQ(gateway_.Get(kSwift).state(), v1::PARTNER_STATE_SUSPENDED);
+  EXPECT_EQ(gateway_.Get(kSwift).state_reason(), "no_contract");
+  EXPECT_EQ(gateway_.Get("partners/clear-pay").state(), v1::PARTNER_STATE_ACTIVE);
+}
+
 TEST(ContractClockActionTest, AContractThatSaysSoTerminatesAtExpiry) {
   registry::TempDirectory directory;
   RevocationFixture gateway(directory.path());

@@ -63,7 +63,7 @@ struct RevocationFixture : registry::ControlFixture {
     v1::AttestationKey& key = *request.mutable_partner()->add_attestation_keys();
     key.set_key_id("2026");
     key.set_public_key_pem(partner_key.public_key().ToPem());
-    const auto updated = partners.UpdatePartner("operators/alice", request);
+    const auto updated = UpdateByTwo(request);
     EXPECT_TRUE(updated.ok()) << updated.status();
   }
 

@@ -136,8 +136,13 @@ TEST_F(TerminatorTest, UndeliveredRecordsAreReportedToTheShop) {
 TEST_F(TerminatorTest, NeedsEtagConfirmationReasonAndAState) {
   v1::TerminatePartnerRequest request;
   request.set_name(kSwift);
-  EXPECT_EQ(ReasonOf(gateway_.terminator.TerminatePartner(Operator("alice"), request).status()),
-            v1::ERROR_REASON_INVALID_ARGUMENT);
+  // A token, for it stays in the audit log for ever.
+  for (const std::string& reason :
+       {std::string(), std::string("Rosa complained"), std::string("rosa@example"), std::string(64, 'a')}) {
+    request.set_reason(reason);
+    EXPECT_EQ(ReasonOf(gateway_.terminator.TerminatePartner(Operator("alice"), request).status()),
+              v1::ERROR_REASON_INVALID_ARGUMENT);
+  }
   request.set_reason("violation");
   request.set_confirm(kSwift);
   EXPECT_EQ(ReasonOf(gateway_.terminator.TerminatePartner(Operator("alice"), request).status()),
@@ -177,6 +182,14 @@ TEST_F(TerminatorTest, ValidateOnlyShowsTheEffectAndDoesNothing) {
   EXPECT_TRUE(gateway_.ports.stopped.empty());
 }
 
+TEST_F(TerminatorTest, ADraftIsTerminatedToo) {
+  gateway_.Create("mistyped-name");
+  const auto response = gateway_.Terminate("partners/mistyped-name");
+  ASSERT_TRUE(response.ok()) << response.status();
+  ASSERT_TRUE(gateway_.runner.RunOnce().ok());
+  EXPECT_EQ(gateway_.Get("partners/mistyped-name").state(), v1::PARTNER_STATE_TERMINATED);
+}
+
 TEST_F(SuspenderTest, PausesAndResumesWithTheBacklogKept) {
   gateway_.Disclose(kSwift, 3);
   v1::SuspendPartnerRequest request;
@@ -184,15 +197,20 @@ TEST_F(SuspenderTest, PausesAndResumesWithTheBacklogKept) {
   EXPECT_EQ(ReasonOf(gateway_.suspender.SuspendPartner(Operator("alice"), request).status()),
             v1::ERROR_REASON_INVALID_ARGUMENT);
   request.set_reason("late answers");
+  EXPECT_EQ(ReasonOf(gateway_.suspender.SuspendPartner(Operator("alice"), request).status()),
+            v1::ERROR_REASON_INVALID_ARGUMENT)
+      << "free text";
+  request.set_reason("late_answers");
   request.set_validate_only(true);
   EXPECT_EQ(gateway_.suspender.SuspendPartner(Operator("alice"), request)->effect().undelivered_count(), 3);
   EXPECT_EQ(gateway_.Get(kSwift).state(), v1::PARTNER_STATE_ACTIVE);
   request.set_validate_only(false);
   const auto suspended = gateway_.suspender.SuspendPartner(Operator("alice"), request);
   ASSERT_TRUE(suspended.ok()) << suspended.status();
-  EXPECT_EQ(suspended->partner().state_reason(), "late answers");
+  EXPECT_EQ(suspended->partner().state_reason(), "late_answers");
   EXPECT_FALSE(gateway_.snapshots->Fence(kSwift)->open());
   EXPECT_EQ(ReasonOf(gateway_.ports.stopped.at(0).second), v1::ERROR_REASON_PARTNER_SUSPENDED);
+  EXPECT_EQ(MetadataOf(gateway_.ports.stopped.at(0).second, "state_reason"), "") << "the partner is told why";
   EXPECT_EQ(gateway_.store->ReadBacklog(gateway_.Row(kSwift).id, 0, 10, 1 << 20)->size(), 3u);
 
   v1::ResumePartnerRequest resume;

@@ -1,11 +1,15 @@
 #include "server/delivery/channel/grpc_partner_caller.h"
 
 #include <atomic>
+#include <fstream>
 #include <memory>
 
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
@@ -28,13 +32,14 @@ Authority NewAuthority(const std::string& name) {
   return *std::move(authority);
 }
 
-KeyPairPem Issue(const Authority& authority, std::vector<std::string> names, bool server) {
+KeyPairPem Issue(const Authority& authority, std::vector<std::string> names, bool server,
+                 absl::Duration valid = absl::Hours(1)) {
   client::CertificateRequest request;
   request.names = std::move(names);
   request.server = server;
   request.client = !server;
   request.not_before = absl::Now() - absl::Hours(1);
-  request.not_after = absl::Now() + absl::Hours(1);
+  request.not_after = absl::Now() + valid;
   auto pair = authority.Issue(request);
   EXPECT_TRUE(pair.ok()) << pair.status();
   return *std::move(pair);
@@ -55,11 +60,24 @@ class PaymentPartner : public clearpay::v1::PaymentService::Service {
   std::atomic<int> calls{0};
 };
 
+// Connections of this machine to "127.0.0.1:port" that are established, as the kernel lists them.
+int EstablishedTo(const std::string& address) {
+  int port = 0;
+  EXPECT_TRUE(absl::SimpleAtoi(address.substr(address.rfind(':') + 1), &port));
+  const std::string remote =
+      absl::StrCat(":", absl::AsciiStrToUpper(absl::StrCat(absl::Hex(port, absl::kZeroPad4))), " 01 ");
+  std::ifstream table("/proc/net/tcp");
+  int count = 0;
+  for (std::string line; std::getline(table, line);) count += absl::StrContains(line, remote) ? 1 : 0;
+  return count;
+}
+
 class GrpcPartnerCallerTest : public testing::Test {
  protected:
   // A server with a certificate of `authority` for `names`, which takes clients of the gateway's authority only.
-  v1::PartnerEndpoint Serve(const Authority& authority, std::vector<std::string> names, const std::string& address) {
-    const KeyPairPem pair = Issue(authority, std::move(names), /*server=*/true);
+  v1::PartnerEndpoint Serve(const Authority& authority, std::vector<std::string> names, const std::string& address,
+                            absl::Duration valid = absl::Hours(1)) {
+    const KeyPairPem pair = Issue(authority, std::move(names), /*server=*/true, valid);
     grpc::SslServerCredentialsOptions options(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
     options.pem_root_certs = gateway_ca_.Pem()->certificate;
     options.pem_key_cert_pairs.push_back({pair.private_key, pair.certificate});
@@ -161,6 +179,38 @@ TEST_F(GrpcPartnerCallerTest, ACancelledCallEndsAtOnce) {
   const auto line = Connect(Serve());
   ASSERT_TRUE(line.ok()) << line.status();
   EXPECT_EQ(Call(*line, "slow", absl::Seconds(60), /*cancel=*/true).fate, Fate::kLost);
+}
+
+// Clause: P1.4e
+TEST_F(GrpcPartnerCallerTest, AForgottenPartnersConnectionIsClosed) {
+  const v1::PartnerEndpoint endpoint = Serve();
+  {
+    const auto line = Connect(endpoint);
+    ASSERT_TRUE(line.ok()) << line.status();
+    ASSERT_EQ(Call(*line, "good").fate, Fate::kAnswered);
+  }
+  EXPECT_EQ(EstablishedTo(endpoint.address()), 1) << "kept for the next call";
+  caller_.Forget("partners/clear");
+  EXPECT_EQ(EstablishedTo(endpoint.address()), 1) << "another partner's name";
+  caller_.Forget("partners/clear-pay");
+  int open = 1;
+  for (int i = 0; i < 100 && open > 0; ++i) {
+    absl::SleepFor(absl::Milliseconds(20));
+    open = EstablishedTo(endpoint.address());
+  }
+  EXPECT_EQ(open, 0);
+}
+
+TEST_F(GrpcPartnerCallerTest, AConnectionEndsWithTheCertificateThatOpenedIt) {
+  const v1::PartnerEndpoint endpoint = Serve(partner_ca_, {"pay.example"}, "127.0.0.1:0", absl::Seconds(3));
+  {
+    const auto line = Connect(endpoint);
+    ASSERT_TRUE(line.ok()) << line.status();
+    ASSERT_EQ(Call(*line, "good").fate, Fate::kAnswered);
+  }
+  absl::SleepFor(absl::Seconds(4));
+  EXPECT_EQ(ReasonOf(Connect(endpoint, absl::Seconds(3)).status()), v1::ERROR_REASON_PARTNER_UNREACHABLE);
+  EXPECT_EQ(partner_.calls, 1);
 }
 
 TEST_F(GrpcPartnerCallerTest, ComesBackWhenThePartnerDoes) {
