@@ -6,6 +6,7 @@
 //
 // Exit codes: 0 done; 1 the gateway could not start, or failed; 2 wrong usage; 3 the configuration, or something it
 // names, is wrong.
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <malloc.h>
 #include <signal.h>
@@ -108,6 +109,14 @@ void KeepHeap() {
   mallopt(M_MMAP_THRESHOLD, 4 << 20);
 }
 
+// Likewise: a message that does not parse is its sender's mistake, and its bytes are nobody's business.
+void LogOfProtobuf(google::protobuf::LogLevel, const char* file, int line, const std::string&) {
+  const absl::string_view path = file;
+  const base::Logger log(base::LogLevel::kWarning);
+  log.Warning("protobuf.message",
+              {{"file", base::PublicText::Token(path.substr(path.rfind('/') + 1))}, {"line", int64_t{line}}});
+}
+
 int InitKeys(const gateway::config::Config& config) {
   const auto made = gateway::InitKeys(config);
   if (!made.ok()) {
@@ -128,6 +137,7 @@ int Serve(const gateway::config::Config& config) {
   signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a full disk, and that is answered and survived
   gpr_set_log_function(&LogOfGrpc);
   gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
+  google::protobuf::SetLogHandler(&LogOfProtobuf);
 
   const base::Logger log(LevelOf(config));
   auto gateway = gateway::Gateway::Start(config, &log);

@@ -70,7 +70,11 @@ absl::Status CheckpointPublisher::Publish() {
 }
 
 void CheckpointPublisher::TryPublish() {
-  if (!Publish().ok()) ++failures_;
+  const absl::Status published = Publish();
+  if (!published.ok()) ++failures_;
+  if (published.ok() != failing_) return;
+  failing_ = !published.ok();
+  if (options_.on_change) options_.on_change(published);
 }
 
 void CheckpointPublisher::Loop() {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <thread>
 
@@ -22,6 +23,8 @@ class CheckpointPublisher {
   struct Options {
     std::string file;                                   // replaced atomically
     absl::Duration interval = absl::Milliseconds(200);  // at most one checkpoint in this time
+    // Told the first failure after a success, and the first success after it. May be null.
+    std::function<void(const absl::Status&)> on_change;
   };
   // Borrows store and signer. The signer's name is the log's origin.
   CheckpointPublisher(storage::Store* store, const crypto::NoteSigner* signer, Options options);
@@ -52,6 +55,7 @@ class CheckpointPublisher {
   const Options options_;
 
   absl::Mutex publishing_;  // one at a time
+  bool failing_ = false;    // the thread's, and Stop's after it
   std::atomic<uint64_t> published_{0};
   std::atomic<int64_t> failures_{0};
   absl::Mutex mutex_;

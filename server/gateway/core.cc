@@ -1,10 +1,14 @@
 #include "server/gateway/core.h"
 
+#include <unistd.h>
+
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "proto/errors/error.h"
+#include "server/base/log.h"
 #include "server/delivery/abandoned_exchanges.h"
 #include "server/identity/key_pair.h"
 #include "server/registry/audit_entry.h"
@@ -13,14 +17,43 @@
 namespace postern::gateway {
 namespace {
 
-absl::Status OpenStores(const config::Config& config, const Clock& clock, Metrics* metrics, Core& core) {
+// What somebody should look at, besides what they did themselves.
+bool IsWarning(absl::string_view event) {
+  return event == "partner.suspended" || event == "partner.terminating" || event == "contract.expiring" ||
+         event == "campaign.overdue" || event == "attestation.refused";
+}
+
+// Who did it is in the audit log; a person's name is nothing for this one.
+void LogEvent(const base::Logger& log, const v1::WatchEventsResponse& event) {
+  const auto detail = [&event](const char* key) {
+    const auto found = event.details().find(key);
+    return base::PublicText::Token(found == event.details().end() ? "" : found->second);
+  };
+  const base::Logger::Fields fields = {{"resource", base::PublicText::ResourceName(event.resource())},
+                                       {"reason", detail("reason")},
+                                       {"days_left", detail("days_left")}};
+  IsWarning(event.event()) ? log.Warning(event.event(), fields) : log.Info(event.event(), fields);
+}
+
+absl::Status OpenKeys(const config::Config& config, Core& core) {
+  POSTERN_ASSIGN_OR_RETURN(const storage::TreeHead head, core.store->ReadTreeHead());
   crypto::KeyStoreOptions keys;
   keys.path = absl::StrCat(config.data_dir(), "/keystore.db");
   keys.root_keyset_path = config.keys().root_keyset();
   keys.minors_root_keyset_path = config.keys().minors_root_keyset();
-  keys.create_if_missing = true;
-  POSTERN_ASSIGN_OR_RETURN(core.keys, crypto::KeyStore::Open(keys));
+  // An empty one beside a ledger that is not would hide that the keys of everything in it are lost.
+  keys.create_if_missing = head.size == 0;
+  absl::StatusOr<std::unique_ptr<crypto::KeyStore>> opened = crypto::KeyStore::Open(keys);
+  if (absl::IsNotFound(opened.status()) && head.size > 0 && access(keys.path.c_str(), F_OK) != 0) {
+    return absl::DataLossError(absl::StrCat(keys.path, " is missing, and the ledger has ", head.size,
+                                            " entries: restore the key store, it is never made anew beside them"));
+  }
+  POSTERN_ASSIGN_OR_RETURN(core.keys, std::move(opened));
+  return absl::OkStatus();
+}
 
+absl::Status OpenStores(const config::Config& config, const Clock& clock, const base::Logger* log, Metrics* metrics,
+                        Core& core) {
   storage::SqliteStoreOptions store;
   store.directory = absl::StrCat(config.data_dir(), "/ledger");
   store.clock = clock;
@@ -35,12 +68,17 @@ absl::Status OpenStores(const config::Config& config, const Clock& clock, Metric
 
   CheckpointPublisher::Options checkpoints;
   checkpoints.file = absl::StrCat(config.data_dir(), "/checkpoint");
+  checkpoints.on_change = [log](const absl::Status& status) {
+    if (status.ok()) return log->Info("checkpoint.recovered");
+    log->Error("checkpoint.failing", {{"error", base::ErrorText(status)}});
+  };
   core.checkpoints = std::make_unique<CheckpointPublisher>(core.store.get(), &*core.signer, checkpoints);
-  return core.checkpoints->VerifyLedger();
+  POSTERN_RETURN_IF_ERROR(core.checkpoints->VerifyLedger());
+  return OpenKeys(config, core);
 }
 
-absl::Status BuildMainPath(const config::Config& config, const Clock& clock, ServingState* serving, Metrics* metrics,
-                           Core& core) {
+absl::Status BuildMainPath(const config::Config& config, const Clock& clock, const base::Logger* log,
+                           ServingState* serving, Metrics* metrics, Core& core) {
   storage::Store* store = core.store.get();
   crypto::KeyStore* keys = core.keys.get();
 
@@ -54,12 +92,18 @@ absl::Status BuildMainPath(const config::Config& config, const Clock& clock, Ser
   hub.queue.max_window_bytes = config.limits().delivery_bytes_per_partner();
   hub.clock = clock;
   hub.on_outcomes = notify;
+  hub.on_stopped = [&core](absl::string_view partner) {
+    if (core.caller != nullptr) core.caller->Forget(std::string(partner));
+  };
   core.hub = std::make_unique<delivery::DeliveryHub>(&core.snapshots, store, keys, hub);
 
   disclosure::CommitterOptions committer;
   committer.max_queued_entries = static_cast<size_t>(config.limits().commit_queue());
   committer.clock = clock;
-  committer.on_serving = [serving](bool ledger) { serving->SetLedger(ledger); };
+  committer.on_serving = [serving, log](bool ledger) {
+    serving->SetLedger(ledger);
+    ledger ? log->Info("ledger.recovered") : log->Error("ledger.failing");
+  };
   committer.on_group = [metrics](size_t entries, absl::Duration time) { metrics->OnCommitGroup(entries, time); };
   core.committer = std::make_unique<disclosure::Committer>(store, keys, core.hub.get(), committer);
 
@@ -112,15 +156,18 @@ void BuildOperatorsWork(const Clock& clock, Core& core) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, const Clock& clock, ServingState* serving,
+absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, const Clock& clock,
+                                               const base::Logger* log, ServingState* serving,
                                                Metrics* metrics) {
   auto core = std::make_unique<Core>();
-  POSTERN_RETURN_IF_ERROR(OpenStores(config, clock, metrics, *core));
+  // First: what a start ends by the calendar is in the log too.
+  core->event_log = core->events.Subscribe([log](const v1::WatchEventsResponse& event) { LogEvent(*log, event); });
+  POSTERN_RETURN_IF_ERROR(OpenStores(config, clock, log, metrics, *core));
   core->builder =
       std::make_unique<registry::SnapshotBuilder>(core->store.get(), core->keys.get(), &core->snapshots, clock);
   POSTERN_RETURN_IF_ERROR(core->builder->Rebuild());
   POSTERN_RETURN_IF_ERROR(delivery::SettleAbandonedExchanges(*core->store, clock()));
-  POSTERN_RETURN_IF_ERROR(BuildMainPath(config, clock, serving, metrics, *core));
+  POSTERN_RETURN_IF_ERROR(BuildMainPath(config, clock, log, serving, metrics, *core));
   BuildOperatorsWork(clock, *core);
   POSTERN_RETURN_IF_ERROR(core->terminator->ResumeTerminations());
   // Before anything listens: what ended while the gateway was down is never served.

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/base/log.h"
 #include "server/crypto/key_store.h"
 #include "server/crypto/signature.h"
 #include "server/crypto/signed_note.h"
@@ -61,6 +62,7 @@ struct Core {
   std::unique_ptr<registry::SnapshotBuilder> builder;
   std::unique_ptr<registry::GrantArchive> archive;
   registry::EventFeed events;
+  registry::EventFeed::Subscription event_log;
   rpc::ConnectionTable connections;
 
   // The main path, from its end to its beginning.
@@ -88,10 +90,11 @@ struct Core {
 };
 
 // Opens the stores, checks the ledger against the last checkpoint, rebuilds the snapshot, takes up what a crash
-// interrupted and ends what has ended by the calendar. Nothing is served yet. `serving` and `metrics` outlive the core;
-// `serving` is told when the ledger fails and recovers. Errors are those of the parts.
-absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, const Clock& clock, ServingState* serving,
-                                               Metrics* metrics);
+// interrupted and ends what has ended by the calendar. Nothing is served yet. `log`, `serving` and `metrics` outlive the
+// core: `serving` is told when the ledger fails and recovers, and what happens to partners, contracts and campaigns, and to
+// the ledger, is written to `log`. Errors are those of the parts.
+absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, const Clock& clock,
+                                               const base::Logger* log, ServingState* serving, Metrics* metrics);
 
 // Starts the background work: notices, the contract clock, checkpoints.
 void StartCore(Core& core);

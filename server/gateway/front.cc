@@ -18,6 +18,9 @@ constexpr const char* kNames[] = {"shop", "partners", "operators"};
 // Threads for calls that block on the store, and calls that may wait for one.
 constexpr int kPoolThreads[] = {2, 2, 3};
 constexpr size_t kPoolQueue = 512;
+// A shop's processes share one name and may have as many as the listener takes. The partners' are those of
+// ConnectionTable::Limits.
+constexpr rpc::ConnectionTable::Limits kConnections[] = {{1024, 256}, {}, {64, 64}};
 
 absl::StatusOr<std::shared_ptr<const identity::TrustBundle>> LoadTrust(const std::string& path) {
   POSTERN_ASSIGN_OR_RETURN(const std::string pem, identity::ReadPublicFile(path));
@@ -72,7 +75,9 @@ absl::Status Front::BuildFace(Face face, Core& core, Metrics* metrics) {
   gate.refusals = core.refusals.get();
   gate.store = core.store.get();
   gate.observer = metrics;
-  gate.connections = face == kPartners ? &core.connections : nullptr;
+  parts.own_connections = face == kPartners ? nullptr : std::make_unique<rpc::ConnectionTable>(kConnections[face]);
+  parts.connections = face == kPartners ? &core.connections : parts.own_connections.get();
+  gate.connections = parts.connections;
   gate.pool = parts.pool.get();
   gate.clock = clock_;
   rpc::CallGate::Limits limits;
@@ -147,7 +152,7 @@ absl::Status Front::Listen(Core& core) {
     options.server_identity = faces_[face].identity.get();
     options.resolver = resolver_.get();
     options.clock = clock_;
-    options.connections = face == kPartners ? &core.connections : nullptr;
+    options.connections = faces_[face].connections;
     options.max_connections = static_cast<size_t>(config_.limits().partner_connections());
     options.reflection = face == kOperators;
     POSTERN_ASSIGN_OR_RETURN(faces_[face].listener, rpc::Listener::Start(options));

@@ -50,6 +50,8 @@ class Front {
   // One listener and what is its own.
   struct FaceParts {
     std::unique_ptr<rpc::ServerIdentity> identity;
+    std::unique_ptr<rpc::ConnectionTable> own_connections;  // null: the core's, which terminations abort
+    rpc::ConnectionTable* connections = nullptr;
     std::unique_ptr<rpc::CallGate> gate;
     std::unique_ptr<rpc::WorkPool> pool;  // its last tasks use the gate
     std::unique_ptr<rpc::Listener> listener;

@@ -40,7 +40,7 @@ Gateway::~Gateway() {
 
 absl::Status Gateway::Open() {
   POSTERN_RETURN_IF_ERROR(rpc::RequireTls13());
-  POSTERN_ASSIGN_OR_RETURN(core_, OpenCore(config_, clock_, &serving_, &metrics_));
+  POSTERN_ASSIGN_OR_RETURN(core_, OpenCore(config_, clock_, log_, &serving_, &metrics_));
   // What a run that crashed left names listeners that are gone. Usually there is nothing; and not before the stores are
   // this process's, the file could be another's.
   unlink(ListenersFile().c_str());

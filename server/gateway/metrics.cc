@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 
@@ -42,6 +43,11 @@ static_assert(std::size(kSamples) == static_cast<size_t>(Metrics::Sample::kCount
 
 constexpr const char* kStreamNames[] = {"disclosures", "receive", "outcomes", "events", "health", "reflection"};
 
+// Brings a counter to a total that is counted elsewhere.
+void RaiseTo(prometheus::Counter& counter, double total) {
+  if (total > counter.Value()) counter.Increment(total - counter.Value());
+}
+
 // "ERROR_REASON_PARTNER_SUSPENDED" -> "partner_suspended".
 std::string ReasonLabel(int reason) {
   absl::string_view name = v1::ErrorReason_Name(static_cast<v1::ErrorReason>(reason));
@@ -50,6 +56,38 @@ std::string ReasonLabel(int reason) {
 }
 
 }  // namespace
+
+// One name a quantity, one label: the partner.
+struct Metrics::DeliveryFamilies {
+  explicit DeliveryFamilies(prometheus::Registry& registry) : registry_(registry) {}
+
+  prometheus::Family<prometheus::Gauge>& Gauge(const char* name, const char* help) {
+    return prometheus::BuildGauge().Name(name).Help(help).Register(registry_);
+  }
+  prometheus::Family<prometheus::Counter>& Counter(const char* name, const char* help) {
+    return prometheus::BuildCounter().Name(name).Help(help).Register(registry_);
+  }
+
+  prometheus::Registry& registry_;
+  prometheus::Family<prometheus::Gauge>& streams =
+      Gauge("postern_partner_receive_streams", "Receive streams of a partner");
+  prometheus::Family<prometheus::Gauge>& in_flight =
+      Gauge("postern_partner_in_flight_records", "Records handed over and not acknowledged");
+  prometheus::Family<prometheus::Gauge>& window_records =
+      Gauge("postern_partner_window_records", "Records of a partner that are in memory");
+  prometheus::Family<prometheus::Gauge>& window_bytes =
+      Gauge("postern_partner_window_bytes", "Bytes of a partner's records that are in memory");
+  prometheus::Family<prometheus::Gauge>& possibly_held =
+      Gauge("postern_partner_possibly_held_records", "Records that a partner may hold without having acknowledged");
+  prometheus::Family<prometheus::Gauge>& backlog =
+      Gauge("postern_partner_backlog_records", "Records that wait and cannot be with the partner");
+  prometheus::Family<prometheus::Counter>& delivered =
+      Counter("postern_partner_delivered_records_total", "Records handed over since the start, repeated ones included");
+  prometheus::Family<prometheus::Counter>& redelivered =
+      Counter("postern_partner_redelivered_records_total", "Records handed over again since the start");
+  prometheus::Family<prometheus::Counter>& acknowledged =
+      Counter("postern_partner_acknowledged_records_total", "Records acknowledged since the start");
+};
 
 Metrics::Metrics() {
   const prometheus::Histogram::BucketBoundaries seconds = {0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01,
@@ -82,7 +120,12 @@ Metrics::Metrics() {
   auto& streams = prometheus::BuildGauge().Name("postern_streams").Help("Open streams").Register(registry_);
   for (size_t i = 0; i < streams_.size(); ++i) streams_[i] = &streams.Add({{"kind", kStreamNames[i]}});
   for (size_t i = 0; i < samples_.size(); ++i) {
-    samples_[i] = &prometheus::BuildGauge().Name(kSamples[i].name).Help(kSamples[i].help).Register(registry_).Add({});
+    const SampleName& sample = kSamples[i];
+    if (absl::EndsWith(sample.name, "_total")) {
+      samples_[i].counter = &prometheus::BuildCounter().Name(sample.name).Help(sample.help).Register(registry_).Add({});
+    } else {
+      samples_[i].gauge = &prometheus::BuildGauge().Name(sample.name).Help(sample.help).Register(registry_).Add({});
+    }
   }
   certificate_days_ = &prometheus::BuildGauge()
                            .Name("postern_certificate_days_left")
@@ -96,13 +139,14 @@ Metrics::Metrics() {
                     .Name("postern_deletion_campaigns")
                     .Help("Deletion campaigns, by state")
                     .Register(registry_);
-  delivery_ = &prometheus::BuildGauge()
-                   .Name("postern_delivery")
-                   .Help(
-                       "Delivery to one partner: streams, in_flight, window_records, window_bytes, delivered, "
-                       "redelivered, acknowledged, possibly_held, backlog")
-                   .Register(registry_);
+  contract_days_ = &prometheus::BuildGauge()
+                        .Name("postern_contract_days_left")
+                        .Help("Days until a contract in force, or a document of it, ends")
+                        .Register(registry_);
+  delivery_ = std::make_unique<DeliveryFamilies>(registry_);
 }
+
+Metrics::~Metrics() = default;
 
 void Metrics::MakeReasonCounters(prometheus::Family<prometheus::Counter>& family, const std::string& when_none,
                                  ReasonCounters* out) {
@@ -134,7 +178,12 @@ void Metrics::OnLedgerSync(absl::Duration time) {
 }
 
 void Metrics::Set(Sample sample, double value) {
-  samples_[static_cast<size_t>(sample)]->Set(value);
+  const SampleMetric& metric = samples_[static_cast<size_t>(sample)];
+  if (metric.counter != nullptr) {
+    RaiseTo(*metric.counter, value);
+  } else {
+    metric.gauge->Set(value);
+  }
 }
 
 void Metrics::SetCertificateDays(const std::string& certificate, double days) {
@@ -149,19 +198,34 @@ void Metrics::SetCampaigns(const std::string& state, double count) {
   campaigns_->Add({{"state", state}}).Set(count);
 }
 
+void Metrics::SetContractDays(const std::map<std::string, double>& days) {
+  absl::MutexLock lock(&mutex_);
+  for (auto it = contracts_.begin(); it != contracts_.end();) {
+    if (days.count(it->first) != 0) {
+      ++it;
+      continue;
+    }
+    contract_days_->Remove(it->second);
+    it = contracts_.erase(it);
+  }
+  for (const auto& [contract, left] : days) {
+    prometheus::Gauge*& gauge = contracts_[contract];
+    if (gauge == nullptr) gauge = &contract_days_->Add({{"contract", contract}});
+    gauge->Set(left);
+  }
+}
+
 void Metrics::SetDelivery(const std::string& partner, const Delivery& delivery) {
-  const std::pair<const char*, double> values[] = {
-      {"streams", delivery.streams},
-      {"in_flight", delivery.in_flight},
-      {"window_records", delivery.window_records},
-      {"window_bytes", delivery.window_bytes},
-      {"delivered", delivery.delivered},
-      {"redelivered", delivery.redelivered},
-      {"acknowledged", delivery.acknowledged},
-      {"possibly_held", delivery.possibly_held},
-      {"backlog", delivery.backlog},
-  };
-  for (const auto& [what, value] : values) delivery_->Add({{"partner", partner}, {"what", what}}).Set(value);
+  const prometheus::Labels labels = {{"partner", partner}};
+  delivery_->streams.Add(labels).Set(delivery.streams);
+  delivery_->in_flight.Add(labels).Set(delivery.in_flight);
+  delivery_->window_records.Add(labels).Set(delivery.window_records);
+  delivery_->window_bytes.Add(labels).Set(delivery.window_bytes);
+  delivery_->possibly_held.Add(labels).Set(delivery.possibly_held);
+  delivery_->backlog.Add(labels).Set(delivery.backlog);
+  RaiseTo(delivery_->delivered.Add(labels), delivery.delivered_total);
+  RaiseTo(delivery_->redelivered.Add(labels), delivery.redelivered_total);
+  RaiseTo(delivery_->acknowledged.Add(labels), delivery.acknowledged_total);
 }
 
 std::string Metrics::Text() const {

@@ -8,10 +8,13 @@
 #include <prometheus/registry.h>
 
 #include <array>
+#include <map>
 #include <memory>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "proto/postern/v1/errors.pb.h"
 #include "server/rpc/call_observer.h"
@@ -22,6 +25,7 @@ namespace postern::gateway {
 class Metrics final : public rpc::CallObserver {
  public:
   Metrics();
+  ~Metrics() override;
 
   // rpc::CallObserver
   void OnRefusedCall(v1::ErrorReason reason) override;
@@ -60,16 +64,18 @@ class Metrics final : public rpc::CallObserver {
   void SetCertificateDays(const std::string& certificate, double days);
   void SetKeyAgeDays(const std::string& key, double days);
   void SetCampaigns(const std::string& state, double count);
+  // Days until each contract in force ends, by resource name; contracts that are not named any more disappear.
+  void SetContractDays(const std::map<std::string, double>& days);
 
-  // One partner's delivery, by its id ("acme").
+  // One partner's delivery, by its id ("acme"). The totals never fall while the process lives.
   struct Delivery {
     double streams = 0;
     double in_flight = 0;
     double window_records = 0;
     double window_bytes = 0;
-    double delivered = 0;
-    double redelivered = 0;
-    double acknowledged = 0;
+    double delivered_total = 0;
+    double redelivered_total = 0;
+    double acknowledged_total = 0;
     double possibly_held = 0;
     double backlog = 0;
   };
@@ -92,11 +98,20 @@ class Metrics final : public rpc::CallObserver {
   prometheus::Histogram* group_entries_ = nullptr;
   prometheus::Histogram* group_seconds_ = nullptr;
   prometheus::Histogram* sync_seconds_ = nullptr;
-  std::array<prometheus::Gauge*, static_cast<size_t>(Sample::kCount)> samples_{};
+  struct SampleMetric {  // one of the two
+    prometheus::Gauge* gauge = nullptr;
+    prometheus::Counter* counter = nullptr;
+  };
+  std::array<SampleMetric, static_cast<size_t>(Sample::kCount)> samples_{};
   prometheus::Family<prometheus::Gauge>* certificate_days_ = nullptr;
   prometheus::Family<prometheus::Gauge>* key_age_days_ = nullptr;
   prometheus::Family<prometheus::Gauge>* campaigns_ = nullptr;
-  prometheus::Family<prometheus::Gauge>* delivery_ = nullptr;
+  struct DeliveryFamilies;
+  std::unique_ptr<DeliveryFamilies> delivery_;
+  prometheus::Family<prometheus::Gauge>* contract_days_ = nullptr;
+
+  absl::Mutex mutex_;
+  std::map<std::string, prometheus::Gauge*> contracts_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace postern::gateway

@@ -9,6 +9,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/strip.h"
+#include "policy/language/compiler.h"
+#include "server/registry/times.h"
 
 namespace postern::gateway {
 namespace {
@@ -48,9 +50,9 @@ void SampleDelivery(Core& core, Metrics* metrics) {
     delivery.in_flight = static_cast<double>(stats.counters.in_flight);
     delivery.window_records = static_cast<double>(stats.counters.window_records);
     delivery.window_bytes = static_cast<double>(stats.counters.window_bytes);
-    delivery.delivered = static_cast<double>(stats.counters.delivered);
-    delivery.redelivered = static_cast<double>(stats.counters.redelivered);
-    delivery.acknowledged = static_cast<double>(stats.counters.acknowledged);
+    delivery.delivered_total = static_cast<double>(stats.counters.delivered);
+    delivery.redelivered_total = static_cast<double>(stats.counters.redelivered);
+    delivery.acknowledged_total = static_cast<double>(stats.counters.acknowledged);
   }
   const auto snapshot = core.snapshots.Get();
   for (const auto& [name, view] : snapshot->partners) {
@@ -61,6 +63,18 @@ void SampleDelivery(Core& core, Metrics* metrics) {
     delivery.backlog = static_cast<double>(counts->undelivered);
   }
   for (const auto& [name, delivery] : partners) metrics->SetDelivery(PartnerId(name), delivery);
+}
+
+// Also of suspended partners: their contracts end too.
+void SampleContracts(const Core& core, absl::Time now, Metrics* metrics) {
+  std::map<std::string, double> days;
+  const auto snapshot = core.snapshots.Get();
+  for (const auto& [name, partner] : snapshot->partners) {
+    for (const auto& contract : partner->contracts) {
+      days[contract->name] = policy::StandingOn(contract->terms, registry::UtcDay(now)).days_left;
+    }
+  }
+  metrics->SetContractDays(days);
 }
 
 void SampleCampaigns(Core& core, Metrics* metrics) {
@@ -104,6 +118,7 @@ void SampleMetrics(const config::Config& config, Core& core, const Front& front,
   SampleCertificatesAndKeys(config, front, now, metrics);
   SampleDelivery(core, metrics);
   SampleCampaigns(core, metrics);
+  SampleContracts(core, now, metrics);
 }
 
 }  // namespace postern::gateway

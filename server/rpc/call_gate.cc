@@ -20,6 +20,11 @@ absl::string_view Property(const grpc::AuthContext& context, const char* name) {
   return values.empty() ? absl::string_view() : absl::string_view(values.front().data(), values.front().size());
 }
 
+// Whose connection it is: a partner's, whatever identity it used, or the principal's.
+const std::string& OwnerOf(const identity::Principal& principal) {
+  return principal.partner.empty() ? principal.name : principal.partner;
+}
+
 bool IsResourceName(absl::string_view text) {
   if (text.empty() || text.size() > 256) return false;
   for (const char c : text) {
@@ -58,10 +63,12 @@ absl::StatusOr<Admitted> CallGate::Judge(const grpc::CallbackServerContext& cont
     // removed later finds the connection claimed and aborts it.
     std::string claimed;
     do {
-      claimed = out.principal().partner;
-      parts_.connections->Claim(peer, claimed);
+      claimed = OwnerOf(out.principal());
+      if (!parts_.connections->Claim(peer, claimed)) {
+        return MakeError(v1::ERROR_REASON_OVERLOADED, "the caller has too many connections");
+      }
       POSTERN_ASSIGN_OR_RETURN(out.caller, parts_.resolver->Resolve(parts_.listener, certificates, parts_.clock()));
-    } while (out.principal().partner != claimed);
+    } while (OwnerOf(out.principal()) != claimed);
   }
   POSTERN_RETURN_IF_ERROR(identity::Authorise(out.principal(), parts_.listener, rule, out.caller.partner_state));
   if (rule->after_termination) POSTERN_RETURN_IF_ERROR(partner_rate_.Take(out.principal().name, parts_.clock()));

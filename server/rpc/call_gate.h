@@ -41,7 +41,7 @@ class CallGate {
     disclosure::RefusalRecorder* refusals = nullptr;
     storage::Store* store = nullptr;
     CallObserver* observer = nullptr;
-    ConnectionTable* connections = nullptr;  // partners' listener only
+    ConnectionTable* connections = nullptr;  // the listener's
     WorkPool* pool = nullptr;
     std::function<absl::Time()> clock;
   };

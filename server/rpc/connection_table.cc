@@ -35,19 +35,46 @@ void UniqueFd::Reset() {
 
 void ConnectionTable::Add(std::string peer, UniqueFd socket) {
   absl::MutexLock lock(&mutex_);
-  connections_[std::move(peer)] = Connection{std::move(socket), std::string()};
+  if (const auto older = connections_.find(peer); older != connections_.end()) Uncount(older->second);
+  while (unclaimed_.size() >= limits_.unclaimed) {
+    const auto oldest = connections_.find(unclaimed_.begin()->second);
+    // The entry stays until the acceptor sees the socket hang up; it counts no more.
+    if (oldest != connections_.end()) ResetConnection(oldest->second.socket.get());
+    unclaimed_.erase(unclaimed_.begin());
+  }
+  unclaimed_[next_number_] = peer;
+  connections_[std::move(peer)] = Connection{std::move(socket), next_number_++, std::string()};
+}
+
+void ConnectionTable::Uncount(const Connection& connection) {
+  if (connection.owner.empty()) {
+    unclaimed_.erase(connection.number);
+  } else if (const auto count = owned_.find(connection.owner); count != owned_.end() && --count->second == 0) {
+    owned_.erase(count);
+  }
 }
 
 void ConnectionTable::Remove(const std::string& peer, int fd) {
   absl::MutexLock lock(&mutex_);
   const auto found = connections_.find(peer);
-  if (found != connections_.end() && found->second.socket.get() == fd) connections_.erase(found);
+  if (found == connections_.end() || found->second.socket.get() != fd) return;
+  Uncount(found->second);
+  connections_.erase(found);
 }
 
-void ConnectionTable::Claim(absl::string_view peer, absl::string_view partner) {
+bool ConnectionTable::Claim(absl::string_view peer, absl::string_view owner) {
   absl::MutexLock lock(&mutex_);
   const auto found = connections_.find(peer);
-  if (found != connections_.end() && found->second.partner != partner) found->second.partner = std::string(partner);
+  if (found == connections_.end() || found->second.owner == owner) return true;
+  size_t& count = owned_[owner];
+  if (count >= limits_.per_owner) {
+    ResetConnection(found->second.socket.get());
+    return false;
+  }
+  ++count;
+  Uncount(found->second);
+  found->second.owner = std::string(owner);
+  return true;
 }
 
 int ConnectionTable::AbortPartner(absl::string_view partner) {
@@ -55,7 +82,7 @@ int ConnectionTable::AbortPartner(absl::string_view partner) {
   int aborted = 0;
   // The entries stay until the acceptor sees the sockets hang up: their descriptors are in its poll set.
   for (auto& [peer, connection] : connections_) {
-    if (connection.partner != partner) continue;
+    if (connection.owner != partner) continue;
     ResetConnection(connection.socket.get());
     ++aborted;
   }

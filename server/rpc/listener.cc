@@ -78,21 +78,17 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(const Options& options
   builder.RegisterService(&listener->health_);
   if (options.reflection) builder.RegisterService(&listener->reflection_);
 
-  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> sink;
-  if (options.connections != nullptr) {
-    POSTERN_ASSIGN_OR_RETURN(listener->acceptor_,
-                             Acceptor::Listen({options.address, options.max_connections}, options.connections));
-    sink = builder.experimental().AddExternalConnectionAcceptor(
-        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
-    listener->port_ = listener->acceptor_->port();
-  } else {
-    builder.AddListeningPort(options.address, credentials, &listener->port_);
-  }
+  POSTERN_ASSIGN_OR_RETURN(listener->acceptor_,
+                           Acceptor::Listen({options.address, options.max_connections}, options.connections));
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> sink =
+      builder.experimental().AddExternalConnectionAcceptor(
+          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
+  listener->port_ = listener->acceptor_->port();
   listener->server_ = builder.BuildAndStart();
   if (listener->server_ == nullptr || listener->port_ == 0) {
     return MakeError(v1::ERROR_REASON_INVALID_ARGUMENT, absl::StrCat("cannot listen on ", options.address));
   }
-  if (sink != nullptr) listener->acceptor_->Start(std::move(sink));
+  listener->acceptor_->Start(std::move(sink));
   return listener;
 }
 

@@ -34,9 +34,8 @@ class Listener {
     const ServerIdentity* server_identity = nullptr;
     identity::PrincipalResolver* resolver = nullptr;
     std::function<absl::Time()> clock;
-    // With a table, connections are accepted by our own loop and can be aborted; see acceptor.h.
-    ConnectionTable* connections = nullptr;
-    size_t max_connections = 1024;  // with a table
+    ConnectionTable* connections = nullptr;  // borrowed; of this listener alone
+    size_t max_connections = 1024;
     bool reflection = false;
   };
 

@@ -4,7 +4,13 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -21,6 +27,7 @@ namespace postern::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // A unary call with raw bytes.
 grpc::Status RawCall(const std::shared_ptr<grpc::Channel>& channel, const std::string& path, const std::string& request,
@@ -251,6 +258,81 @@ TEST_F(OperationTest, ALedgerThatIsNotThePublishedOneIsNotServed) {
   const auto started = GatewayProcess::Start(gateway_.config_path(), gateway_.data_dir(), gateway_.Path("second.log"));
   ASSERT_FALSE(started.ok()) << "an empty ledger was served in place of the published one";
   EXPECT_THAT(std::string(started.status().message()), HasSubstr("was not signed for this ledger"));
+}
+
+TEST_F(OperationTest, ALostKeyStoreIsNotReplacedByAnEmptyOne) {
+  gateway_.process().Signal(SIGTERM);
+  ASSERT_EQ(gateway_.process().Wait(absl::Seconds(10)), 0);
+  const std::string key_store = gateway_.Path("data/keystore.db");
+  std::filesystem::rename(key_store, key_store + ".away");
+  const auto lost = GatewayProcess::Start(gateway_.config_path(), gateway_.data_dir(), gateway_.Path("second.log"));
+  ASSERT_FALSE(lost.ok()) << "every key of the ledger is gone, and it serves";
+  EXPECT_THAT(std::string(lost.status().message()), HasSubstr("data/keystore.db is missing"));
+  EXPECT_FALSE(std::filesystem::exists(key_store));
+
+  std::filesystem::rename(key_store + ".away", key_store);
+  gateway_.Restart();
+}
+
+// Clause: P1.3d
+TEST_F(OperationTest, TheLogTellsWhatHappensToPartners) {
+  gateway_.CreatePartner("swift-parcel", "logistics");
+  gateway_.CreatePartner("nordic-freight", "logistics");
+  gateway_.CreatePartner("clear-pay", "payment");
+  gateway_.ApplyRetailBundle({"swift-parcel"});
+  EXPECT_TRUE(Logs("\"event\":\"bundle.applied\""));
+  EXPECT_TRUE(Logs("\"event\":\"partner.activated\""));
+  v1::SuspendPartnerRequest suspend;
+  suspend.set_name("partners/swift-parcel");
+  suspend.set_reason("late_answers");
+  v1::SuspendPartnerResponse suspended;
+  ASSERT_TRUE(v1::OperatorService::NewStub(gateway_.Person("alice"))
+                  ->SuspendPartner(Deadline().get(), suspend, &suspended)
+                  .ok());
+  EXPECT_TRUE(
+      Logs("\"event\":\"partner.suspended\",\"resource\":\"partners/swift-parcel\",\"reason\":\"late_answers\""))
+      << gateway_.process().Log();
+  EXPECT_THAT(gateway_.process().Log(), Not(HasSubstr("alice"))) << "who did it is in the audit log";
+
+  const std::string metrics = HttpGet(gateway_.process().Address("operations"), "/metrics");
+  EXPECT_THAT(metrics, HasSubstr("postern_contract_days_left{contract=\"partners/swift-parcel/contracts/"));
+  EXPECT_THAT(metrics, HasSubstr("# TYPE postern_committed_entries_total counter"));
+  EXPECT_THAT(metrics, HasSubstr("# TYPE postern_partner_backlog_records gauge"));
+  EXPECT_THAT(metrics, HasSubstr("postern_partner_acknowledged_records_total{partner=\"swift-parcel\"} 0"));
+  EXPECT_THAT(metrics, Not(HasSubstr("_total gauge")));
+}
+
+TEST_F(OperationTest, BytesThatAreNoTextAreNotQuotedInTheLog) {
+  std::string response;
+  // A Partner name that is not UTF-8: CreatePartnerRequest{partner{name}}.
+  EXPECT_FALSE(RawCall(gateway_.Person("alice"), "/postern.v1.OperatorService/CreatePartner",
+                       std::string("\x0a\x04\x0a\x02\xff\xfe", 6), &response)
+                   .ok());
+  EXPECT_TRUE(Logs("\"event\":\"protobuf.message\""));
+  EXPECT_THAT(gateway_.process().Log(), Not(HasSubstr("[libprotobuf")));
+}
+
+TEST_F(OperationTest, StrangersThatOnlyConnectDoNotLockPartnersOut) {
+  gateway_.CreatePartner("acme", "logistics");
+  const std::string address = gateway_.process().Address("partners");
+  std::vector<int> strangers;
+  for (int i = 0; i < 1100; ++i) {
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0 || connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)) != 0) break;
+    strangers.push_back(fd);
+  }
+  ASSERT_GT(strangers.size(), 1024u);
+  v1::GetStandingResponse standing;
+  const auto context = Deadline(absl::Seconds(8));
+  context->set_wait_for_ready(true);
+  const grpc::Status status = v1::PartnerService::NewStub(gateway_.PartnerChannel("acme"))
+                                  ->GetStanding(context.get(), v1::GetStandingRequest(), &standing);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  for (const int fd : strangers) close(fd);
 }
 
 TEST_F(OperationTest, TheAuditLogProvesWhatItHolds) {

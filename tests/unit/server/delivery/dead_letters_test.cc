@@ -50,7 +50,7 @@ class DeadLettersTest : public ::testing::Test {
   std::vector<v1::DeadLetter> List() {
     v1::ListDeadLettersRequest request;
     request.set_parent(std::string(kSwift));
-    const auto response = letters_->List(alice_, request);
+    const auto response = letters_->List(request);
     EXPECT_TRUE(response.ok()) << response.status();
     return {response->dead_letters().begin(), response->dead_letters().end()};
   }

@@ -154,7 +154,7 @@ TEST_F(LedgerTest, WhatWasWithheldIsToldUnderLaterPlansToo) {
   v1::GetDisclosureRequest get;
   get.set_name(gateway_.Disclose("S-1", 1));
   const auto withheld = [&] {
-    const auto disclosure = reader.Get(gateway_.shop(), get);
+    const auto disclosure = reader.Get(get);
     EXPECT_TRUE(disclosure.ok()) << disclosure.status();
     std::vector<std::string> fields;
     for (const auto& field : disclosure->withheld()) fields.push_back(field.ShortDebugString());

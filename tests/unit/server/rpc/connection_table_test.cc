@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace postern::rpc {
 namespace {
@@ -91,6 +92,48 @@ TEST(ConnectionTable, AbortsOnlyThePartnersOwn) {
   EXPECT_EQ(table.AbortPartner("partners/none"), 0);
   EXPECT_EQ(write(bolt.gateway.get(), "x", 1), 1);
   EXPECT_EQ(write(nobody.gateway.get(), "x", 1), 1);
+}
+
+bool IsOpen(const Connection& connection) {
+  return write(connection.gateway.get(), "x", 1) == 1;
+}
+
+TEST(ConnectionTable, OnePartnerCannotTakeAllConnections) {
+  ConnectionTable table({2, 10});
+  std::vector<Connection> connections;
+  std::vector<int> second;
+  for (int i = 0; i < 4; ++i) {
+    connections.push_back(Connect());
+    UniqueFd fd = Second(connections.back().gateway);
+    second.push_back(fd.get());
+    table.Add(std::to_string(i), std::move(fd));
+  }
+  EXPECT_TRUE(table.Claim("0", "partners/acme"));
+  EXPECT_TRUE(table.Claim("1", "partners/acme"));
+  EXPECT_TRUE(table.Claim("1", "partners/acme")) << "the same again";
+  EXPECT_FALSE(table.Claim("2", "partners/acme"));
+  EXPECT_FALSE(IsOpen(connections[2]));
+  EXPECT_TRUE(table.Claim("3", "partners/bolt"));
+  EXPECT_TRUE(IsOpen(connections[0]) && IsOpen(connections[1]) && IsOpen(connections[3]));
+  // One that goes makes room.
+  table.Remove("0", second[0]);
+  Connection next = Connect();
+  table.Add("4", Second(next.gateway));
+  EXPECT_TRUE(table.Claim("4", "partners/acme"));
+}
+
+TEST(ConnectionTable, StrangersPushOutTheOldestStrangerAndNobodyElse) {
+  ConnectionTable table({10, 3});
+  std::vector<Connection> connections;
+  for (int i = 0; i < 6; ++i) {
+    connections.push_back(Connect());
+    table.Add(std::to_string(i), Second(connections.back().gateway));
+    if (i == 0) EXPECT_TRUE(table.Claim("0", "partners/acme"));
+  }
+  EXPECT_TRUE(IsOpen(connections[0])) << "authenticated";
+  EXPECT_FALSE(IsOpen(connections[1]));
+  EXPECT_FALSE(IsOpen(connections[2]));
+  for (int i = 3; i < 6; ++i) EXPECT_TRUE(IsOpen(connections[static_cast<size_t>(i)])) << i;
 }
 
 TEST(ConnectionTable, ForgetsAConnectionButNotItsSuccessor) {
