@@ -85,14 +85,22 @@ bool LeafCompiler::CheckPath(const v1::FieldGrant& field, const SourceNode& node
 }
 
 bool LeafCompiler::CheckNotGrantedYet(const std::string& path, const SourceLocation& at) {
-  for (const auto& [other, where] : granted_) {
-    if (other == path || absl::StartsWith(path, absl::StrCat(other, ".")) ||
-        absl::StartsWith(other, absl::StrCat(path, "."))) {
-      sink_.Error(at, absl::StrCat("\"", path, "\" is granted already, at ", ToString(where)));
-      return false;
-    }
+  // The path itself, a message above it, or the first granted path below it.
+  auto other = granted_.find(path);
+  for (size_t dot = path.rfind('.'); other == granted_.end() && dot != std::string::npos && dot > 0;
+       dot = path.rfind('.', dot - 1)) {
+    other = granted_.find(path.substr(0, dot));
   }
-  granted_.emplace_back(path, at);
+  if (other == granted_.end()) {
+    const std::string below = absl::StrCat(path, ".");
+    other = granted_.lower_bound(below);
+    if (other != granted_.end() && !absl::StartsWith(other->first, below)) other = granted_.end();
+  }
+  if (other != granted_.end()) {
+    sink_.Error(at, absl::StrCat("\"", path, "\" is granted already, at ", ToString(other->second)));
+    return false;
+  }
+  granted_.emplace(path, at);
   return true;
 }
 

@@ -1,6 +1,7 @@
 // One granted field: path, category, ceiling, transform and conditions, as a LeafSpec.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,7 +36,7 @@ class LeafCompiler {
   const RecordType* record_;
   DiagnosticSink& sink_;
   std::vector<std::string> consents_;
-  std::vector<std::pair<std::string, SourceLocation>> granted_;
+  std::map<std::string, SourceLocation> granted_;  // by path
 };
 
 }  // namespace postern::policy

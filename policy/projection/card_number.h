@@ -3,6 +3,7 @@
 // A card number is 13 to 19 digits of any script, in groups that spaces, dashes, dots or invisible characters may part
 // (at most three between two digits), that pass the Luhn check (ISO/IEC 7812-1 annex B) and start like a number of a
 // known issuer at a length that issuer uses. A longer unbroken string of digits is not searched for numbers inside it.
+// Not card numbers: what is part of an IBAN, and 13 digits directly behind a plus sign, which are a telephone number.
 #pragma once
 
 #include <cstddef>

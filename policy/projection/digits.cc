@@ -60,4 +60,8 @@ bool IsDigitSeparator(uint32_t code_point) {
   }
 }
 
+bool IsPlus(uint32_t code_point) {
+  return code_point == '+' || code_point == 0xff0b || code_point == 0xfe62;  // full-width, small
+}
+
 }  // namespace postern::policy

@@ -14,4 +14,7 @@ uint32_t FoldToAscii(uint32_t code_point);
 // True for what people put between groups of digits: spaces, dashes, dots, and characters that do not show.
 bool IsDigitSeparator(uint32_t code_point);
 
+// The sign before an international telephone number, in any of its widths.
+bool IsPlus(uint32_t code_point);
+
 }  // namespace postern::policy

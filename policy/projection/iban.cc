@@ -45,7 +45,9 @@ std::vector<Character> Decode(absl::string_view text) {
   std::vector<Character> characters;
   for (size_t at = 0; at < text.size();) {
     uint32_t code_point = 0;
-    const size_t size = std::max<size_t>(1, utf8::Decode(text, at, &code_point));
+    const size_t decoded = utf8::Decode(text, at, &code_point);
+    const size_t size = std::max<size_t>(1, decoded);
+    if (decoded == 0) code_point = 0xfffd;
     const uint32_t ascii = FoldToAscii(code_point);
     const bool alnum = ascii < 0x80 && absl::ascii_isalnum(static_cast<unsigned char>(ascii));
     characters.push_back({alnum ? absl::ascii_toupper(static_cast<unsigned char>(ascii)) : '\0',

@@ -10,7 +10,8 @@
 namespace postern::policy {
 
 // Calls `found` with the byte range of each, in order. Letters of either case; groups may be parted by single
-// separators; full-width forms and digits of any script count as ASCII. `text` is valid UTF-8.
+// separators; full-width forms and digits of any script count as ASCII. Bytes
+// that are not UTF-8 count as other characters.
 void FindIbans(absl::string_view text, absl::FunctionRef<void(size_t begin, size_t end)> found);
 
 }  // namespace postern::policy

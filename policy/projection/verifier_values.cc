@@ -21,11 +21,39 @@ std::vector<std::string> CodePoints(absl::string_view text) {
   return points;
 }
 
+bool IsLetter(char c) {
+  return absl::ascii_isalpha(static_cast<unsigned char>(c));
+}
+bool IsDigit(char c) {
+  return absl::ascii_isdigit(static_cast<unsigned char>(c));
+}
+
+// Index after what may be an IBAN of any length that begins at `start`, or `start`. Takes more for one than the
+// projector does.
+size_t AfterIban(absl::string_view text, size_t start) {
+  size_t after = start, count = 0;
+  uint32_t head = 0, rest = 0;  // the first four characters count behind the others (ISO/IEC 7064 MOD 97-10)
+  for (size_t at = start; at < text.size() && count < 34; ++at) {
+    const char c = absl::ascii_toupper(static_cast<unsigned char>(text[at]));
+    if (!IsLetter(c) && !IsDigit(c)) {
+      if (at == start || !(IsLetter(text[at - 1]) || IsDigit(text[at - 1]))) break;
+      continue;
+    }
+    if (count < 4 && IsLetter(c) != (count < 2)) break;
+    uint32_t& sum = count < 4 ? head : rest;
+    sum = IsDigit(c) ? sum * 10 + static_cast<uint32_t>(c - '0') : sum * 100 + static_cast<uint32_t>(c - 'A' + 10);
+    rest %= 97;
+    if (++count >= 15 && (rest * 1000000 + head) % 97 == 1) after = at + 1;
+  }
+  return after;
+}
+
 // Whole runs of ASCII digits, parted by single spaces or dashes at most, that are Visa, Mastercard or American Express
 // numbers. Less than the projector finds, so that this never accuses it wrongly.
 bool HasPlainCardNumber(absl::string_view text) {
   std::string run;
-  const auto is_card = [&run] {
+  bool foreign = false;  // the run stands behind characters that may be letters or digits of another script
+  const auto is_card = [&] {
     const bool known = (run.size() == 16 && (run[0] == '4' || (run[0] == '5' && run[1] >= '1' && run[1] <= '5'))) ||
                        (run.size() == 15 && run[0] == '3' && (run[1] == '4' || run[1] == '7'));
     int sum = 0;
@@ -33,17 +61,23 @@ bool HasPlainCardNumber(absl::string_view text) {
       const int digit = run[run.size() - 1 - i] - '0';
       sum += i % 2 == 0 ? digit : digit * 2 / 10 + digit * 2 % 10;
     }
-    return known && sum % 10 == 0;
+    return known && !foreign && sum % 10 == 0;
   };
   for (size_t i = 0; i <= text.size(); ++i) {
-    if (i < text.size() && absl::ascii_isdigit(static_cast<unsigned char>(text[i]))) {
+    if (i < text.size() && IsDigit(text[i])) {
       run.push_back(text[i]);
-    } else if (i < text.size() && (text[i] == ' ' || text[i] == '-') && !run.empty() && i > 0 &&
-               absl::ascii_isdigit(static_cast<unsigned char>(text[i - 1]))) {
+    } else if (i < text.size() && (text[i] == ' ' || text[i] == '-') && !run.empty() && i > 0 && IsDigit(text[i - 1])) {
       continue;
     } else {
       if (is_card()) return true;
       run.clear();
+      if (i == text.size()) break;
+      foreign = static_cast<unsigned char>(text[i]) >= 0x80 ||
+                (foreign && !IsLetter(text[i]) && text[i] != ':' && text[i] != ',');
+      if (IsLetter(text[i]) && (i == 0 || !IsLetter(text[i - 1]))) {
+        const size_t after = AfterIban(text, i);
+        if (after > i) i = after - 1;
+      }
     }
   }
   return false;

@@ -52,6 +52,7 @@ class PeersTest : public ::testing::Test {
 
 constexpr char kMalformed[] = "ERROR_REASON_RECORD_MALFORMED";
 
+// Envoy's proto_api_scrubber forwards the message unmodified when scrubbing fails.
 // Clause: P1.1a
 TEST_F(PeersTest, FailedProjectionForwardsNothing) {
   const Engine engine = MakeEngine(KeepSpec(order(), {"id"}));
@@ -62,11 +63,13 @@ TEST_F(PeersTest, FailedProjectionForwardsNothing) {
   EXPECT_TRUE(result.withheld_bits.empty());
 }
 
+// FieldMaskUtil and ProtoScrubber pass everything for an empty mask; proto_api_scrubber is a deny-list.
 // Clause: P1.1a
 TEST_F(PeersTest, EmptyGrantReleasesNothing) {
   EXPECT_EQ(Projected({}, schema_.Bytes("Order", "id: 'A' customer { name: 'N' } numbers: 1 [secret]: 's'")), "");
 }
 
+// FieldMaskUtil and ProtoScrubber keep unknown fields and extensions.
 // Clause: P1.1a
 TEST_F(PeersTest, UnknownFieldsAndExtensionsAreDroppedAtEveryDepth) {
   const std::string unknown = VarintField(99, 5) + BytesField(98, "x");
@@ -74,6 +77,7 @@ TEST_F(PeersTest, UnknownFieldsAndExtensionsAreDroppedAtEveryDepth) {
   EXPECT_EQ(Projected({"id", "customer.name"}, record), "customer { name: \"N\" }");
 }
 
+// Every wire-level engine tried emits a superseded member.
 // Clause: P1.1a
 TEST_F(PeersTest, SupersededOneofMemberNeverLeaves) {
   // Only the card is granted; the later IBAN takes its place, and nothing is left to release.
@@ -96,6 +100,7 @@ TEST_F(PeersTest, SubmessageAfterAnotherOneofMemberStartsAfresh) {
   EXPECT_EQ(Projected({"payer.name"}, record), "payer { }");
 }
 
+// ProtoScrubber takes quadratic time for recursive types and crashes at 18 KB.
 TEST_F(PeersTest, RecursiveTypeIsWalkedInLinearTimeAndNeverCrashes) {
   std::string bomb;
   for (int i = 0; i < 20000; ++i) bomb = BytesField(1, bomb);
@@ -115,12 +120,14 @@ TEST_F(PeersTest, UnknownGroupsNestToTheLimitAndNoFurther) {
   EXPECT_EQ(Projected({"id"}, nested(101)), "ERROR_REASON_RECORD_TOO_DEEP");
 }
 
+// ProtoScrubber keeps unknown fields below depth 100.
 TEST_F(PeersTest, UnknownFieldsBelowDepthHundredDoNotSurvive) {
   std::string deep = VarintField(99, 1);
   for (int i = 0; i < 150; ++i) deep = BytesField(3, deep);
   EXPECT_EQ(Projected({"customer.name"}, BytesField(2, BytesField(1, "N") + deep)), "customer { name: \"N\" }");
 }
 
+// ProtoScrubber accepts truncated nested input.
 TEST_F(PeersTest, TruncatedNestedInputIsRefused) {
   const std::string record = BytesField(2, BytesField(1, "Name"));
   for (size_t size = 1; size < record.size(); ++size) {
@@ -129,6 +136,7 @@ TEST_F(PeersTest, TruncatedNestedInputIsRefused) {
   EXPECT_EQ(Projected({"customer.name"}, BytesField(2, "\x0a\x09short")), kMalformed);
 }
 
+// ProtoScrubber lets overlong tags through.
 TEST_F(PeersTest, OverlongAndImpossibleTagsAreRefused) {
   EXPECT_EQ(Projected({"id"}, std::string("\x8a\x00\x01x", 4)), kMalformed);  // tag of two bytes
   EXPECT_EQ(Projected({"id"}, std::string("\x0a\x81\x00x", 4)), kMalformed);  // length of two bytes

@@ -26,7 +26,8 @@ class RandomCase {
   PlanSpec Spec(const google::protobuf::Descriptor& root, bool plain);
   // Wire bytes of a record: two random messages run together, then fields shuffled, repeated, split, put into another
   // wire form or followed by unknown ones; sometimes broken.
-  std::string Record(const TestSchema& schema, const google::protobuf::Descriptor& root);
+  // Messages nest four deep below a `depth` of 0, and less the greater it is.
+  std::string Record(const google::protobuf::Message& prototype, int depth = 0);
   // Another record that differs only in content that `spec` neither grants nor reads.
   std::string ChangeWithheld(const PlanSpec& spec, const std::string& record);
 

@@ -205,14 +205,15 @@ std::string RandomCase::Shuffle(const Descriptor& type, const std::string& bytes
   return out;
 }
 
-std::string RandomCase::Record(const TestSchema& schema, const Descriptor& root) {
-  const auto message = schema.New(root);
-  Fill(message.get(), 0);
+std::string RandomCase::Record(const pb::Message& prototype, int depth) {
+  const Descriptor& root = *prototype.GetDescriptor();
+  const std::unique_ptr<pb::Message> message(prototype.New());
+  Fill(message.get(), depth);
   std::string record = message->SerializePartialAsString();
   if (Chance(40)) return record;  // regular, mostly
   if (Chance(40)) {
     message->Clear();
-    Fill(message.get(), 2);
+    Fill(message.get(), depth + 2);
     record += message->SerializePartialAsString();
   }
   record = Shuffle(root, record, 0);
