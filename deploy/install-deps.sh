@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install-deps.sh [build|test|demo|bench] ...   Installs Debian packages and the npm tools of proto/. Default: build test.
+# install-deps.sh [build|test|demo|bench|coverage] ...   Installs Debian packages and the npm tools of proto/. Default: build test.
 # Does nothing, quickly, where everything is there. Works as root or with sudo.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -10,6 +10,7 @@ build_packages=(cmake ninja-build ccache g++ pkg-config mold
 demo_packages=(jq curl sqlite3 openssl)
 test_packages=(spin sqlite3 jq openssl curl systemd clang clang-tidy clang-format lld llvm libclang-rt-14-dev)
 bench_packages=(nginx-light)
+coverage_packages=(gcc jq)  # gcov comes with the compiler
 
 wanted=()
 node_partner=0
@@ -19,7 +20,8 @@ for group in "${@:-build}"; do
     test) wanted+=("${test_packages[@]}"); node_partner=1 ;;
     demo) wanted+=("${demo_packages[@]}"); node_partner=1 ;;
     bench) wanted+=("${bench_packages[@]}") ;;
-    *) echo "usage: install-deps.sh [build|test|demo|bench] ..." >&2; exit 2 ;;
+    coverage) wanted+=("${coverage_packages[@]}") ;;
+    *) echo "usage: install-deps.sh [build|test|demo|bench|coverage] ..." >&2; exit 2 ;;
   esac
 done
 if [[ $# -eq 0 ]]; then wanted+=("${test_packages[@]}"); node_partner=1; fi
