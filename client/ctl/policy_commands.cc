@@ -1,10 +1,13 @@
 // policy lint, explain, render: offline, on a folder.
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "client/ctl/bundle_file.h"
 #include "client/ctl/commands.h"
@@ -20,6 +23,7 @@ namespace {
 struct PolicyOptions {
   std::string directory;
   std::string previous;
+  std::vector<std::string> samples;  // "TYPE=FILE"
   std::string partner;
   std::string purpose;
   std::string record_type;
@@ -40,6 +44,12 @@ int Lint(Session& session, const PolicyOptions& options) {
     const auto previous = ReadFile(options.previous);
     if (!previous.ok()) return session.Fail(previous.status());
     lint.previous_descriptor_set = *previous;
+  }
+  for (const std::string& sample : options.samples) {
+    const std::pair<std::string, std::string> type_and_file = absl::StrSplit(sample, absl::MaxSplits('=', 1));
+    auto bytes = ReadFile(type_and_file.second);
+    if (!bytes.ok()) return session.Fail(bytes.status());
+    lint.samples.push_back({type_and_file.first, *std::move(bytes)});
   }
   const auto findings = policy::Lint(*bundle, lint);
   if (!findings.ok()) return session.Fail(findings.status());
@@ -119,6 +129,8 @@ void AddPolicyCommands(CLI::App& app, Session& session) {
   CLI::App* lint =
       with_folder(policy->add_subcommand("lint", "What a sound bundle leaves to wish for; exit code 1 if anything"));
   lint->add_option("--previous", options->previous, "Earlier FileDescriptorSet: fields added since are findings");
+  lint->add_option("--sample", options->samples,
+                   "TYPE=FILE, a typical record: granted fields that no sample of the type releases are findings");
   session.OnRun(lint, [&session, options] { return Lint(session, *options); });
 
   CLI::App* explain = with_folder(policy->add_subcommand("explain", "Why each field does or does not reach a partner"));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <tuple>
 
 #include <google/protobuf/text_format.h>
@@ -11,31 +10,27 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "policy/report/describe.h"
+#include "policy/report/release_order.h"
 
 namespace postern::policy {
 namespace {
 
-// Everything that decides whether and how one leaf leaves.
+// How one leaf leaves.
 struct Treatment {
   std::string category;
-  std::string transform;
-  std::vector<std::string> conditions;  // sorted
-  bool minors_get_it = true;
-  int32_t majority_age = 0;
-  std::string consent;
-  bool consent_required = false;
-  v1::CardNumberAction on_card_number = v1::CARD_NUMBER_ACTION_UNSPECIFIED;
-  bool required = false;
-  std::string contract;
+  const CompiledGrant* grant = nullptr;
+  const LeafSpec* leaf = nullptr;
 
   std::string Text() const {
+    const std::string transform = TransformText(leaf->transform);
     std::vector<std::string> parts = {transform.empty() ? "kept" : transform};
-    if (required) parts.push_back("required");
-    for (const std::string& condition : conditions) parts.push_back(absl::StrCat("if ", condition));
-    if (!minors_get_it) parts.push_back("not from minors");
-    if (!consent.empty()) parts.push_back(absl::StrCat("with consent ", consent));
-    if (on_card_number == v1::REFUSE) parts.push_back("card numbers refused");
-    if (on_card_number == v1::REDACT) parts.push_back("card numbers redacted");
+    if (leaf->required) parts.push_back("required");
+    for (const std::string& condition : PredicateTexts(*leaf)) parts.push_back(absl::StrCat("if ", condition));
+    if (leaf->withheld_from_minors && !grant->spec->adult_only) parts.push_back("not from minors");
+    if (leaf->consent >= 0)
+      parts.push_back(absl::StrCat("with consent ", grant->spec->consents[static_cast<size_t>(leaf->consent)]));
+    if (leaf->on_card_number == v1::REFUSE) parts.push_back("card numbers refused");
+    if (leaf->on_card_number == v1::REDACT) parts.push_back("card numbers redacted");
     return absl::StrJoin(parts, ", ");
   }
 };
@@ -47,21 +42,10 @@ using Treatments = std::map<Key, Treatment>;
 
 void Collect(const CompiledContract& contract, const CompiledGrant& grant, bool inbound, const CompiledBundle& bundle,
              Treatments* out) {
-  const PlanSpec& spec = *grant.spec;
-  for (const LeafSpec& leaf : spec.leaves) {
-    Treatment treatment;
-    treatment.category = absl::StrJoin(bundle.catalogue().CategoriesOf(*spec.record_type, leaf.path), ", ");
-    treatment.transform = TransformText(leaf.transform);
-    treatment.conditions = PredicateTexts(leaf);
-    treatment.minors_get_it = !leaf.withheld_from_minors || spec.adult_only;
-    treatment.majority_age = spec.majority_age;
-    if (leaf.consent >= 0) treatment.consent = spec.consents[static_cast<size_t>(leaf.consent)];
-    treatment.consent_required = grant.consent_required;
-    treatment.on_card_number = leaf.on_card_number;
-    treatment.required = leaf.required;
-    treatment.contract = contract.name;
+  for (const LeafSpec& leaf : grant.spec->leaves) {
     out->emplace(Key{contract.partner, grant.purpose, grant.record_type, inbound, ToDotted(leaf.path)},
-                 std::move(treatment));
+                 Treatment{absl::StrJoin(bundle.catalogue().CategoriesOf(*grant.spec->record_type, leaf.path), ", "),
+                           &grant, &leaf});
   }
 }
 
@@ -75,21 +59,9 @@ Treatments CollectAll(const CompiledBundle* bundle) {
   return all;
 }
 
-// A lower number lets more through.
-int Strictness(v1::CardNumberAction action) {
-  return action == v1::REFUSE ? 2 : action == v1::REDACT ? 1 : 0;
-}
-
 bool Widens(const Treatment& before, const Treatment& after) {
-  if (before.transform != after.transform && !before.transform.empty()) return true;
-  if (!std::includes(after.conditions.begin(), after.conditions.end(), before.conditions.begin(),
-                     before.conditions.end()))
-    return true;
-  if (after.minors_get_it && !before.minors_get_it) return true;
-  if (!after.minors_get_it && after.majority_age < before.majority_age) return true;
-  if (!before.consent.empty() && before.consent != after.consent) return true;
-  if (before.consent_required && !after.consent_required) return true;
-  return Strictness(after.on_card_number) < Strictness(before.on_card_number);
+  return (before.grant->consent_required && !after.grant->consent_required) ||
+         !LeafReleasesWithin(*after.grant->spec, *after.leaf, *before.grant->spec, *before.leaf);
 }
 
 FieldChange Change(const Key& key, FieldChange::Kind kind, const Treatment* before, const Treatment* after) {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "policy/projection/date_value.h"
 #include "policy/report/errors.h"
+#include "policy/report/grant_use.h"
 
 namespace postern::policy {
 namespace {
@@ -75,6 +76,42 @@ class Linter {
     }
   }
 
+  void WideCeilings() {
+    for (const auto& ceiling : bundle_.privacy_policy().ceilings()) {
+      std::set<std::string> used;
+      for (const auto& contract : bundle_.contracts()) {
+        if (contract->terms.partner_kind() != ceiling.partner_kind()) continue;
+        for (const CompiledGrant& grant : contract->grants) {
+          if (grant.purpose == ceiling.purpose()) used.insert(grant.categories.begin(), grant.categories.end());
+        }
+      }
+      if (used.empty()) continue;  // the whole ceiling is unused
+      for (const auto& category : ceiling.categories()) {
+        if (used.count(category.id()) != 0) continue;
+        Add(Kind::kWideCeiling, {}, absl::StrCat(ceiling.partner_kind(), "/", ceiling.purpose(), "/", category.id()),
+            "no contract needs this category: the ceiling is wider than it has to be", ClausesOf(ceiling));
+      }
+    }
+  }
+
+  void UnusedGrants(const std::vector<SampleRecord>& samples) {
+    for (const auto& contract : bundle_.contracts()) {
+      for (const CompiledGrant& grant : contract->grants) {
+        const GrantUse use = UseOf(grant, samples);
+        const std::string subject = absl::StrCat(contract->name, " ", grant.purpose, " ", grant.record_type);
+        if (use.released == 0 && use.refused > 0) {
+          Add(Kind::kUnusedGrant, grant.location, subject,
+              absl::StrCat("refuses each of ", use.refused, " sample records, for ", use.refusal), "P1.1a");
+        }
+        if (use.released == 0) continue;
+        for (const std::string& path : use.unused) {
+          Add(Kind::kUnusedGrant, grant.location, absl::StrCat(subject, ".", path),
+              absl::StrCat("is granted, and left in none of ", use.released, " sample records"), "P1.1a");
+        }
+      }
+    }
+  }
+
   void Expiries(absl::CivilDay today, int warning_days) {
     for (const auto& contract : bundle_.contracts()) {
       Expiry(*contract, contract->terms.expires_on(), "the contract", today, warning_days);
@@ -122,6 +159,10 @@ std::string KindText(LintFinding::Kind kind) {
       return "unused_category";
     case Kind::kUnusedCeiling:
       return "unused_ceiling";
+    case Kind::kWideCeiling:
+      return "wide_ceiling";
+    case Kind::kUnusedGrant:
+      return "unused_grant";
     case Kind::kExpiring:
       return "expiring";
   }
@@ -140,6 +181,8 @@ absl::StatusOr<std::vector<LintFinding>> Lint(const CompiledBundle& bundle, cons
   }
   linter.UnusedCategories();
   linter.UnusedCeilings();
+  linter.WideCeilings();
+  linter.UnusedGrants(options.samples);
   if (options.today) linter.Expiries(*options.today, options.expiry_warning_days);
   std::stable_sort(findings.begin(), findings.end(), [](const LintFinding& a, const LintFinding& b) {
     return std::tie(a.kind, a.subject, a.message) < std::tie(b.kind, b.subject, b.message);

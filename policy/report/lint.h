@@ -18,6 +18,8 @@ struct LintFinding {
     kNewField,           // not in the previous descriptor set
     kUnusedCategory,     // declared, but no field is it
     kUnusedCeiling,      // a kind may have something for a purpose, and no contract grants it
+    kWideCeiling,        // a ceiling has a category that no contract under it uses
+    kUnusedGrant,        // a granted field that no sample record of its type releases, or a grant that refuses them all
     kExpiring            // a contract or a document of it ends soon, or has ended
   };
   Kind kind = Kind::kUnclassifiedField;
@@ -30,13 +32,23 @@ struct LintFinding {
 // "unclassified_field", ...: for output.
 std::string KindText(LintFinding::Kind kind);
 
+// A record as the shop sends it.
+struct SampleRecord {
+  std::string type;
+  std::string bytes;
+};
+
 struct LintOptions {
   std::string previous_descriptor_set;  // empty: nothing to compare with
   std::optional<absl::CivilDay> today;  // absent: no expiry is looked at
   int expiry_warning_days = 30;
+  // Records that are typical of their type; grants of types without any are not looked at. They are projected as if
+  // every consent were on record.
+  std::vector<SampleRecord> samples;
 };
 
-// Findings by kind, then subject. Fails with POLICY_INVALID if the previous descriptor set does not link.
+// Findings by kind, then subject; none holds a value of a record. Fails with POLICY_INVALID if the previous descriptor
+// set does not link.
 absl::StatusOr<std::vector<LintFinding>> Lint(const CompiledBundle& bundle, const LintOptions& options);
 
 }  // namespace postern::policy

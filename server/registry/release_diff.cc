@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "policy/report/release_order.h"
 
 namespace postern::registry {
 namespace {
@@ -15,50 +15,6 @@ namespace {
 using policy::CompiledContract;
 using policy::CompiledGrant;
 using policy::LeafSpec;
-using policy::PlanSpec;
-
-// The two sides come from different descriptor pools, so everything is compared by name.
-std::string TransformOf(const LeafSpec& leaf) {
-  return std::visit(
-      [&](const auto& transform) -> std::string {
-        if constexpr (std::is_same_v<std::decay_t<decltype(transform)>, std::monostate>) {
-          return "";
-        } else {
-          return absl::StrCat(leaf.transform.index(), ":", transform.SerializeAsString());
-        }
-      },
-      leaf.transform);
-}
-
-std::string PredicateOf(const policy::PredicateSpec& predicate) {
-  return absl::StrCat(policy::DottedPath(predicate.left), "\n", static_cast<int>(predicate.kind), "\n",
-                      policy::DottedPath(predicate.right), "\n", absl::StrJoin(predicate.literals, "\r"), "\n",
-                      predicate.present, predicate.at_least, predicate.absent_is_false);
-}
-
-std::set<std::string> ConditionsOf(const LeafSpec& leaf) {
-  std::set<std::string> conditions;
-  for (const policy::PredicateSpec& predicate : leaf.when) conditions.insert(PredicateOf(predicate));
-  return conditions;
-}
-
-bool MinorsWithin(const PlanSpec& inner, const PlanSpec& outer) {
-  return (outer.adult_only || !inner.adult_only) && inner.majority_age >= outer.majority_age;
-}
-
-bool LeafWithin(const PlanSpec& inner_plan, const LeafSpec& inner, const PlanSpec& outer_plan, const LeafSpec& outer) {
-  const std::string transform = TransformOf(outer);
-  if (!transform.empty() && transform != TransformOf(inner)) return false;
-  const std::set<std::string> fewer = ConditionsOf(outer);
-  const std::set<std::string> more = ConditionsOf(inner);
-  if (!std::includes(more.begin(), more.end(), fewer.begin(), fewer.end())) return false;
-  if (outer.withheld_from_minors && !(inner.withheld_from_minors && MinorsWithin(inner_plan, outer_plan))) return false;
-  if (outer.consent >= 0 &&
-      (inner.consent < 0 || inner_plan.consents[inner.consent] != outer_plan.consents[outer.consent])) {
-    return false;
-  }
-  return outer.on_card_number == v1::CARD_NUMBER_ACTION_UNSPECIFIED || outer.on_card_number == inner.on_card_number;
-}
 
 using Leaves = std::map<std::string, const LeafSpec*>;
 Leaves LeavesOf(const CompiledGrant& grant) {
@@ -82,15 +38,15 @@ void DiffGrant(absl::string_view label, const CompiledGrant* before, const Compi
     const auto old = old_leaves.find(path);
     if (old == old_leaves.end()) {
       diff->changes.push_back(absl::StrCat("+ ", label, " ", path));
-    } else if (!LeafWithin(*after->spec, *leaf, *before->spec, *old->second) ||
-               !LeafWithin(*before->spec, *old->second, *after->spec, *leaf)) {
+    } else if (!policy::LeafReleasesWithin(*after->spec, *leaf, *before->spec, *old->second) ||
+               !policy::LeafReleasesWithin(*before->spec, *old->second, *after->spec, *leaf)) {
       diff->changes.push_back(absl::StrCat("~ ", label, " ", path));
     }
   }
   for (const auto& [path, leaf] : old_leaves) {
     if (new_leaves.find(path) == new_leaves.end()) diff->changes.push_back(absl::StrCat("- ", label, " ", path));
   }
-  if (after != nullptr && (before == nullptr || !ReleasesWithin(*after, *before))) diff->widening = true;
+  if (after != nullptr && (before == nullptr || !policy::ReleasesWithin(*after, *before))) diff->widening = true;
 }
 
 void DiffGrants(absl::string_view direction, const std::vector<CompiledGrant>* before,
@@ -179,16 +135,6 @@ void DiffTerms(const v1::Contract& before, const v1::Contract& after, ContractDi
 
 }  // namespace
 
-bool ReleasesWithin(const CompiledGrant& inner, const CompiledGrant& outer) {
-  if (outer.consent_required && !inner.consent_required) return false;
-  const Leaves outer_leaves = LeavesOf(outer);
-  const Leaves inner_leaves = LeavesOf(inner);
-  return std::all_of(inner_leaves.begin(), inner_leaves.end(), [&](const auto& entry) {
-    const auto match = outer_leaves.find(entry.first);
-    return match != outer_leaves.end() && LeafWithin(*inner.spec, *entry.second, *outer.spec, *match->second);
-  });
-}
-
 ContractDiff DiffContracts(const CompiledContract* before, const CompiledContract& after) {
   ContractDiff diff;
   diff.widening = before == nullptr;
@@ -201,7 +147,7 @@ ContractDiff DiffContracts(const CompiledContract* before, const CompiledContrac
 void AddNarrowed(const CompiledContract& before, const CompiledContract* after, std::set<GrantKey>* narrowed) {
   for (const CompiledGrant& grant : before.grants) {
     const CompiledGrant* now = after == nullptr ? nullptr : after->FindGrant(grant.purpose, grant.record_type);
-    if (now == nullptr || !ReleasesWithin(grant, *now)) {
+    if (now == nullptr || !policy::ReleasesWithin(grant, *now)) {
       narrowed->insert({before.name, grant.purpose, grant.record_type});
     }
   }

@@ -18,10 +18,6 @@ struct GrantKey {
   friend auto operator<=>(const GrantKey&, const GrantKey&) = default;
 };
 
-// True if `inner` can never release what `outer` would not: leaf by leaf, with the same or more conditions, the same
-// transform or one where there was none, for no more people. Errs towards false.
-bool ReleasesWithin(const policy::CompiledGrant& inner, const policy::CompiledGrant& outer);
-
 // A contract's change, line by line: "+ delivery shop.v1.Shipment recipient.phone", "-" likewise, "~" for a leaf that
 // leaves under other terms.
 struct ContractDiff {

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "policy/retail/shop/v1/shipment.pb.h"
 #include "proto/errors/error.h"
 #include "tests/unit/policy/bundle/bundle_files.h"
 
@@ -62,6 +64,50 @@ TEST(LintTest, FindsFieldsThatNobodyClassified) {
   const CompileResult result = Compile(sources);
   ASSERT_NE(result.bundle, nullptr) << policy::Text(result.diagnostics);
   EXPECT_THAT(LintText(*result.bundle, {}), HasSubstr("unclassified_field legacy.v1.Label.note: has no category"));
+}
+
+// Clause: P1.1a
+TEST(LintTest, FindsGrantsThatNoSampleRecordUses) {
+  const auto bundle = RetailBundle();
+  shop::v1::Shipment shipment;
+  shipment.set_reference("S-1");
+  shipment.set_customer_id("customer-1");
+  shipment.mutable_recipient()->set_name("Rosa Beispiel");
+  shipment.mutable_recipient()->set_minor(false);
+  for (auto* address : {shipment.mutable_recipient()->mutable_address()}) {
+    address->set_street("Lange Gasse 1");
+    address->set_city("Basel");
+    address->set_postcode("4051");
+    address->set_country("CH");
+  }
+  LintOptions options;
+  options.samples = {{"shop.v1.Shipment", shipment.SerializeAsString()}};
+  const std::string text = LintText(*bundle, options);
+  const std::string swift = "unused_grant partners/swift-parcel/contracts/parcel delivery shop.v1.Shipment.";
+  EXPECT_THAT(text, HasSubstr(swift + "locker_id: is granted, and left in none of 1 sample records [P1.1a]"));
+  EXPECT_THAT(text, HasSubstr(swift + "parcels.barcode: "));
+  EXPECT_THAT(text, Not(HasSubstr(swift + "recipient.name")));
+  EXPECT_THAT(text, Not(HasSubstr(swift + "customer_id")));
+  EXPECT_THAT(text, Not(HasSubstr("unused_grant partners/clear-pay")));  // no sample of its types
+  EXPECT_THAT(text, Not(HasSubstr("Basel")));
+
+  shipment.set_locker_id("L-7");
+  options.samples.push_back({"shop.v1.Shipment", shipment.SerializeAsString()});
+  EXPECT_THAT(LintText(*bundle, options), Not(HasSubstr(swift + "locker_id")));
+  options.samples = {{"shop.v1.Shipment", "\xff"}};
+  EXPECT_THAT(
+      LintText(*bundle, options),
+      HasSubstr("delivery shop.v1.Shipment: refuses each of 1 sample records, for ERROR_REASON_RECORD_MALFORMED"));
+}
+
+// Clause: P1.1a
+TEST(LintTest, FindsCeilingsWiderThanNeeded) {
+  BundleSources sources = RetailSources();
+  for (TextSource& file : sources.files)
+    absl::StrReplaceAll({{"  fields { path: \"preferences.alternative_recipient\" }\n", ""}}, &file.text);
+  const auto narrower = Compile(sources).bundle;
+  ASSERT_NE(narrower, nullptr);
+  EXPECT_THAT(LintText(*narrower, {}), HasSubstr("wide_ceiling logistics/delivery/alternative_recipient: "));
 }
 
 // Clause: P1.4c
