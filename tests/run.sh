@@ -11,7 +11,7 @@
 #   model                      the revocation protocol, every state of it (spin)
 #   clauses                    unit, integration and e2e, then the clause report (--mutants, --json: see tests/clauses/report.mjs)
 #   core                       lint, model, unit, fuzz corpora, integration, e2e and the clause report (what .ci/run does)
-#   all                        core, interop (the Node.js partner), asan and tsan (default)
+#   all                        core, asan and tsan (default)
 #
 # --preset NAME runs unit, integration, e2e, lint and clauses in another build. The last line is "N passed, N failed", summed over all
 # CTest runs; skipped and disabled tests count as failed, and so does a build that breaks. Exit status: 0 only if some test ran and
@@ -156,6 +156,6 @@ case $mode in
   nightly) run_nightly ;;
   clauses) run_unit; run_integration; run_e2e; run_clauses ;;
   core) run_lint; run_model; run_unit; run_corpora; run_integration; run_e2e; run_clauses ;;
-  all) run_lint; run_model; run_unit; run_corpora; run_integration; run_e2e; run_interop; run_asan; run_tsan; run_clauses ;;
+  all) run_lint; run_model; run_unit; run_corpora; run_integration; run_e2e; run_asan; run_tsan; run_clauses ;;
 esac
 finish

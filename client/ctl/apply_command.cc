@@ -80,8 +80,8 @@ v1::ApplyPolicyBundleRequest BundleRequest(const SourceFolder& folder, const Pla
 
 // Asks the gateway whether it would do everything. A bundle that needs the partners as the folder has them can be asked
 // only once they are so; until then it is known to compile.
-int Validate(Session& session, v1::OperatorService::StubInterface& gateway, const SourceFolder& folder,
-             Plan& plan, v1::ApplyPolicyBundleResponse* response) {
+int Validate(Session& session, v1::OperatorService::StubInterface& gateway, const SourceFolder& folder, Plan& plan,
+             v1::ApplyPolicyBundleResponse* response) {
   for (PartnerChange& change : plan.partners) {
     const grpc::Status status = PutPartner(session, gateway, /*validate_only=*/true, &change);
     if (!status.ok()) return session.FailRpc(status);

@@ -25,8 +25,8 @@ struct PartnerChange {
 // Compares with what the gateway has.
 grpc::Status PlanPartner(Session& session, v1::OperatorService::StubInterface& gateway, const v1::Partner& wanted,
                          PartnerChange* change);
-// Creates or updates; with `validate_only` asks whether the gateway would. Nothing for kNone. Sets `waits` where the gateway
-// keeps the change until a second person asks for the same.
+// Creates or updates; with `validate_only` asks whether the gateway would. Nothing for kNone. Sets `waits` where the
+// gateway keeps the change until a second person asks for the same.
 grpc::Status PutPartner(Session& session, v1::OperatorService::StubInterface& gateway, bool validate_only,
                         PartnerChange* change);
 // "partners/p would be updated", with the lines below.

@@ -13,7 +13,10 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 
+# Everything is compiled with -pthread: precompiled headers are used only where it is the same for donor and user.
 add_library(postern_flags INTERFACE)
+target_compile_options(postern_flags INTERFACE -pthread)
+target_link_options(postern_flags INTERFACE -pthread)
 target_compile_options(postern_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror=unused-result
   -Werror=return-type -Wno-missing-field-initializers -fno-omit-frame-pointer)
 if(NOT POSTERN_SANITIZE)

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "policy/report/release_order.h"
 #include "proto/errors/error.h"
 #include "server/disclosure/audit_entry.h"
 #include "server/disclosure/errors.h"
@@ -14,7 +15,6 @@
 #include "server/registry/errors.h"
 #include "server/registry/page.h"
 #include "server/registry/partner_rows.h"
-#include "server/registry/release_diff.h"
 #include "server/registry/times.h"
 
 namespace postern::delivery {
@@ -139,7 +139,7 @@ absl::StatusOr<v1::ReplayDeadLetterResponse> DeadLetters::Replay(const identity:
   if (active == nullptr && Agreed(*snapshot, *ref)) {
     return errors::PurposeNotGranted(found.partner->resource.name(), ref->purpose, ref->record_type);
   }
-  if (active == nullptr || !registry::ReleasesWithin(*released, *active->grant)) {
+  if (active == nullptr || !policy::ReleasesWithin(*released, *active->grant)) {
     return Withdraw(principal, request.name(), found, *ref);
   }
   POSTERN_ASSIGN_OR_RETURN(const std::string leaf, ActionLeaf(clock_(), principal, request.name(), "replay_dead_letter",

@@ -124,8 +124,8 @@ absl::StatusOr<std::optional<ReceiveSession::Batch>> ReceiveSession::Next() {
     absl::MutexLock lock(&mutex_);
     POSTERN_RETURN_IF_ERROR(ended_);
     if (credit_records_ == 0 || credit_bytes_ == 0) return std::nullopt;
-    // Nothing is marked as handed over unless the fence is held, and it is held until the write has started (model:
-    // handover).
+    // Nothing is marked as handed over unless the fence is held, and it is held until the write has started.
+    // model: handover
     batch.pass = queue_->fence()->Enter(generation_);
     if (batch.pass) {
       std::vector<int64_t> positions;

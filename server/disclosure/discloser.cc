@@ -313,6 +313,7 @@ void Discloser::Submit(std::shared_ptr<Call> call, std::vector<Entry> entries,
 absl::Status Discloser::LedgerFailure(const RequestPlace& place, const std::vector<Entry>& entries) {
   absl::Status failure;
   for (const TargetPlace& target : place.targets) {
+    if (target.original) return absl::OkStatus();
     const absl::Status& status =
         target.refusal.ok() ? entries[static_cast<size_t>(target.entry)].result.status : target.refusal;
     if (ReasonOf(status) != v1::ERROR_REASON_LEDGER_UNAVAILABLE) return absl::OkStatus();

@@ -157,8 +157,7 @@ void BuildOperatorsWork(const Clock& clock, Core& core) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, const Clock& clock,
-                                               const base::Logger* log, ServingState* serving,
-                                               Metrics* metrics) {
+                                               const base::Logger* log, ServingState* serving, Metrics* metrics) {
   auto core = std::make_unique<Core>();
   // First: what a start ends by the calendar is in the log too.
   core->event_log = core->events.Subscribe([log](const v1::WatchEventsResponse& event) { LogEvent(*log, event); });

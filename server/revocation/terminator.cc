@@ -70,8 +70,8 @@ absl::StatusOr<v1::TerminatePartnerResponse> Terminator::Terminate(const Request
   }
   if (!request.checked && asked.confirm() != asked.name()) return errors::ConfirmationRequired(asked.name());
 
-  // 1. Durable before anything is done: whoever starts after a crash sees TERMINATING and does the rest (model:
-  // terminate).
+  // 1. Durable before anything is done: whoever starts after a crash sees TERMINATING and does the rest.
+  // model: terminate
   POSTERN_ASSIGN_OR_RETURN(const storage::CampaignRow campaign, Commit(request, &row));
   POSTERN_FAILPOINT("terminate.committed");
   // 2., 3. Nothing more leaves, and what is stored for the partner is dead (model: close).

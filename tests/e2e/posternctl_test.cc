@@ -143,7 +143,12 @@ TEST_F(PosternctlTest, EnrolsAPartnerThatBringsItsOwnKey) {
   shop_.Open();
   const auto request = client::NewEnrolmentRequest("spiffe://swift-parcel.test/enrolled").value();
   WriteWholeFile(Path("swift.csr"), request.certificate_request);
-  Say("alice", absl::StrCat("enrol swift-parcel --csr ", Path("swift.csr"), " --out ", Path("swift.crt")));
+  const std::string enrol = absl::StrCat("enrol swift-parcel --csr ", Path("swift.csr"), " --out ", Path("swift.crt"));
+  const Finished alone = Ctl("alice", enrol);
+  EXPECT_EQ(alone.exit_code, 3);
+  EXPECT_THAT(alone.output, HasSubstr("SECOND_PERSON_REQUIRED"))
+      << "who speaks for an active partner is not one person's choice";
+  Say("bob", enrol);
   const auto channel = shop_.gateway().Channel("partners", {ReadWholeFile(Path("swift.crt")), request.private_key});
   v1::GetStandingResponse standing;
   const grpc::Status status =

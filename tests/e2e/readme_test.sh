@@ -13,4 +13,4 @@ grep -q posternd "$work/commands"
 # shellcheck disable=SC1091
 source "$work/commands" >"$work/output"
 cat "$work/output"
-grep -E 'swift-parcel.*ACTIVE' "$work/output"
+grep -E 'swift-parcel +logistics +active' "$work/output"

@@ -214,7 +214,8 @@ TEST_F(FlowTest, TerminationCutsASlowReaderOffAndReadsNothingMore) {
   v1::CreateDisclosureResponse created;
   ASSERT_TRUE(shop_->CreateDisclosure(Deadline().get(), Request("late", "canary"), &created).ok());
   EXPECT_TRUE(created.results(0).has_error());
-  ASSERT_TRUE(shop_->CreateDisclosure(Deadline().get(), early, &created).ok());
+  const grpc::Status retried = shop_->CreateDisclosure(Deadline().get(), early, &created);
+  ASSERT_TRUE(retried.ok()) << retried.error_message();
   EXPECT_EQ(created.results(0).disclosure().name(), original.results(0).disclosure().name())
       << "a retry gets the original's receipt";
 }

@@ -263,6 +263,9 @@ std::string RandomCase::ChangeWithheld(const PlanSpec& spec, const std::string& 
       [&](const Descriptor& type, const Used& used, const std::string& bytes) -> std::string {
     std::vector<RawField> fields;
     if (!SplitFields(bytes, &fields)) return bytes;
+    size_t split = 0;
+    for (const RawField& raw : fields) split += raw.bytes.size();
+    if (split != bytes.size()) return bytes;  // a group's end that has no begin: a refusal, which must stay one
     std::string out;
     for (const RawField& raw : fields) {
       if (!raw.minimal) {  // its form is refused; only content is to change

@@ -87,8 +87,9 @@ TEST_F(AttestationTest, RefusesAnotherNoticePartnerDigestOrTime) {
   ExpectRefused(v1::ERROR_REASON_ATTESTATION_NOTICE_DIGEST, [](Statement* s) { s->set_notice_digest("short"); });
   ExpectRefused(v1::ERROR_REASON_ATTESTATION_TIME,
                 [&](Statement* s) { registry::SetTime(gateway_.now() + absl::Minutes(6), s->mutable_attest_time()); });
-  ExpectRefused(v1::ERROR_REASON_ATTESTATION_TIME,
-                [&](Statement* s) { registry::SetTime(gateway_.now() - absl::Minutes(6), s->mutable_attest_time()); });
+  ExpectRefused(v1::ERROR_REASON_ATTESTATION_TIME, [&](Statement* s) {
+    registry::SetTime(registry::ToTime(notice_.create_time()) - absl::Minutes(6), s->mutable_attest_time());
+  });
   EXPECT_TRUE(
       gateway_
           .Attest(notice_,
@@ -98,11 +99,13 @@ TEST_F(AttestationTest, RefusesAnotherNoticePartnerDigestOrTime) {
 }
 
 TEST_F(AttestationTest, BelievesAClockThatIsALittleBehindOrCountsWholeSeconds) {
-  EXPECT_TRUE(
-      gateway_
-          .Attest(notice_,
-                  [&](Statement* s) { registry::SetTime(gateway_.now() - absl::Minutes(4), s->mutable_attest_time()); })
-          .ok());
+  EXPECT_TRUE(gateway_
+                  .Attest(notice_,
+                          [&](Statement* s) {
+                            registry::SetTime(registry::ToTime(notice_.create_time()) - absl::Minutes(4),
+                                              s->mutable_attest_time());
+                          })
+                  .ok());
 }
 
 TEST_F(AttestationTest, RefusesKeysThatAreNotThePartnersAndOtherPayloads) {

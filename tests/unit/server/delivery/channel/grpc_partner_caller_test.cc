@@ -66,9 +66,12 @@ int EstablishedTo(const std::string& address) {
   EXPECT_TRUE(absl::SimpleAtoi(address.substr(address.rfind(':') + 1), &port));
   const std::string remote =
       absl::StrCat(":", absl::AsciiStrToUpper(absl::StrCat(absl::Hex(port, absl::kZeroPad4))), " 01 ");
-  std::ifstream table("/proc/net/tcp");
   int count = 0;
-  for (std::string line; std::getline(table, line);) count += absl::StrContains(line, remote) ? 1 : 0;
+  // gRPC reaches IPv4 addresses through IPv6 sockets.
+  for (const char* const path : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+    std::ifstream table(path);
+    for (std::string line; std::getline(table, line);) count += absl::StrContains(line, remote) ? 1 : 0;
+  }
   return count;
 }
 
