@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "client/ctl/bundle_diff.h"
 #include "client/ctl/commands.h"
 #include "client/ctl/json.h"
@@ -140,7 +141,7 @@ int Apply(Session& session, const ApplyOptions& options, bool diff) {
   for (PartnerChange& change : plan.partners) {
     const grpc::Status status = PutPartner(session, **gateway, /*validate_only=*/false, &change);
     if (!status.ok()) return session.FailRpc(status);
-    session.out().Note(Describe(change, /*validate_only=*/false));
+    session.out().Note(absl::StripSuffix(Describe(change, /*validate_only=*/false), "\n"));
   }
   const grpc::Status applied = (*gateway)->ApplyPolicyBundle(
       session.Call().get(), BundleRequest(*folder, plan, /*validate_only=*/false), &response);
