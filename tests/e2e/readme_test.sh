@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# readme_test.sh: the commands of README.md, "A first gateway", do what the README says, as they are written there.
+# readme_test.sh: the commands of README.md, "A first gateway", do what the README says, as they are written there; then apply and diff.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
@@ -14,3 +14,23 @@ grep -q posternd "$work/commands"
 source "$work/commands" >"$work/output"
 cat "$work/output"
 grep -E 'swift-parcel +logistics +active' "$work/output"
+
+# On that gateway: diff tells what differs, and apply changes nothing at all where it may not change everything.
+ends() { # ends CODE ARGS...: posternctl ends with that code; what it says is in said
+  local want=$1 code=0; shift
+  "$bin/posternctl" "$@" >said 2>&1 || code=$?
+  ((code == want)) || { cat said; echo "posternctl $* ended with $code, not $want"; exit 1; }
+}
+ends 0 diff -f bundle
+sed -i 's/Swift Parcel AG/Swift Parcel SE/' bundle/partners/swift-parcel.txtpb
+ends 1 diff -f bundle
+grep -q 'legal_entity: Swift Parcel AG -> Swift Parcel SE' said
+ends 0 apply -f bundle --dry-run
+sed -i 's#swift-parcel.dev/client#swift-parcel.dev/other#' bundle/partners/swift-parcel.txtpb
+ends 2 apply -f bundle
+grep -q -- '--remove-identities' said
+ends 0 describe swift-parcel
+grep -q 'Swift Parcel AG' said
+sed -i 's/name: "recipient.name"/name: "recipient.nam"/; s/path: "recipient.name"/path: "recipient.nam"/' bundle/contracts/swift-parcel.txtpb
+ends 2 diff -f bundle
+grep -q 'contracts/swift-parcel.txtpb:[0-9]*:[0-9]*: error' said
