@@ -18,4 +18,4 @@ report --mutants "$tree/results.xml" | diff -u "$tree/expected.txt" -
 report --json "$tree/results.xml" | jq -e '.summary == {passed: 3, failed: 2, open: 2}' >/dev/null
 # Where nothing ran, nothing is proved.
 report --json | jq -e '.summary == {passed: 0, failed: 5, open: 2}' >/dev/null
-report --only no_version "$tree/results.xml" | grep -q 'fails for another reason'
+report --only no_version "$tree/results.xml" | grep 'fails for another reason' >/dev/null  # -q would end before the report has been read
