@@ -1,85 +1,67 @@
 // A partner in Node.js: receives records, stores them under their handle, acknowledges, and on notice deletes and attests.
 import { createHash, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import { appendFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import grpc from '@grpc/grpc-js';
 import loader from '@grpc/proto-loader';
 import protobuf from 'protobufjs';
 
-const text = { type: 'string' };
-const { values: args } = parseArgs({ options: { address: text, cert: text, key: text, ca: text, partner: text, folder: text,
-  'attestation-key': text, 'notice-key': text, window: { type: 'string', default: '64' }, 'delay-ms': { type: 'string', default: '0' } } });
-const protoDirs = [join(dirname(fileURLToPath(import.meta.url)), '../../proto'), join(dirname(fileURLToPath(import.meta.url)), '../../proto/node_modules/google-proto-files')];
-const api = grpc.loadPackageDefinition(loader.loadSync('postern/v1/partner_service.proto',
-  { includeDirs: protoDirs, keepCase: true, longs: Number, defaults: true })).postern.v1;
-const root = new protobuf.Root();
-root.resolvePath = (_, target) => target.startsWith('google/protobuf/') ? null : join(protoDirs[target.startsWith('google/') ? 1 : 0], target);
-await root.load('postern/v1/deletion.proto', { keepCase: true });
-const Notice = root.lookupType('postern.v1.DeletionNoticeStatement');
-const Attestation = root.lookupType('postern.v1.DeletionAttestationStatement');
-
-const stub = new api.PartnerService(args.address, grpc.credentials.createSsl(readFileSync(args.ca), readFileSync(args.key), readFileSync(args.cert)));
+const options = ['address', 'cert', 'key', 'ca', 'partner', 'folder', 'attestation-key', 'notice-key', 'window', 'delay-ms'];
+const { values: args } = parseArgs({ options: Object.fromEntries(options.map(name => [name, { type: 'string' }])) });
+const [cache, partner] = [join(args.folder, 'cache'), `partners/${args.partner}`];
+const [root, keep] = [new protobuf.Root(), { keepCase: true }];
+root.resolvePath = (_, file) => file.startsWith('google/protobuf/') ? null  // built in
+  : join(new URL('.', import.meta.url).pathname, '../../proto', file.startsWith('google/') ? 'node_modules/google-proto-files' : '', file);
+root.loadSync('postern/v1/partner_service.proto', keep);
+const api = grpc.loadPackageDefinition(loader.fromJSON(root.toJSON(), { ...keep, longs: Number, defaults: true })).postern.v1;
+const [Notice, Attestation] = ['DeletionNoticeStatement', 'DeletionAttestationStatement'].map(type => root.lookupType(`postern.v1.${type}`));
+const stub = new api.PartnerService(args.address, grpc.credentials.createSsl(...['ca', 'key', 'cert'].map(name => readFileSync(args[name]))));
 const call = (method, request) => new Promise((done, fail) => stub[method](request, (error, reply) => error ? fail(error) : done(reply)));
-const cache = join(args.folder, 'cache');
 mkdirSync(cache, { recursive: true });
-
-function store(record) {  // the transcript is the demo's; the cache is what a notice is about
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(record.record.data.length);
-  appendFileSync(join(args.folder, 'received.bin'), Buffer.concat([length, record.record.data]));
-  appendFileSync(join(args.folder, 'received.tsv'), `${record.disclosure}\t${BigInt(Date.now()) * 1000000n}\t${record.record.type}\n`);
-  writeFileSync(join(cache, `${record.handle.toString('hex')}-${record.disclosure.split('/').pop()}`), record.record.data);
+function store({ handle, disclosure, record }) {  // the cache is what a notice is about; the transcript is for whoever checks this partner
+  writeFileSync(join(cache, `${handle.toString('hex')}-${disclosure.split('/').pop()}`), record.data);
+  appendFileSync(join(args.folder, 'received.bin'), Buffer.concat([Buffer.from([24, 16, 8, 0].map(bits => record.data.length >> bits)), record.data]));
+  appendFileSync(join(args.folder, 'received.tsv'), `${disclosure}\t${BigInt(Date.now()) * 1000000n}\t${record.type}\n`);
 }
-
 const preAuth = (type, payload) => Buffer.concat([Buffer.from(`DSSEv1 ${Buffer.byteLength(type)} ${type} ${payload.length} `), payload]);
-
-async function answer(notice) {  // verify the gateway's signature, delete by handle, attest every handle
-  const { payload_type: type, payload, signatures } = notice.envelope;
-  if (!signatures.some(s => verify(null, preAuth(type, payload), createPublicKey(readFileSync(args['notice-key'])), s.signature))) throw new Error('notice not signed by the gateway');
-  await call('AcknowledgeDeletionNotice', { name: notice.name });
-  const outcomes = Notice.decode(payload).items.map(item => {
-    const copies = readdirSync(cache).filter(file => file.startsWith(Buffer.from(item.handle).toString('hex')));
+const [noticeType, attestationType] = ['notice', 'attestation'].map(what => `application/vnd.postern.deletion-${what}.v1+protobuf`);
+async function answer({ name, envelope: { payload_type, payload, signatures } }) {  // verify, delete by handle, attest every handle
+  const signed = signatures.some(s => verify(null, preAuth(noticeType, payload), createPublicKey(readFileSync(args['notice-key'])), s.signature));
+  const notice = signed && payload_type === noticeType ? Notice.decode(payload) : {};
+  if (notice.notice !== name || notice.partner !== partner) throw new Error(`${name}: not signed by the gateway for this partner`);
+  await call('AcknowledgeDeletionNotice', { name });
+  const outcomes = notice.items.map(({ handle }) => {
+    const copies = readdirSync(cache).filter(file => file.startsWith(Buffer.from(handle).toString('hex')));
     copies.forEach(file => rmSync(join(cache, file)));
-    return { handle: item.handle, result: copies.length ? 1 : 2 };  // RESULT_DELETED, RESULT_NOT_FOUND
+    return { handle, result: copies.length ? 1 : 2 };  // RESULT_DELETED, RESULT_NOT_FOUND
   });
-  const attestType = 'application/vnd.postern.deletion-attestation.v1+protobuf';
-  const statement = Buffer.from(Attestation.encode({ notice: notice.name, notice_digest: createHash('sha256').update(payload).digest(),
-    partner: `partners/${args.partner}`, attest_time: { seconds: Math.floor(Date.now() / 1000), nanos: Date.now() % 1000 * 1000000 }, outcomes }).finish());
-  const signature = sign(null, preAuth(attestType, statement), createPrivateKey(readFileSync(args['attestation-key'])));
-  await call('AttestDeletion', { name: notice.name, attestation: { payload_type: attestType, payload: statement, signatures: [{ key_id: 'attestation-1', signature }] } });
+  const statement = Attestation.encode({ notice: name, notice_digest: createHash('sha256').update(payload).digest(), partner, outcomes,
+    attest_time: { seconds: Math.floor(Date.now() / 1000), nanos: Date.now() % 1000 * 1000000 } }).finish();
+  const signature = sign(null, preAuth(attestationType, statement), createPrivateKey(readFileSync(args['attestation-key'])));
+  await call('AttestDeletion', { name, attestation: { payload_type: attestationType, payload: statement, signatures: [{ key_id: 'attestation-1', signature }] } });
 }
-
-// What grpc-js makes of a connection that was reset, depending on whether it was reading or writing: termination resets it. The last
-// one is a gateway that was asked too often.
-const again = [grpc.status.UNAVAILABLE, grpc.status.CANCELLED, grpc.status.INTERNAL, grpc.status.RESOURCE_EXHAUSTED];
-
+const again = ['UNAVAILABLE', 'CANCELLED', 'INTERNAL', 'RESOURCE_EXHAUSTED'].map(code => grpc.status[code]);  // reset connections, asked too often
 async function answerNotices() {
-  for (;; await new Promise(wait => setTimeout(wait, 100))) {
+  for (let open = true; open; await new Promise(wait => setTimeout(wait, 100))) {
     try {
       const page = await call('ListDeletionNotices', { open_only: true });
       for (const notice of page.notices) await answer(notice);
-      if (!page.enumerating && !page.next_page_token && page.notices.length === 0) return;
-    } catch (error) {
-      if (!again.includes(error.code)) throw error;
-    }
+      open = page.enumerating || page.notices.length > 0;
+    } catch (error) { if (!again.includes(error.code)) throw error; }
   }
 }
-
-// The reason travels as ErrorInfo in google.rpc.Status; its name in the bytes is enough here.
-const terminated = status => status.metadata.get('grpc-status-details-bin').some(d => d.includes('ERROR_REASON_PARTNER_TERMINATED'));
-
 function receive() {
   const stream = stub.Receive();
   stream.on('data', ({ records }) => {
     records.forEach(store);
-    if (records.length) setTimeout(() => stream.write({ acknowledged: [{ first: records[0].delivery, last: records.at(-1).delivery }],
-      add_records: records.length, add_bytes: records.reduce((sum, r) => sum + r.record.data.length, 0) }), args['delay-ms'] * records.length);
+    const credits = { add_records: records.length, add_bytes: records.reduce((sum, { record }) => sum + record.data.length, 0) };
+    const acknowledge = () => stream.write({ acknowledged: [{ first: records[0].delivery, last: records.at(-1).delivery }], ...credits });
+    if (records.length) setTimeout(acknowledge, (args['delay-ms'] ?? 0) * records.length);
   });
-  stream.on('error', () => {});  // the status says the same, and comes once, after a good end too
-  stream.on('status', status => terminated(status) ? answerNotices().then(() => process.exit(0)) : setTimeout(receive, 500));
-  stream.write({ add_records: Number(args.window), add_bytes: 4 << 20 });
+  stream.on('error', () => {}).on('status', ({ metadata }) =>  // the status says the same as the error, and comes once, after a good end too
+    metadata.get('grpc-status-details-bin').some(details => details.includes('ERROR_REASON_PARTNER_TERMINATED'))
+    ? answerNotices().then(() => process.exit(0)) : setTimeout(receive, 500));
+  stream.write({ add_records: Number(args.window ?? 64), add_bytes: 4 << 20 });
 }
-process.on('SIGTERM', () => process.exit(0));
-receive();
+process.on('SIGTERM', () => process.exit(0)), receive();

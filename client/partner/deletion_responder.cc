@@ -66,7 +66,9 @@ absl::StatusOr<DeletionProgress> DeletionResponder::AnswerOpenNotices() {
     v1::ListDeletionNoticesResponse page;
     POSTERN_RETURN_IF_ERROR(FromGrpc(stub_->ListDeletionNotices(&context, request, &page)));
     for (const v1::DeletionNotice& notice : page.notices()) {
-      if (!Answer(notice, progress).ok()) ++progress.open;
+      if (absl::Status answered = Answer(notice, progress); !answered.ok()) {
+        progress.open.insert_or_assign(notice.name(), std::move(answered));
+      }
     }
     progress.enumerating = page.enumerating();
     request.set_page_token(page.next_page_token());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -27,8 +28,10 @@ struct DeletionResult {
 struct DeletionProgress {
   int notices = 0;  // attested by this run
   int handles = 0;
-  int open = 0;              // notices left open: the handler failed or the gateway refused
   bool enumerating = false;  // more notices are still being written
+  // Why notices were left open, one each, by the notice's name: not signed for this partner, the handler failed, the
+  // gateway refused, or it could not be reached.
+  std::map<std::string, absl::Status> open;
 };
 
 // Not thread-safe.
@@ -42,8 +45,8 @@ class DeletionResponder {
   DeletionResponder(std::shared_ptr<grpc::Channel> channel, std::string partner, verify::PublicKey notice_key,
                     AttestationSigner signer, DeleteFn delete_handle);
 
-  // Answers every open notice once: acknowledge, delete, attest. Errors: the first call that failed for another reason
-  // than a refused notice; notices that were attested before stay attested.
+  // Answers every open notice once: acknowledge, delete, attest. What failed for one notice is in
+  // DeletionProgress::open and keeps none of the others; an error is that of listing them.
   absl::StatusOr<DeletionProgress> AnswerOpenNotices();
 
  private:

@@ -147,7 +147,7 @@ int AnswerNotices(const Options& options, const std::shared_ptr<grpc::Channel>& 
     if (progress.ok()) {
       notices += progress->notices;
       handles += progress->handles;
-      if (progress->open == 0 && !progress->enumerating) {
+      if (progress->open.empty() && !progress->enumerating) {
         std::cerr << "attested " << notices << " notices, " << handles << " handles\n";
         return 0;
       }
