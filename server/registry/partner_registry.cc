@@ -146,12 +146,15 @@ absl::StatusOr<v1::Partner> PartnerRegistry::UpdatePartner(absl::string_view pri
   const absl::Time now = control_.clock();
   const std::string content = row.partner.SerializeAsString();
   SetTime(now, row.partner.mutable_update_time());
-  if (request.validate_only()) return row.partner;
   const std::string fields = absl::StrJoin(ChangedFields(before, row.partner), ",");
   const std::string key_ids = KeyIdsOf(row.partner);
   const Details details = {{"fields", fields}, {"attestation_keys", key_ids}};
   const Act act{now, principal, before.name()};
-  if (NeedsSecondPerson(before, row.partner)) POSTERN_RETURN_IF_ERROR(CheckSecondPerson(act, content, details));
+  if (NeedsSecondPerson(before, row.partner) && !HasSecondPerson(act, content)) {
+    if (!request.validate_only()) POSTERN_RETURN_IF_ERROR(AwaitSecondPerson(act, content, details));
+    return errors::SecondPersonRequired(before.name());
+  }
+  if (request.validate_only()) return row.partner;
 
   storage::ChangeSet change;
   POSTERN_RETURN_IF_ERROR(
@@ -168,19 +171,22 @@ absl::StatusOr<v1::Partner> PartnerRegistry::UpdatePartner(absl::string_view pri
   return row.partner;
 }
 
-absl::Status PartnerRegistry::CheckSecondPerson(const Act& act, const std::string& content, Details details) {
+bool PartnerRegistry::HasSecondPerson(const Act& act, const std::string& content) const {
+  const auto found = waiting_.find(std::string(act.resource));
+  return found != waiting_.end() && found->second.content == content && found->second.principal != act.principal;
+}
+
+absl::Status PartnerRegistry::AwaitSecondPerson(const Act& act, const std::string& content, Details details) {
   const std::string partner(act.resource);
   const auto found = waiting_.find(partner);
-  if (found != waiting_.end() && found->second.content == content) {
-    return found->second.principal == act.principal ? errors::SecondPersonRequired(partner) : absl::OkStatus();
-  }
+  if (found != waiting_.end() && found->second.content == content) return absl::OkStatus();
   std::vector<std::string> leaves;
   POSTERN_RETURN_IF_ERROR(
       AppendLeaf(&leaves, v1::AuditEntry::KIND_OPERATOR_ACTION, act, "partner.update_pending", details));
   POSTERN_RETURN_IF_ERROR(control_.store->AppendAudit(leaves).status());
   waiting_[partner] = {std::string(act.principal), content};
   control_.events->Publish(act.time, "partner.update_pending", partner, act.principal);
-  return errors::SecondPersonRequired(partner);
+  return absl::OkStatus();
 }
 
 absl::Status PartnerRegistry::RecordCertificate(absl::string_view principal, absl::string_view partner,

@@ -35,8 +35,8 @@ class PartnerRegistry {
   // Replaces the masked fields. ETAG_MISMATCH; ALREADY_EXISTS for an identity of another partner; INVALID_ARGUMENT for
   // another kind. Connections are aborted when an identity was removed. What lets somebody new speak, receive or sign
   // for a partner that has left DRAFT takes effect when a second person asks for the very same change: the first gets
-  // SECOND_PERSON_REQUIRED, and the change waits until then, until the partner changes otherwise, or until a restart.
-  // Taking away is one person's, but not from a revoked partner.
+  // SECOND_PERSON_REQUIRED (also with validate_only, which remembers nothing), and the change waits until then, until
+  // the partner changes otherwise, or until a restart. Taking away is one person's, but not from a revoked partner.
   absl::StatusOr<v1::Partner> UpdatePartner(absl::string_view principal, const v1::UpdatePartnerRequest& request);
   // Enters in the audit log that a certificate was issued for a partner; before it is handed out.
   absl::Status RecordCertificate(absl::string_view principal, absl::string_view partner,
@@ -50,8 +50,10 @@ class PartnerRegistry {
     std::string principal;
     std::string content;  // the partner as it would be; holds the etag, so a later change outdates it
   };
-  // OK if another person than that of `act` has asked for `content`; otherwise remembers who asked.
-  absl::Status CheckSecondPerson(const Act& act, const std::string& content, Details details)
+  // Whether another person than that of `act` has asked for `content`.
+  bool HasSecondPerson(const Act& act, const std::string& content) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_.mutex);
+  // Remembers, and enters in the audit log, who asked for `content` first.
+  absl::Status AwaitSecondPerson(const Act& act, const std::string& content, Details details)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_.mutex);
 
   ControlPlane& control_;

@@ -169,7 +169,10 @@ TEST_F(PartnerRegistryTest, WhoSignsForARevokedPartnerChangesByTwoPersons) {
   const auto update = [&](absl::string_view principal) {
     return ReasonOf(fixture_.partners.UpdatePartner(principal, request).status());
   };
-  EXPECT_EQ(update("operators/alice"), v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+  request.set_validate_only(true);
+  EXPECT_EQ(update("operators/bob"), v1::ERROR_REASON_SECOND_PERSON_REQUIRED) << "asking is told the same";
+  request.set_validate_only(false);
+  EXPECT_EQ(update("operators/alice"), v1::ERROR_REASON_SECOND_PERSON_REQUIRED) << "asking alone is no first person";
   EXPECT_EQ(update("operators/alice"), v1::ERROR_REASON_SECOND_PERSON_REQUIRED) << "the same person twice";
   request.mutable_partner()->mutable_attestation_keys(0)->set_key_id("another");
   EXPECT_EQ(update("operators/bob"), v1::ERROR_REASON_SECOND_PERSON_REQUIRED) << "two persons, two changes";
