@@ -10,30 +10,13 @@
 #include "proto/errors/error.h"
 #include "server/base/log.h"
 #include "server/delivery/abandoned_exchanges.h"
+#include "server/gateway/event_log.h"
 #include "server/identity/key_pair.h"
 #include "server/registry/audit_entry.h"
 #include "server/storage/sqlite/sqlite_store.h"
 
 namespace postern::gateway {
 namespace {
-
-// What somebody should look at, besides what they did themselves.
-bool IsWarning(absl::string_view event) {
-  return event == "partner.suspended" || event == "partner.terminating" || event == "contract.expiring" ||
-         event == "campaign.overdue" || event == "attestation.refused";
-}
-
-// Who did it is in the audit log; a person's name is nothing for this one.
-void LogEvent(const base::Logger& log, const v1::WatchEventsResponse& event) {
-  const auto detail = [&event](const char* key) {
-    const auto found = event.details().find(key);
-    return base::PublicText::Token(found == event.details().end() ? "" : found->second);
-  };
-  const base::Logger::Fields fields = {{"resource", base::PublicText::ResourceName(event.resource())},
-                                       {"reason", detail("reason")},
-                                       {"days_left", detail("days_left")}};
-  IsWarning(event.event()) ? log.Warning(event.event(), fields) : log.Info(event.event(), fields);
-}
 
 absl::Status OpenKeys(const config::Config& config, Core& core) {
   POSTERN_ASSIGN_OR_RETURN(const storage::TreeHead head, core.store->ReadTreeHead());
