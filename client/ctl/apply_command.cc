@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "client/ctl/bundle_diff.h"
+#include "client/ctl/bundle_file.h"
 #include "client/ctl/commands.h"
 #include "client/ctl/json.h"
 #include "client/ctl/partner_change.h"
@@ -65,9 +66,11 @@ int MakePlan(Session& session, v1::OperatorService::StubInterface& gateway, cons
   }
   const grpc::Status got = ReadBundle(session, gateway, &plan->current);
   if (!got.ok()) return session.FailRpc(got);
-  auto bundle = CompareBundles(plan->current, folder);
-  if (!bundle.ok()) return session.Fail(bundle.status());
-  plan->bundle = *std::move(bundle);
+  const auto compiled = CompileSources(session, folder.sources);
+  if (compiled == nullptr) {
+    return session.Fail(MakeError(v1::ERROR_REASON_POLICY_INVALID, "the folder does not compile; nothing was changed"));
+  }
+  plan->bundle = CompareBundles(plan->current, folder, *compiled);
   return kOk;
 }
 
@@ -90,9 +93,7 @@ int Validate(Session& session, v1::OperatorService::StubInterface& gateway, cons
   if (plan.partners_change) return kOk;
   const grpc::Status status =
       gateway.ApplyPolicyBundle(session.Call().get(), BundleRequest(folder, plan, /*validate_only=*/true), response);
-  if (!status.ok()) return session.FailRpc(status);
-  session.out().Diagnostics(response->diagnostics());
-  return kOk;
+  return status.ok() ? kOk : session.FailRpc(status);
 }
 
 // What would change, for people or programs.
@@ -146,7 +147,6 @@ int Apply(Session& session, const ApplyOptions& options, bool diff) {
   const grpc::Status applied = (*gateway)->ApplyPolicyBundle(
       session.Call().get(), BundleRequest(*folder, plan, /*validate_only=*/false), &response);
   if (!applied.ok()) return session.FailRpc(applied);
-  if (plan.partners_change) session.out().Diagnostics(response.diagnostics());
   session.out().Result(response, Describe(response, /*dry_run=*/false));
   return kOk;
 }

@@ -3,10 +3,9 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "client/ctl/bundle_file.h"
 #include "client/ctl/json.h"
 #include "policy/report/diff.h"
-#include "proto/errors/error.h"
 
 namespace postern::client::ctl {
 namespace {
@@ -15,13 +14,6 @@ std::map<std::string, std::string> FilesOf(const policy::BundleSources& sources)
   std::map<std::string, std::string> files = {{"", sources.descriptor_set}};
   for (const policy::TextSource& file : sources.files) files[file.name] = file.text;
   return files;
-}
-
-policy::BundleSources SourcesOf(const v1::PolicyBundle& bundle) {
-  policy::BundleSources sources;
-  sources.descriptor_set = bundle.descriptor_set();
-  for (const auto& file : bundle.files()) sources.files.push_back({file.name(), file.text()});
-  return sources;
 }
 
 const char* KindName(policy::FieldChange::Kind kind) {
@@ -85,22 +77,15 @@ void Report(const policy::BundleDiff& diff, BundleDifference* out) {
 
 }  // namespace
 
-absl::StatusOr<BundleDifference> CompareBundles(const v1::PolicyBundle& current, const SourceFolder& folder) {
-  const policy::CompileResult after = policy::Compile(folder.sources);
-  if (after.bundle == nullptr) {
-    const std::string said =
-        absl::StrJoin(after.diagnostics, "\n", [](std::string* out, const policy::Diagnostic& diagnostic) {
-          absl::StrAppend(out, policy::ToString(diagnostic));
-        });
-    return MakeError(v1::ERROR_REASON_POLICY_INVALID, absl::StrCat("the folder does not compile\n", said));
-  }
+BundleDifference CompareBundles(const v1::PolicyBundle& current, const SourceFolder& folder,
+                                const policy::CompiledBundle& compiled) {
   const policy::BundleSources before = SourcesOf(current);
   BundleDifference difference;
   difference.differs = FilesOf(before) != FilesOf(folder.sources);
   Set(difference.json, "differs", difference.differs);
   if (!difference.differs) return difference;
   const policy::CompileResult had = policy::Compile(before);
-  Report(policy::Diff(had.bundle.get(), *after.bundle), &difference);
+  Report(policy::Diff(had.bundle.get(), compiled), &difference);
   if (difference.text.empty()) difference.text = "texts differ; what leaves stays the same\n";
   return difference;
 }

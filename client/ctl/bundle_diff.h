@@ -3,7 +3,6 @@
 
 #include <string>
 
-#include "absl/status/statusor.h"
 #include "client/ctl/source_folder.h"
 #include "google/protobuf/struct.pb.h"
 #include "proto/postern/v1/partner.pb.h"
@@ -16,8 +15,8 @@ struct BundleDifference {
   google::protobuf::Struct json;
 };
 
-// `current` without files: there is none yet. INVALID_ARGUMENT with metadata "file" and every diagnostic if the folder
-// does not compile.
-absl::StatusOr<BundleDifference> CompareBundles(const v1::PolicyBundle& current, const SourceFolder& folder);
+// `current` without files: there is none yet. `compiled` is what the folder's sources compile to.
+BundleDifference CompareBundles(const v1::PolicyBundle& current, const SourceFolder& folder,
+                                const policy::CompiledBundle& compiled);
 
 }  // namespace postern::client::ctl

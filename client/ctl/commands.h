@@ -12,7 +12,7 @@ void AddPartnerCommands(CLI::App& app, Session& session);     // get, describe, 
 void AddRevocationCommands(CLI::App& app, Session& session);  // suspend, resume, terminate
 void AddCampaignCommands(CLI::App& app, Session& session);    // campaign
 void AddAuditCommands(CLI::App& app, Session& session);       // audit
-void AddPolicyCommands(CLI::App& app, Session& session);      // policy lint|explain|preview|render (offline)
+void AddPolicyCommands(CLI::App& app, Session& session);      // policy lint|explain|render
 void AddPreviewCommand(CLI::App& policy, Session& session);   // policy preview (offline)
 void AddContractCommands(CLI::App& app, Session& session);    // contract export-schema (offline)
 void AddPkiCommands(CLI::App& app, Session& session);         // pki dev|csr (offline)

@@ -84,10 +84,17 @@ void Output::Error(absl::string_view reason, absl::string_view message,
   std::cerr << "\n";
 }
 
-void Output::Diagnostics(const google::protobuf::RepeatedPtrField<v1::PolicyDiagnostic>& diagnostics) {
-  for (const auto& d : diagnostics) {
-    std::cerr << d.file() << ":" << d.line() << ":" << d.column() << ": " << (d.error() ? "error: " : "warning: ")
-              << d.message();
+void Output::Diagnostics(const v1::PolicyDiagnostics& diagnostics) {
+  if (diagnostics.diagnostics().empty()) return;
+  EndProgress();
+  if (json_) {
+    std::cerr << ToJson(diagnostics);
+    return;
+  }
+  for (const auto& d : diagnostics.diagnostics()) {
+    std::cerr << d.file();
+    if (d.line() > 0) std::cerr << ":" << d.line() << ":" << d.column();
+    std::cerr << ": " << (d.error() ? "error: " : "warning: ") << d.message();
     if (!d.clause().empty()) std::cerr << " [" << d.clause() << "]";
     if (!d.hint().empty()) std::cerr << " (" << d.hint() << ")";
     std::cerr << "\n";

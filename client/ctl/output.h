@@ -7,11 +7,10 @@
 #include <vector>
 
 #include <google/protobuf/message.h>
-#include <google/protobuf/repeated_field.h>
 
 #include "absl/strings/string_view.h"
 #include "google/protobuf/timestamp.pb.h"
-#include "proto/postern/v1/partner.pb.h"
+#include "proto/postern/v1/operator_service.pb.h"
 
 namespace postern::client::ctl {
 
@@ -40,7 +39,8 @@ class Output {
   void Note(absl::string_view text);
   void Error(absl::string_view reason, absl::string_view message,
              const std::vector<std::pair<std::string, std::string>>& metadata);
-  void Diagnostics(const google::protobuf::RepeatedPtrField<v1::PolicyDiagnostic>& diagnostics);
+  // "file:line:column: error: ..." a line, or one object with JSON; nothing if there are none.
+  void Diagnostics(const v1::PolicyDiagnostics& diagnostics);
   // Redraws one line on a terminal; prints nothing elsewhere. `total` 0: unknown.
   void Progress(absl::string_view what, int64_t done, int64_t total);
   void EndProgress();

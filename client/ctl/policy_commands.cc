@@ -1,4 +1,4 @@
-// policy lint, explain, render: offline, on a folder.
+// policy lint, explain, render: offline, on a folder; render by what the gateway has in force, too.
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,6 +12,7 @@
 #include "client/ctl/bundle_file.h"
 #include "client/ctl/commands.h"
 #include "client/ctl/json.h"
+#include "client/ctl/sharing_in_force.h"
 #include "client/ctl/source_folder.h"
 #include "policy/report/explain.h"
 #include "policy/report/lint.h"
@@ -107,19 +108,22 @@ int Explain(Session& session, const PolicyOptions& options) {
 }
 
 int Render(Session& session, const PolicyOptions& options) {
+  policy::SharingScope scope;
   int code = kOk;
-  const auto bundle = CompileFolder(session, options.directory, &code);
-  if (bundle == nullptr) return code;
-  const policy::SharingScope scope = policy::DescribeSharing(*bundle, Today());
-  session.out().Text(options.html ? policy::RenderHtml(scope) : policy::RenderMarkdown(scope));
-  return kOk;
+  if (options.directory.empty()) {
+    code = ReadSharing(session, Today(), &scope);
+  } else if (const auto bundle = CompileFolder(session, options.directory, &code)) {
+    scope = policy::DescribeSharing(*bundle, Today());
+  }
+  if (code == kOk) session.out().Text(options.html ? policy::RenderHtml(scope) : policy::RenderMarkdown(scope));
+  return code;
 }
 
 }  // namespace
 
 void AddPolicyCommands(CLI::App& app, Session& session) {
   const auto options = std::make_shared<PolicyOptions>();
-  CLI::App* policy = app.add_subcommand("policy", "Look at a policy bundle, offline")->require_subcommand(1);
+  CLI::App* policy = app.add_subcommand("policy", "Look at a policy bundle")->require_subcommand(1);
   const auto with_folder = [&](CLI::App* command) {
     command->add_option("-f,--folder", options->directory, "Folder with .txtpb and .binpb files")
         ->required()
@@ -139,7 +143,10 @@ void AddPolicyCommands(CLI::App& app, Session& session) {
   explain->add_option("--type", options->record_type, "Record type")->required();
   session.OnRun(explain, [&session, options] { return Explain(session, *options); });
 
-  CLI::App* render = with_folder(policy->add_subcommand("render", "The page that says with whom what is shared"));
+  CLI::App* render = policy->add_subcommand(
+      "render", "The page that says with whom what is shared: by the gateway's contracts in force, or by a folder's");
+  render->add_option("-f,--folder", options->directory, "Folder with .txtpb and .binpb files; the gateway if absent")
+      ->check(CLI::ExistingDirectory);
   render->add_flag("--html", options->html, "HTML instead of Markdown");
   session.OnRun(render, [&session, options] { return Render(session, *options); });
 

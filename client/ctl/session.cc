@@ -80,7 +80,7 @@ int Session::FailRpc(const grpc::Status& status) {
   const google::rpc::Status details = DetailsOf(status);
   for (const auto& detail : details.details()) {
     v1::PolicyDiagnostics diagnostics;
-    if (detail.UnpackTo(&diagnostics)) output_.Diagnostics(diagnostics.diagnostics());
+    if (detail.UnpackTo(&diagnostics)) output_.Diagnostics(diagnostics);
   }
   return FailRemote(FromGrpc(status));
 }

@@ -117,6 +117,7 @@ void WritePartner(const SharingPartner& partner, Writer& out) {
       absl::StrCat("Kind: ", partner.kind, ", ", partner.role, " in ", partner.country),
       absl::StrCat("Contract: ", partner.contract, ", from ", partner.effective_on, " to ", partner.expires_on),
       absl::StrCat("Delivery: ", partner.channel), absl::StrCat("The partner deletes what it got ", partner.kept_for)};
+  if (partner.paused) facts.push_back("Sharing is paused");
   for (const std::string& exemption : partner.exemptions) facts.push_back(absl::StrCat("It may keep ", exemption));
   out.List(facts);
   for (const SharedPurpose& purpose : partner.purposes) WritePurpose(purpose, "Shared for: ", out);

@@ -35,6 +35,7 @@ struct SharingPartner {
   std::string expires_on;
   std::string kept_for;  // "90 days after delivered"
   std::string channel;
+  bool paused = false;                  // suspended: nothing is handed on until it is resumed
   std::vector<std::string> exemptions;  // "customs declaration: customs law, at most 3650 days"
   std::vector<SharedPurpose> purposes;
   std::vector<SharedPurpose> returned;  // what comes back

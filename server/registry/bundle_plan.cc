@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "policy/language/compiler.h"
+#include "policy/language/diagnostic_message.h"
 #include "proto/errors/error.h"
 #include "server/registry/errors.h"
 #include "server/registry/partner_rows.h"
@@ -156,7 +157,7 @@ absl::StatusOr<PolicyPlan> PlanBundle(const PolicyState& state, const v1::Policy
                                       absl::string_view principal, absl::Time now) {
   const policy::CompileResult compiled = policy::Compile(SourcesOf(bundle));
   PolicyPlan plan;
-  plan.warnings = ToProto(compiled.diagnostics);
+  plan.warnings = policy::ToMessage(compiled.diagnostics);
   if (compiled.bundle == nullptr) return errors::PolicyInvalid(plan.warnings);
   for (const auto& contract : compiled.bundle->contracts()) CheckPartner(state, *contract, &plan.warnings);
   if (HasErrors(plan.warnings)) return errors::PolicyInvalid(plan.warnings);

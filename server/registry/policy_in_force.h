@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -43,7 +42,5 @@ absl::StatusOr<v1::Contract> ParseContract(const std::string& source);
 std::string BundleDigest(const v1::PolicyBundle& bundle);
 // Lower-case hex SHA-256.
 std::string TextDigest(absl::string_view text);
-
-v1::PolicyDiagnostics ToProto(const std::vector<policy::Diagnostic>& diagnostics);
 
 }  // namespace postern::registry

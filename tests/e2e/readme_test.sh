@@ -27,6 +27,8 @@ ends 1 diff -f bundle
 grep -q 'legal_entity: Swift Parcel AG -> Swift Parcel SE' said
 ends 0 apply -f bundle --dry-run
 sed -i 's#swift-parcel.dev/client#swift-parcel.dev/other#' bundle/partners/swift-parcel.txtpb
+ends 0 apply -f bundle --dry-run
+grep -q 'partners/swift-parcel would be updated once a second person applies the same' said
 ends 2 apply -f bundle
 grep -q -- '--remove-identities' said
 ends 0 describe swift-parcel
@@ -34,3 +36,14 @@ grep -q 'Swift Parcel AG' said
 sed -i 's/name: "recipient.name"/name: "recipient.nam"/; s/path: "recipient.name"/path: "recipient.nam"/' bundle/contracts/swift-parcel.txtpb
 ends 2 diff -f bundle
 grep -q 'contracts/swift-parcel.txtpb:[0-9]*:[0-9]*: error' said
+
+# The page that tells with whom what is shared follows the contracts in force and the partners' states, not the folder.
+ends 0 policy render
+grep -q '^## partners/swift-parcel' said
+if grep -q 'Sharing is paused' said; then cat said; exit 1; fi
+ends 0 suspend swift-parcel --reason review
+ends 0 policy render
+grep -q 'Sharing is paused' said
+ends 0 resume swift-parcel
+ends 0 policy render --html
+grep -q '<h2>partners/swift-parcel</h2>' said

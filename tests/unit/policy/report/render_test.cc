@@ -29,6 +29,13 @@ TEST(RenderTest, LeavesOutWhatIsNotInForce) {
               HasSubstr("Nothing is shared with anybody."));
 }
 
+TEST(RenderTest, SaysWhereSharingIsPaused) {
+  SharingScope scope = DescribeSharing(*RetailBundle());
+  EXPECT_THAT(RenderMarkdown(scope), Not(HasSubstr("paused")));
+  scope.partners.front().paused = true;
+  EXPECT_THAT(RenderMarkdown(scope), HasSubstr("- Sharing is paused\n"));
+}
+
 TEST(RenderTest, EscapesWhatFilesSay) {
   SharingScope scope;
   scope.policy = "<script>alert(1)</script> | `x` & \"y\"";
