@@ -52,7 +52,7 @@ Discloser::Discloser(const registry::SnapshotHolder* snapshots, storage::Store* 
       refusals_(refusals),
       options_(std::move(options)),
       originals_(store, keys),
-      preparer_(keys->index_key(), options_.verify_one_in),
+      preparer_(keys->index_key(), options_.verify_one_in, options_.on_finding),
       grants_(store) {}
 
 void Discloser::Create(const identity::Principal& principal, const v1::CreateDisclosureRequest& request,

@@ -33,6 +33,8 @@ struct DiscloserOptions {
   std::string log_origin;
   // The independent verifier looks at one record in this many; 1 is every record.
   uint32_t verify_one_in = 16;
+  // Told of a finding of the verifier; see Preparer. May be null.
+  Preparer::OnFinding on_finding;
   std::function<absl::Time()> clock = [] { return absl::Now(); };
 };
 

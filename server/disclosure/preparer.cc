@@ -73,9 +73,13 @@ absl::StatusOr<Entry> Preparer::Prepare(const RequestFacts& facts, const v1::Dis
   const Context context(*resolved.partner, facts.now);
   policy::ProjectionResult result;
   POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, *context, facts.record, &result));
+  if (base::FailpointSkips("projector.narrow")) result.bytes = std::string(facts.record);
   if (projected_.fetch_add(1, std::memory_order_relaxed) % verify_one_in_ == 0) {
     verified_.fetch_add(1, std::memory_order_relaxed);
-    POSTERN_RETURN_IF_ERROR(grant.verifier->Verify(*context, facts.record, result.bytes));
+    if (absl::Status finding = grant.verifier->Verify(*context, facts.record, result.bytes); !finding.ok()) {
+      if (on_finding_ != nullptr) on_finding_(resolved.partner->resource.name(), MetadataOf(finding, "path"));
+      return finding;
+    }
   }
   if (base::FailpointSkips("projection.skip")) result.bytes = std::string(facts.record);
 

@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "policy/projection/projector.h"
@@ -17,9 +19,17 @@ namespace postern::disclosure {
 // Thread-safe.
 class Preparer {
  public:
-  // `index_key` is the key store's. The independent verifier looks at one projection in `verify_one_in`.
-  Preparer(const crypto::HmacKey& index_key, uint32_t verify_one_in)
-      : index_key_(index_key), verify_one_in_(verify_one_in == 0 ? 1 : verify_one_in) {}
+  // The independent verifier found that a projection holds more than `partner` is granted, at `path` of the record
+  // type. Nothing of that record leaves. Called on the caller's thread before anything else is projected for it; may
+  // block for as long as it takes to stop the partner.
+  using OnFinding = std::function<void(const std::string& partner, const std::string& path)>;
+
+  // `index_key` is the key store's. The independent verifier looks at one projection in `verify_one_in`; `on_finding`
+  // may be null.
+  Preparer(const crypto::HmacKey& index_key, uint32_t verify_one_in, OnFinding on_finding)
+      : index_key_(index_key),
+        verify_one_in_(verify_one_in == 0 ? 1 : verify_one_in),
+        on_finding_(std::move(on_finding)) {}
 
   // The projector's errors, VERIFIER_FINDING, or KEY_SHREDDED if the partner's own keys are gone.
   absl::StatusOr<Entry> Prepare(const RequestFacts& facts, const v1::DisclosureTarget& target, const Resolved& resolved,
@@ -40,6 +50,7 @@ class Preparer {
 
   const crypto::HmacKey index_key_;
   const uint32_t verify_one_in_;
+  const OnFinding on_finding_;
   std::atomic<uint64_t> projected_{0};
   std::atomic<uint64_t> verified_{0};
 };

@@ -88,6 +88,7 @@ void FillIn(config::Config* config) {
   fill(&config::Limits::delivery_bytes_per_partner, &config::Limits::set_delivery_bytes_per_partner, 4 << 20);
   fill(&config::Limits::drain_seconds, &config::Limits::set_drain_seconds, 20);
   fill(&config::Limits::partner_calls_per_second, &config::Limits::set_partner_calls_per_second, 50);
+  fill(&config::Limits::verify_one_in, &config::Limits::set_verify_one_in, 16);
 }
 
 identity::Role RoleOf(int role) {

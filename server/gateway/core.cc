@@ -93,6 +93,10 @@ absl::Status BuildMainPath(const config::Config& config, const Clock& clock, con
   disclosure::DiscloserOptions discloser;
   discloser.log_origin = core.origin;
   discloser.clock = clock;
+  discloser.verify_one_in = static_cast<uint32_t>(config.limits().verify_one_in());
+  discloser.on_finding = [findings = core.findings.get()](const std::string& partner, const std::string& path) {
+    findings->Stop(partner, path);
+  };
   core.discloser = std::make_unique<disclosure::Discloser>(&core.snapshots, store, keys, core.committer.get(),
                                                            core.refusals.get(), discloser);
   core.archive = std::make_unique<registry::GrantArchive>(store);
@@ -144,6 +148,12 @@ absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, con
   auto core = std::make_unique<Core>();
   // First: what a start ends by the calendar is in the log too.
   core->event_log = core->events.Subscribe([log](const v1::WatchEventsResponse& event) { LogEvent(*log, event); });
+  // The suspender is built after the main path, and there before anything is served.
+  core->findings = std::make_unique<FindingResponse>(
+      [core = core.get()](const std::string& partner) {
+        return core->suspender->SuspendFor(partner, kVerifierFinding).status();
+      },
+      log);
   POSTERN_RETURN_IF_ERROR(OpenStores(config, clock, log, metrics, *core));
   core->builder =
       std::make_unique<registry::SnapshotBuilder>(core->store.get(), core->keys.get(), &core->snapshots, clock);

@@ -27,6 +27,7 @@
 #include "server/disclosure/refusal_recorder.h"
 #include "server/gateway/checkpoint_publisher.h"
 #include "server/gateway/config.h"
+#include "server/gateway/finding_response.h"
 #include "server/gateway/metrics.h"
 #include "server/gateway/serving_state.h"
 #include "server/registry/bundle_registry.h"
@@ -66,6 +67,7 @@ struct Core {
   rpc::ConnectionTable connections;
 
   // The main path, from its end to its beginning.
+  std::unique_ptr<FindingResponse> findings;
   std::unique_ptr<disclosure::RefusalRecorder> refusals;
   std::unique_ptr<delivery::OutcomeFeed> outcomes;
   std::unique_ptr<delivery::DeliveryHub> hub;
@@ -90,9 +92,9 @@ struct Core {
 };
 
 // Opens the stores, checks the ledger against the last checkpoint, rebuilds the snapshot, takes up what a crash
-// interrupted and ends what has ended by the calendar. Nothing is served yet. `log`, `serving` and `metrics` outlive the
-// core: `serving` is told when the ledger fails and recovers, and what happens to partners, contracts and campaigns, and to
-// the ledger, is written to `log`. Errors are those of the parts.
+// interrupted and ends what has ended by the calendar. Nothing is served yet. `log`, `serving` and `metrics` outlive
+// the core: `serving` is told when the ledger fails and recovers, and what happens to partners, contracts and
+// campaigns, and to the ledger, is written to `log`. Errors are those of the parts.
 absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, const Clock& clock,
                                                const base::Logger* log, ServingState* serving, Metrics* metrics);
 

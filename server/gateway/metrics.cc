@@ -26,6 +26,7 @@ constexpr SampleName kSamples[] = {
     {"postern_committed_entries_total", "Disclosures committed since the start"},
     {"postern_commit_failures_total", "Commit groups that could not be written"},
     {"postern_verified_projections_total", "Projections that the independent verifier has checked"},
+    {"postern_verifier_findings_total", "Projections that held more than was granted; any is an emergency"},
     {"postern_audit_entries", "Leaves of the audit log"},
     {"postern_checkpoint_entries", "Leaves that the last published checkpoint covers"},
     {"postern_checkpoint_failures_total", "Checkpoints that could not be published"},

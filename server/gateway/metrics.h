@@ -46,6 +46,7 @@ class Metrics final : public rpc::CallObserver {
     kCommittedEntries,
     kCommitFailures,
     kVerifiedProjections,
+    kVerifierFindings,
     kAuditTreeSize,
     kCheckpointSize,
     kCheckpointFailures,

@@ -42,6 +42,9 @@ void GatewayFixture::Open(const MakeSink& make_sink) {
   options.log_origin = "shop.example/log";
   options.verify_one_in = 1;
   options.clock = clock();
+  options.on_finding = [this](const std::string& partner, const std::string& path) {
+    if (on_finding) on_finding(partner, path);
+  };
   discloser = std::make_unique<Discloser>(&control->holder, store.get(), control->keys.get(), committer.get(),
                                           refusals.get(), options);
 }
