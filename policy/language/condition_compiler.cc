@@ -27,7 +27,25 @@ std::string Forbidden(const std::string& category, const ConditionScope& scope) 
   return "";
 }
 
-// Resolves one operand. Empty and diagnosed if it cannot be looked at.
+// Types literals and operands with the projector's own rules.
+bool TypesFit(const PredicateSpec& spec, const SourceLocation& at, DiagnosticSink& sink) {
+  std::vector<OperandType> types;
+  for (const FieldPath* path : {&spec.left, &spec.right}) {
+    if (path->empty()) continue;
+    absl::StatusOr<OperandType> type = OperandTypeOf(*path->back());
+    if (!type.ok()) {
+      sink.Error(at, std::string(type.status().message()));
+      return false;
+    }
+    types.push_back(*std::move(type));
+  }
+  const absl::StatusOr<Predicate> predicate = CompilePredicate(spec, 0, spec.right.empty() ? -1 : 1, types);
+  if (!predicate.ok()) sink.Error(at, std::string(predicate.status().message()));
+  return predicate.ok();
+}
+
+}  // namespace
+
 FieldPath ResolveOperand(const std::string& path, const SourceLocation& at, const ConditionScope& scope,
                          DiagnosticSink& sink) {
   PathResolution resolved = ResolvePath(*scope.record_type, path);
@@ -51,25 +69,6 @@ FieldPath ResolveOperand(const std::string& path, const SourceLocation& at, cons
   }
   return std::move(resolved.path);
 }
-
-// Types literals and operands with the projector's own rules.
-bool TypesFit(const PredicateSpec& spec, const SourceLocation& at, DiagnosticSink& sink) {
-  std::vector<OperandType> types;
-  for (const FieldPath* path : {&spec.left, &spec.right}) {
-    if (path->empty()) continue;
-    absl::StatusOr<OperandType> type = OperandTypeOf(*path->back());
-    if (!type.ok()) {
-      sink.Error(at, std::string(type.status().message()));
-      return false;
-    }
-    types.push_back(*std::move(type));
-  }
-  const absl::StatusOr<Predicate> predicate = CompilePredicate(spec, 0, spec.right.empty() ? -1 : 1, types);
-  if (!predicate.ok()) sink.Error(at, std::string(predicate.status().message()));
-  return predicate.ok();
-}
-
-}  // namespace
 
 bool CompileCondition(const v1::Condition& condition, const SourceNode& node, const ConditionScope& scope,
                       DiagnosticSink& sink, PredicateSpec* out) {

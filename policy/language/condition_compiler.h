@@ -19,6 +19,11 @@ struct ConditionScope {
   bool inbound = false;
 };
 
+// What a condition or a postcode transform reads: a leaf of one value whose value the partner may learn. Empty and
+// diagnosed if `path` is none.
+FieldPath ResolveOperand(const std::string& path, const SourceLocation& at, const ConditionScope& scope,
+                         DiagnosticSink& sink);
+
 // Resolves and type-checks one condition. False if it is bad; `sink` then has an error.
 bool CompileCondition(const v1::Condition& condition, const SourceNode& node, const ConditionScope& scope,
                       DiagnosticSink& sink, PredicateSpec* out);

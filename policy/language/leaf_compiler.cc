@@ -198,6 +198,12 @@ bool LeafCompiler::CheckRequired(const LeafSpec& leaf, const SourceNode& node) {
   return false;
 }
 
+bool LeafCompiler::CheckIsText(const FieldPath& country, const SourceLocation& at) {
+  if (country.back()->type() == FieldDescriptor::TYPE_STRING) return true;
+  sink_.Error(at, absl::StrCat("the country \"", ToDotted(country), "\" is not a string"));
+  return false;
+}
+
 std::optional<LeafSpec> LeafCompiler::Compile(const v1::FieldGrant& field, const SourceNode& node) {
   LeafSpec leaf;
   if (!CheckPath(field, node, &leaf.path)) return std::nullopt;
@@ -210,6 +216,14 @@ std::optional<LeafSpec> LeafCompiler::Compile(const v1::FieldGrant& field, const
     sink_.Error(node.At(set == nullptr ? v1::FieldGrant::kPathFieldNumber : set->number()),
                 absl::StrCat("\"", field.path(), "\": ", std::string(fits.message())));
     ok = false;
+  }
+  if (ok && field.generalise().has_postcode()) {
+    using Generalise = v1::Generalise;
+    const SourceNode postcode =
+        node.Child(v1::FieldGrant::kGeneraliseFieldNumber).Child(Generalise::kPostcodeFieldNumber);
+    leaf.country = ResolveOperand(field.generalise().postcode().country_path(),
+                                  postcode.At(Generalise::Postcode::kCountryPathFieldNumber), scope_, sink_);
+    ok = !leaf.country.empty() && CheckIsText(leaf.country, postcode.At(Generalise::Postcode::kCountryPathFieldNumber));
   }
   for (int i = 0; i < field.when_size(); ++i) {
     PredicateSpec predicate;

@@ -30,6 +30,7 @@ class LeafCompiler {
   bool CheckInboundCategory(const std::string& category, const v1::FieldGrant& field, const SourceNode& node);
   bool Impose(const std::string& category, const SourceNode& node, LeafSpec* leaf);
   int ConsentIndex(const std::string& key);
+  bool CheckIsText(const FieldPath& country, const SourceLocation& at);
   bool CheckRequired(const LeafSpec& leaf, const SourceNode& node);
 
   const ConditionScope scope_;

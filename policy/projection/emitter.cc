@@ -54,6 +54,13 @@ void Emitter::CloseGates(const Readings& readings, Extracts::Minor minor) {
   const auto close = [](WithheldReason reason) { return static_cast<uint8_t>(static_cast<uint8_t>(reason) + 1); };
   for (size_t i = 0; i < tables_.gates.size(); ++i) {
     const Gate& gate = tables_.gates[i];
+    if (gate.country >= 0) {
+      countries_.resize(tables_.gates.size());
+      const OperandValue& country = readings.operands()[static_cast<size_t>(gate.country)];
+      countries_[i] = country.present
+                          ? country.text
+                          : absl::string_view(tables_.operands[static_cast<size_t>(gate.country)].default_text);
+    }
     const bool consented = gate.consent < 0 || (context_.consents_granted >> gate.consent & 1) != 0;
     if (!consented) {
       closed_[i] = close(WithheldReason::kConsent);
@@ -182,7 +189,10 @@ bool Emitter::AppendLeafText(const Leaf& leaf, FieldType type, absl::string_view
     }
   }
   const size_t start = out_->size();
-  if (!leaf.transform.AppendText(value, context_.pseudonym, out_)) return false;
+  const bool leaves = leaf.transform.is_postcode()
+                          ? leaf.transform.AppendPostcode(value, countries_[static_cast<size_t>(leaf.gate)], out_)
+                          : leaf.transform.AppendText(value, context_.pseudonym, out_);
+  if (!leaves) return false;
   if (!guarded || leaf.transform.is_keep() || leaf.transform.needs_pseudonym_key()) return true;
   // A cut can make a card number of a longer string of digits.
   const absl::string_view changed = absl::string_view(*out_).substr(start);

@@ -73,6 +73,7 @@ class PlanBuilder {
     Gate gate;
     gate.withheld_from_minors = spec.withheld_from_minors;
     gate.consent = std::max(spec.consent, -1);
+    POSTERN_ASSIGN_OR_RETURN(gate.country, AddCountry(spec));
     for (const PredicateSpec& predicate : spec.when) {
       POSTERN_ASSIGN_OR_RETURN(const int32_t left, AddOperand(predicate.left));
       int32_t right = -1;
@@ -82,11 +83,11 @@ class PlanBuilder {
       POSTERN_ASSIGN_OR_RETURN(Predicate compiled, CompilePredicate(predicate, left, right, tables_.operands));
       gate.when.push_back(std::move(compiled));
     }
-    if (gate.when.empty()) {
+    if (gate.when.empty() && gate.country < 0) {
       // Leaves behind the same door share it, so that the usual plan has few gates.
       for (size_t i = 0; i < tables_.gates.size(); ++i) {
         const Gate& other = tables_.gates[i];
-        if (other.when.empty() && other.withheld_from_minors == gate.withheld_from_minors &&
+        if (other.when.empty() && other.country < 0 && other.withheld_from_minors == gate.withheld_from_minors &&
             other.consent == gate.consent) {
           return static_cast<int32_t>(i);
         }
@@ -94,6 +95,19 @@ class PlanBuilder {
     }
     tables_.gates.push_back(std::move(gate));
     return static_cast<int32_t>(tables_.gates.size()) - 1;
+  }
+
+  // The operand of a postcode transform, -1 for any other.
+  absl::StatusOr<int32_t> AddCountry(const LeafSpec& spec) {
+    const auto* generalise = std::get_if<v1::Generalise>(&spec.transform);
+    if ((generalise != nullptr && generalise->has_postcode()) == spec.country.empty()) {
+      return absl::InvalidArgumentError("a postcode transform, and no other, reads a country");
+    }
+    if (spec.country.empty()) return -1;
+    POSTERN_ASSIGN_OR_RETURN(const int32_t operand, AddOperand(spec.country));
+    if (tables_.operands[static_cast<size_t>(operand)].type != FieldDescriptor::TYPE_STRING)
+      return absl::InvalidArgumentError(absl::StrCat("the country ", DottedPath(spec.country), " is no string"));
+    return operand;
   }
 
   absl::StatusOr<int32_t> AddOperand(const FieldPath& path) {

@@ -46,6 +46,7 @@ struct PredicateSpec {
 struct LeafSpec {
   FieldPath path;
   TransformSpec transform;
+  FieldPath country;  // what the country_path of a postcode transform names; empty otherwise
   bool required = false;
   std::vector<PredicateSpec> when;    // all must hold; contract's and policy-imposed ones together
   bool withheld_from_minors = false;  // W6b

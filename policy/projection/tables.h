@@ -110,6 +110,7 @@ struct Gate {
   std::vector<Predicate> when;
   bool withheld_from_minors = false;
   int consent = -1;
+  int32_t country = -1;  // operand that a postcode behind it is cut by
 };
 
 // One bit of the withheld bitmap.

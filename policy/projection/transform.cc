@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <set>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -32,6 +33,23 @@ absl::Status CheckText(const FieldDescriptor& field, absl::string_view transform
   return Mismatch(value, transform, bytes_too ? "strings and bytes" : "strings");
 }
 
+absl::Status CheckPostcode(const v1::Generalise::Postcode& spec) {
+  if (spec.country_path().empty()) return absl::InvalidArgumentError("generalise: a postcode needs a country_path");
+  if (spec.rules().empty()) return absl::InvalidArgumentError("generalise: a postcode needs at least one rule");
+  if (spec.otherwise() < 0) return absl::InvalidArgumentError("generalise: otherwise is not negative");
+  std::set<std::string> countries;
+  for (const auto& rule : spec.rules()) {
+    if (rule.prefix() < 0) return absl::InvalidArgumentError("generalise: prefix is not negative");
+    if (rule.countries().empty()) return absl::InvalidArgumentError("generalise: a postcode rule names no country");
+    for (const std::string& country : rule.countries()) {
+      if (country.empty() || !countries.insert(country).second) {
+        return absl::InvalidArgumentError(absl::StrCat("generalise: country '", country, "' is empty or named twice"));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckGeneralise(const FieldDescriptor& field, const v1::Generalise& spec) {
   const FieldDescriptor& value = ValueField(field);
   switch (spec.to_case()) {
@@ -59,10 +77,13 @@ absl::Status CheckGeneralise(const FieldDescriptor& field, const v1::Generalise&
     case v1::Generalise::kPrefix:
       if (spec.prefix() < 1) return absl::InvalidArgumentError("generalise: prefix is at least 1");
       return CheckText(field, "generalise to a prefix");
+    case v1::Generalise::kPostcode:
+      POSTERN_RETURN_IF_ERROR(CheckText(field, "generalise to a postcode's prefix"));
+      return CheckPostcode(spec.postcode());
     case v1::Generalise::TO_NOT_SET:
       break;
   }
-  return absl::InvalidArgumentError("generalise: one of date, step, prefix is needed");
+  return absl::InvalidArgumentError("generalise: one of date, step, prefix, postcode is needed");
 }
 
 struct Checker {
@@ -153,6 +174,14 @@ absl::StatusOr<Transform> Transform::Create(const FieldDescriptor& field, const 
     } else if (generalise->has_step()) {
       transform.kind_ = Kind::kStep;
       transform.step_ = generalise->step();
+    } else if (generalise->has_postcode()) {
+      transform.kind_ = Kind::kPostcode;
+      transform.first_ = generalise->postcode().otherwise();
+      absl::flat_hash_map<std::string, int32_t> by_country;
+      for (const auto& rule : generalise->postcode().rules()) {
+        for (const std::string& country : rule.countries()) by_country[country] = rule.prefix();
+      }
+      transform.by_country_ = std::make_shared<const absl::flat_hash_map<std::string, int32_t>>(std::move(by_country));
     } else {
       transform.kind_ = Kind::kPrefix;
       transform.first_ = generalise->prefix();
@@ -182,6 +211,8 @@ bool Transform::AppendText(absl::string_view value, PseudonymFn pseudonym, std::
     case Kind::kPrefix:
       out->append(value.data(), utf8::PrefixBytes(value, static_cast<size_t>(first_)));
       return true;
+    case Kind::kPostcode:
+      return AppendPostcode(value, "", out);
     case Kind::kDate:
       return AppendGeneralisedDate(value, unit_, out);
     case Kind::kPseudonymise: {
@@ -200,6 +231,14 @@ bool Transform::AppendText(absl::string_view value, PseudonymFn pseudonym, std::
       return true;
   }
   return false;
+}
+
+bool Transform::AppendPostcode(absl::string_view value, absl::string_view country, std::string* out) const {
+  const auto rule = by_country_->find(country);
+  const int32_t kept = rule == by_country_->end() ? first_ : rule->second;
+  if (kept == 0) return false;
+  out->append(value.data(), utf8::PrefixBytes(value, static_cast<size_t>(kept)));
+  return true;
 }
 
 bool Transform::ApplyNumber(FieldDescriptor::Type type, uint64_t* raw) const {

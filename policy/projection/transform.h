@@ -8,6 +8,7 @@
 
 #include <google/protobuf/descriptor.h>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -30,6 +31,7 @@ class Transform {
   Transform() = default;  // keep
 
   bool is_keep() const { return kind_ == Kind::kKeep; }
+  bool is_postcode() const { return kind_ == Kind::kPostcode; }
   bool is_constant() const { return kind_ == Kind::kConstant; }
   bool needs_pseudonym_key() const { return kind_ == Kind::kPseudonymise; }
   // True if its input must be valid UTF-8 even where the schema does not say so (proto2).
@@ -39,18 +41,32 @@ class Transform {
   // Appends the transformed text. False if the value cannot be transformed and so does not leave; `out` is then
   // unchanged.
   bool AppendText(absl::string_view value, PseudonymFn pseudonym, std::string* out) const;
+  // The same for a postcode transform, which needs the country (empty: there is none).
+  bool AppendPostcode(absl::string_view value, absl::string_view country, std::string* out) const;
   // Transforms the raw wire value of an integer or floating-point field. False as above.
   bool ApplyNumber(google::protobuf::FieldDescriptor::Type type, uint64_t* raw) const;
 
  private:
-  enum class Kind : uint8_t { kKeep, kMask, kTruncate, kDate, kStep, kPrefix, kPseudonymise, kRedact, kConstant };
+  enum class Kind : uint8_t {
+    kKeep,
+    kMask,
+    kTruncate,
+    kDate,
+    kStep,
+    kPrefix,
+    kPostcode,
+    kPseudonymise,
+    kRedact,
+    kConstant
+  };
   Kind kind_ = Kind::kKeep;
   v1::Generalise::DateUnit unit_ = v1::Generalise::DATE_UNIT_UNSPECIFIED;
-  int32_t first_ = 0;  // mask: kept at the start; truncate and prefix: kept
+  int32_t first_ = 0;  // mask: kept at the start; truncate and prefix: kept; postcode: kept where no rule says
   int32_t last_ = 0;   // mask: kept at the end
   int64_t step_ = 1;
   std::string text_;  // mask: the replacement; constant: the value
   std::shared_ptr<const Redactor> redactor_;
+  std::shared_ptr<const absl::flat_hash_map<std::string, int32_t>> by_country_;  // postcode: kept
 };
 
 }  // namespace postern::policy

@@ -273,6 +273,10 @@ class Run {
                            const ViewedValue& out) const {
     switch (field.cpp_type()) {
       case FieldDescriptor::CPPTYPE_STRING:
+        if (!leaf.country.empty()) {
+          return CheckReleasedPostcode(leaf, ReadOperand(record_, leaf.country).text, TextOf(field, in),
+                                       TextOf(field, out));
+        }
         return CheckReleasedText(leaf, context_, TextOf(field, in), TextOf(field, out));
       case FieldDescriptor::CPPTYPE_MESSAGE:
         return CheckReleasedDate(leaf, DateOf(*field.message_type(), in.fragments),

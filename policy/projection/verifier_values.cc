@@ -165,6 +165,20 @@ std::string CheckReleasedText(const LeafSpec& leaf, const ProjectionContext& con
   return released == original ? "" : "a kept text was changed";
 }
 
+std::string CheckReleasedPostcode(const LeafSpec& leaf, const std::string& country, const std::string& original,
+                                  const std::string& released) {
+  const v1::Generalise::Postcode& spec = std::get<v1::Generalise>(leaf.transform).postcode();
+  int32_t kept = spec.otherwise();
+  for (const auto& rule : spec.rules()) {
+    for (const std::string& name : rule.countries()) {
+      if (name == country) kept = rule.prefix();
+    }
+  }
+  if (kept == 0) return "a postcode left for whose country nothing is kept";
+  if (leaf.on_card_number == v1::REDACT && absl::StrContains(released, "[")) return "";
+  return IsPrefix(original, released, kept) ? "" : "a postcode is longer than granted";
+}
+
 std::string CheckReleasedNumber(const LeafSpec& leaf, bool real, const std::string& original,
                                 const std::string& released) {
   const auto* generalise = std::get_if<v1::Generalise>(&leaf.transform);

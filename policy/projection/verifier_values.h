@@ -13,6 +13,9 @@ namespace postern::policy {
 // Text forms as TextOf gives them. Empty if plausible, otherwise what is wrong.
 std::string CheckReleasedText(const LeafSpec& leaf, const ProjectionContext& context, const std::string& original,
                               const std::string& released);
+// For postcode transforms: `country` is what the record says, or its default.
+std::string CheckReleasedPostcode(const LeafSpec& leaf, const std::string& country, const std::string& original,
+                                  const std::string& released);
 // `real`: a float or a double.
 std::string CheckReleasedNumber(const LeafSpec& leaf, bool real, const std::string& original,
                                 const std::string& released);

@@ -30,6 +30,7 @@ constexpr char kSchema[] = R"(
     sint64 delta = 11;
     repeated int32 runs = 12;
     repeated Date days = 13;
+    string country = 14;
   }
 )";
 
@@ -115,6 +116,33 @@ TEST_F(TransformTest, GeneraliseToPrefixAndConstant) {
   EXPECT_EQ(Apply("text", Parsed<v1::Generalise>("prefix: 2"), "text: '8001'"), "text: \"80\"");
   EXPECT_EQ(Apply("texts", Parsed<v1::Constant>("value: 'x'"), "texts: 'a' texts: ''"), "texts: \"x\" texts: \"x\"");
   EXPECT_EQ(Apply("text", Parsed<v1::Constant>("value: 'x'"), ""), "");
+}
+
+TEST_F(TransformTest, GeneralisePostcodeByTheCountryOfTheRecord) {
+  LeafSpec leaf = Leaf(type(), "text", Parsed<v1::Generalise>(R"pb(
+                         postcode {
+                           country_path: "country"
+                           rules { countries: "CH" countries: "DE" prefix: 2 }
+                           rules { countries: "VA" prefix: 0 }
+                           otherwise: 1
+                         })pb"));
+  leaf.country = PathOf(type(), "country");
+  EXPECT_EQ(Apply(leaf, "text: '8001' country: 'CH'"), "text: \"80\"");
+  EXPECT_EQ(Apply(leaf, "text: '10115' country: 'DE'"), "text: \"10\"");
+  EXPECT_EQ(Apply(leaf, "text: 'SW1A 1AA' country: 'GB'"), "text: \"S\"");
+  EXPECT_EQ(Apply(leaf, "text: '00120' country: 'VA'"), "");
+  EXPECT_EQ(Apply(leaf, "text: '8001'"), "text: \"8\"");
+  // The country that counts is the last, wherever it stands.
+  PlanSpec spec = KeepSpec(type(), {});
+  spec.leaves = {leaf};
+  ProjectionResult result;
+  ASSERT_TRUE(ProjectVerified(MakeEngine(spec), TestContext(),
+                              BytesField(14, "CH") + BytesField(1, "8001") + BytesField(14, "GB"), &result)
+                  .ok());
+  EXPECT_EQ(result.bytes, BytesField(1, "8"));
+  leaf.country.clear();
+  spec.leaves = {leaf};
+  EXPECT_FALSE(BuildPlan(spec).ok());
 }
 
 // Clause: P1.4b
