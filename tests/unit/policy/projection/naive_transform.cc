@@ -1,5 +1,6 @@
 #include "tests/unit/policy/projection/naive_transform.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -39,8 +40,16 @@ absl::CivilDay Round(absl::CivilDay day, v1::Generalise::DateUnit unit) {
   return absl::CivilDay(month);
 }
 
+int Kept(const v1::Generalise::Postcode& spec, const std::string& country) {
+  for (const auto& rule : spec.rules()) {
+    if (std::find(rule.countries().begin(), rule.countries().end(), country) != rule.countries().end())
+      return rule.prefix();
+  }
+  return spec.otherwise();
+}
+
 std::optional<std::string> ChangeText(const TransformSpec& spec, const ProjectionContext& context,
-                                      const std::string& text) {
+                                      const std::string& country, const std::string& text) {
   if (const auto* mask = std::get_if<v1::Mask>(&spec)) {
     const auto points = Split(text);
     const int count = static_cast<int>(points.size());
@@ -63,6 +72,10 @@ std::optional<std::string> ChangeText(const TransformSpec& spec, const Projectio
   if (const auto* constant = std::get_if<v1::Constant>(&spec)) return constant->value();
   if (const auto* generalise = std::get_if<v1::Generalise>(&spec)) {
     if (generalise->has_prefix()) return First(text, generalise->prefix());
+    if (generalise->has_postcode()) {
+      const int kept = Kept(generalise->postcode(), country);
+      return kept == 0 ? std::nullopt : std::optional(First(text, kept));
+    }
     absl::CivilDay day;
     if (text.size() != 10 || !absl::ParseCivilTime(text, &day) || absl::FormatCivilTime(day) != text)
       return std::nullopt;
@@ -183,12 +196,12 @@ void DateField(const TransformSpec& spec, const pb::FieldDescriptor& field, pb::
 }  // namespace
 
 void TransformField(const TransformSpec& spec, const pb::FieldDescriptor& original, const ProjectionContext& context,
-                    const pb::FieldDescriptor& field, pb::Message* message) {
+                    const std::string& country, const pb::FieldDescriptor& field, pb::Message* message) {
   if (original.cpp_type() == pb::FieldDescriptor::CPPTYPE_MESSAGE) return DateField(spec, field, message);
   if (std::holds_alternative<std::monostate>(spec)) return;
   if (original.cpp_type() != pb::FieldDescriptor::CPPTYPE_STRING)
     return StepField(std::get<v1::Generalise>(spec).step(), field, message);
-  const auto change = [&](const std::string& text) { return ChangeText(spec, context, text); };
+  const auto change = [&](const std::string& text) { return ChangeText(spec, context, country, text); };
   const pb::Reflection& reflection = *message->GetReflection();
   if (field.is_repeated()) {
     std::vector<std::string> values;

@@ -93,6 +93,7 @@ Oracle::Oracle(const PlanSpec& spec) : spec_(spec), root_(std::make_unique<Node>
   root_->type = spec_.record_type;
   for (const LeafSpec& leaf : spec_.leaves) AddPath(leaf.path)->leaf = &leaf;
   for (const LeafSpec& leaf : spec_.leaves) {
+    if (!leaf.country.empty()) AddPath(leaf.country);
     for (const PredicateSpec& predicate : leaf.when) {
       AddPath(predicate.left);
       if (!predicate.right.empty()) AddPath(predicate.right);
@@ -277,7 +278,7 @@ void Oracle::Trim(const Node& node, const ProjectionContext& context, const Mess
     if (use.type != nullptr && use.type->options().map_entry()) {
       TrimEntries(use, context, record, field, message);
     } else if (use.leaf != nullptr) {
-      Transform(*use.leaf, context, field, message);
+      Transform(*use.leaf, context, record, field, message);
     } else if (field.is_repeated()) {
       for (int j = 0; j < reflection.FieldSize(*message, &field); ++j) {
         Trim(use, context, record, reflection.MutableRepeatedMessage(message, &field, j));
@@ -318,7 +319,7 @@ void Oracle::TrimEntries(const Node& node, const ProjectionContext& context, con
   for (auto& [ignored, entry] : entries) {
     const Node& use = *node.uses.at(2);
     if (use.leaf != nullptr) {
-      Transform(*use.leaf, context, value, entry.get());
+      Transform(*use.leaf, context, record, value, entry.get());
       if (!entry->GetReflection()->HasField(*entry, &value)) continue;  // the transform could not take it
     } else {
       Trim(use, context, record, entry->GetReflection()->MutableMessage(entry.get(), &value));
@@ -327,11 +328,12 @@ void Oracle::TrimEntries(const Node& node, const ProjectionContext& context, con
   }
 }
 
-void Oracle::Transform(const LeafSpec& leaf, const ProjectionContext& context, const FieldDescriptor& field,
-                       Message* message) const {
+void Oracle::Transform(const LeafSpec& leaf, const ProjectionContext& context, const Message& record,
+                       const FieldDescriptor& field, Message* message) const {
   const FieldDescriptor& original =
       leaf.path.back()->is_map() ? *leaf.path.back()->message_type()->map_value() : *leaf.path.back();
-  TransformField(leaf.transform, original, context, field, message);
+  const std::string country = leaf.country.empty() ? "" : FindAt(record, leaf.country).text;
+  TransformField(leaf.transform, original, context, country, field, message);
 }
 
 }  // namespace postern::policy::testing

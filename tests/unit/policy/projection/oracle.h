@@ -48,8 +48,8 @@ class Oracle {
   // False if the field holds nothing any more.
   void TrimEntries(const Node& node, const ProjectionContext& context, const Message& record,
                    const FieldDescriptor& field, Message* message) const;
-  void Transform(const LeafSpec& leaf, const ProjectionContext& context, const FieldDescriptor& field,
-                 Message* message) const;
+  void Transform(const LeafSpec& leaf, const ProjectionContext& context, const Message& record,
+                 const FieldDescriptor& field, Message* message) const;
 
   PlanSpec spec_;
   std::unique_ptr<Node> root_;

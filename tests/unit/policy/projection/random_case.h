@@ -41,6 +41,7 @@ class RandomCase {
   void AddFields(int messages, bool proto3, google::protobuf::DescriptorProto* message);
   void AddMap(int index, int number, int messages, google::protobuf::DescriptorProto* message);
   TransformSpec RandomTransform(const FieldDescriptor& field);
+  void CutByCountry(const std::vector<FieldPath>& leaves, LeafSpec* leaf);
   void Leaves(const Descriptor& type, FieldPath* path, std::vector<FieldPath>* out);
   PredicateSpec Condition(const std::vector<FieldPath>& leaves);
 

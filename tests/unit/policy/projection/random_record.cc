@@ -252,6 +252,7 @@ std::string RandomCase::ChangeWithheld(const PlanSpec& spec, const std::string& 
   };
   for (const LeafSpec& leaf : spec.leaves) {
     add(leaf.path);
+    if (!leaf.country.empty()) add(leaf.country);
     for (const PredicateSpec& when : leaf.when) {
       add(when.left);
       if (!when.right.empty()) add(when.right);

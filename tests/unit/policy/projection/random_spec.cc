@@ -14,6 +14,10 @@ namespace pb = google::protobuf;
 constexpr size_t kMaxPath = 5;
 constexpr size_t kMaxLeaves = 300;
 
+bool IsSingular(const FieldPath& path) {
+  return std::none_of(path.begin(), path.end(), [](const auto* field) { return field->is_repeated(); });
+}
+
 }  // namespace
 
 void RandomCase::Leaves(const Descriptor& type, FieldPath* path, std::vector<FieldPath>* out) {
@@ -57,13 +61,32 @@ TransformSpec RandomCase::RandomTransform(const FieldDescriptor& field) {
   return spec;
 }
 
+void RandomCase::CutByCountry(const std::vector<FieldPath>& leaves, LeafSpec* leaf) {
+  std::vector<const FieldPath*> fit;
+  for (const FieldPath& path : leaves) {
+    if (IsSingular(path) && path.back()->type() == FieldDescriptor::TYPE_STRING) fit.push_back(&path);
+  }
+  v1::Generalise generalise;
+  v1::Generalise::Postcode& postcode = *generalise.mutable_postcode();
+  postcode.set_country_path("of the record");
+  auto* some = postcode.add_rules();
+  some->add_countries("1");
+  some->add_countries("caf\xc3\xa9");
+  some->set_prefix(static_cast<int>(Below(4)));
+  auto* one = postcode.add_rules();
+  one->add_countries("a");
+  one->set_prefix(static_cast<int>(Below(4)));
+  postcode.set_otherwise(static_cast<int>(Below(4)));
+  if (fit.empty() || !CheckTransform(*leaf->path.back(), generalise).ok()) return;
+  leaf->transform = generalise;
+  leaf->country = *fit[Below(fit.size())];
+}
+
 PredicateSpec RandomCase::Condition(const std::vector<FieldPath>& leaves) {
   std::vector<const FieldPath*> fit;
   for (const FieldPath& path : leaves) {
-    const bool singular =
-        std::none_of(path.begin(), path.end(), [](const auto* field) { return field->is_repeated(); });
     const auto type = path.back()->cpp_type();
-    if (singular && type != FieldDescriptor::CPPTYPE_MESSAGE && type != FieldDescriptor::CPPTYPE_DOUBLE &&
+    if (IsSingular(path) && type != FieldDescriptor::CPPTYPE_MESSAGE && type != FieldDescriptor::CPPTYPE_DOUBLE &&
         type != FieldDescriptor::CPPTYPE_FLOAT) {
       fit.push_back(&path);
     }
@@ -114,6 +137,7 @@ PlanSpec RandomCase::Spec(const Descriptor& root, bool plain) {
     LeafSpec leaf;
     leaf.path = leaf_path;
     if (!plain && Chance(40)) leaf.transform = RandomTransform(*leaf_path.back());
+    if (!plain && Chance(10)) CutByCountry(leaves, &leaf);
     if (!plain && Chance(15)) {
       PredicateSpec condition = Condition(leaves);
       if (!condition.left.empty()) leaf.when.push_back(condition);
