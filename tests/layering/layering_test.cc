@@ -51,6 +51,11 @@ TEST(Layering, NoCircles) {
   EXPECT_TRUE(circles.empty()) << Lines(circles);
 }
 
+TEST(Layering, TheVerifierSharesNoCodeWithTheProjector) {
+  const std::vector<std::string> complaints = CheckVerifierStandsAlone(Repository());
+  EXPECT_TRUE(complaints.empty()) << Lines(complaints);
+}
+
 TEST(Layering, FilesStaySmall) {
   const std::vector<std::string> complaints = CheckSizes(Repository());
   EXPECT_TRUE(complaints.empty()) << Lines(complaints);
@@ -144,6 +149,16 @@ TEST_F(LayeringFixture, CircleIsFound) {
   Write("server/revocation/c.h", "#include \"server/audit/a.h\"\n#include \"server/crypto/d.h\"\n");
   EXPECT_THAT(CheckCircles(Tree()),
               ElementsAre("server/audit -> server/delivery -> server/revocation -> server/audit"));
+}
+
+TEST_F(LayeringFixture, SharedCodeOfTheVerifierIsFound) {
+  Write("policy/projection/verifier_values.cc",
+        "#include \"policy/projection/plan_spec.h\"\n#include \"policy/projection/record_view.h\"\n"
+        "#include \"policy/projection/transform.h\"\n");
+  Write("policy/projection/emitter.cc", "#include \"policy/projection/transform.h\"\n");
+  EXPECT_THAT(CheckVerifierStandsAlone(Tree()),
+              ElementsAre("policy/projection/verifier_values.cc:3: policy/projection/transform.h: the verifier shares "
+                          "no code with the projector"));
 }
 
 TEST_F(LayeringFixture, LongFilesAreFound) {

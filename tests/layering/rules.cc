@@ -211,6 +211,23 @@ std::vector<std::string> CheckCircles(const std::vector<SourceFile>& files) {
   return circles;
 }
 
+std::vector<std::string> CheckVerifierStandsAlone(const std::vector<SourceFile>& files) {
+  const std::vector<std::string_view> verifier = {"policy/projection/verifier", "policy/projection/record_view",
+                                                  "policy/projection/output_check", "policy/projection/record_check"};
+  const std::vector<std::string_view> told = {"policy/projection/errors.h", "policy/projection/plan_spec.h",
+                                              "policy/projection/projector.h"};
+  std::vector<std::string> complaints;
+  for (const SourceFile& file : files) {
+    if (!StartsWithAny(file.path, verifier)) continue;
+    for (const Mention& include : file.includes) {
+      if (!StartsWithAny(include.name, {"policy/"}) || StartsWithAny(include.name, verifier)) continue;
+      if (StartsWithAny(include.name, told)) continue;
+      complaints.push_back(Complain(file, include, "the verifier shares no code with the projector"));
+    }
+  }
+  return complaints;
+}
+
 std::vector<std::string> CheckSizes(const std::vector<SourceFile>& files) {
   std::vector<std::string> complaints;
   for (const SourceFile& file : files) {
