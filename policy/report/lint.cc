@@ -14,6 +14,21 @@ namespace {
 
 using Kind = LintFinding::Kind;
 
+// True for numbers that leave unchanged and are wide enough for the digits of a card number.
+bool HoldsSixteenDigits(const LeafSpec& leaf) {
+  if (!std::holds_alternative<std::monostate>(leaf.transform)) return false;
+  const auto* field = leaf.path.back();
+  if (field->is_map()) field = field->message_type()->map_value();
+  switch (field->cpp_type()) {
+    case google::protobuf::FieldDescriptor::CPPTYPE_INT64:
+    case google::protobuf::FieldDescriptor::CPPTYPE_UINT64:
+    case google::protobuf::FieldDescriptor::CPPTYPE_DOUBLE:
+      return true;
+    default:
+      return false;
+  }
+}
+
 class Linter {
  public:
   Linter(const CompiledBundle& bundle, std::vector<LintFinding>* findings) : bundle_(bundle), findings_(findings) {}
@@ -94,6 +109,26 @@ class Linter {
     }
   }
 
+  void UncheckedNumbers() {
+    std::set<std::string> personal;
+    for (const auto& category : bundle_.privacy_policy().categories()) {
+      if (category.personal()) personal.insert(category.id());
+    }
+    for (const auto& contract : bundle_.contracts()) {
+      for (const CompiledGrant& grant : contract->grants) {
+        for (const LeafSpec& leaf : grant.spec->leaves) {
+          const auto category = bundle_.catalogue().Classify(*grant.spec->record_type, leaf.path).category;
+          if (!HoldsSixteenDigits(leaf) || personal.count(category) == 0) continue;
+          Add(Kind::kUncheckedNumber, grant.location,
+              absl::StrCat(contract->name, " ", grant.purpose, " ", grant.record_type, ".", ToDotted(leaf.path)),
+              absl::StrCat("is a number of 64 bits and ", category,
+                           ": card numbers are looked for in text only; make it a string, or generalise it to a step"),
+              "W1.2b");
+        }
+      }
+    }
+  }
+
   void UnusedGrants(const std::vector<SampleRecord>& samples) {
     for (const auto& contract : bundle_.contracts()) {
       for (const CompiledGrant& grant : contract->grants) {
@@ -161,6 +196,8 @@ std::string KindText(LintFinding::Kind kind) {
       return "unused_ceiling";
     case Kind::kWideCeiling:
       return "wide_ceiling";
+    case Kind::kUncheckedNumber:
+      return "unchecked_number";
     case Kind::kUnusedGrant:
       return "unused_grant";
     case Kind::kExpiring:
@@ -182,6 +219,7 @@ absl::StatusOr<std::vector<LintFinding>> Lint(const CompiledBundle& bundle, cons
   linter.UnusedCategories();
   linter.UnusedCeilings();
   linter.WideCeilings();
+  linter.UncheckedNumbers();
   linter.UnusedGrants(options.samples);
   if (options.today) linter.Expiries(*options.today, options.expiry_warning_days);
   std::stable_sort(findings.begin(), findings.end(), [](const LintFinding& a, const LintFinding& b) {

@@ -19,6 +19,7 @@ struct LintFinding {
     kUnusedCategory,     // declared, but no field is it
     kUnusedCeiling,      // a kind may have something for a purpose, and no contract grants it
     kWideCeiling,        // a ceiling has a category that no contract under it uses
+    kUncheckedNumber,    // a granted number of a personal category that is wide enough for a card number
     kUnusedGrant,        // a granted field that no sample record of its type releases, or a grant that refuses them all
     kExpiring            // a contract or a document of it ends soon, or has ended
   };

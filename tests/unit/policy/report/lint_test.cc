@@ -110,6 +110,16 @@ TEST(LintTest, FindsCeilingsWiderThanNeeded) {
   EXPECT_THAT(LintText(*narrower, {}), HasSubstr("wide_ceiling logistics/delivery/alternative_recipient: "));
 }
 
+// Clause: W1.2b
+TEST(LintTest, FindsNumbersThatCouldHoldACardNumber) {
+  const std::string subject = "unchecked_number partners/swift-parcel/contracts/parcel delivery shop.v1.Shipment.";
+  const std::string shipped = LintText(*RetailBundle(), {});
+  EXPECT_THAT(shipped, HasSubstr(subject + "customs.items.value.minor_units: is a number of 64 bits and customs: "));
+  EXPECT_THAT(shipped, Not(HasSubstr(subject + "parcels.insured_minor_units")));  // in steps
+  EXPECT_THAT(shipped, Not(HasSubstr(subject + "customs.items.quantity")));       // of 32 bits
+  EXPECT_THAT(shipped, Not(HasSubstr("unchecked_number partners/clear-pay")));    // no personal category
+}
+
 // Clause: P1.4c
 TEST(LintTest, FindsWhatEndsSoon) {
   const auto bundle = RetailBundle();
