@@ -99,6 +99,8 @@ std::string ReasonText(policy::WithheldReason reason) {
       return "no consent";
     case policy::WithheldReason::kSuperseded:
       return "superseded";
+    case policy::WithheldReason::kUnfit:
+      return "unfit for its transform";
   }
   return "";
 }

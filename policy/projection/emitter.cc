@@ -189,9 +189,8 @@ bool Emitter::AppendLeafText(const Leaf& leaf, FieldType type, absl::string_view
     }
   }
   const size_t start = out_->size();
-  const bool leaves = leaf.transform.is_postcode()
-                          ? leaf.transform.AppendPostcode(value, countries_[static_cast<size_t>(leaf.gate)], out_)
-                          : leaf.transform.AppendText(value, context_.pseudonym, out_);
+  const bool leaves = leaf.transform.is_postcode() ? leaf.transform.AppendPostcode(value, CountryOf(leaf), out_)
+                                                   : leaf.transform.AppendText(value, context_.pseudonym, out_);
   if (!leaves) return false;
   if (!guarded || leaf.transform.is_keep() || leaf.transform.needs_pseudonym_key()) return true;
   // A cut can make a card number of a longer string of digits.

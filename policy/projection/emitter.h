@@ -22,6 +22,8 @@ class Emitter {
   // Decides every gate from what was read. A leaf behind a closed gate counts as not granted.
   void CloseGates(const Readings& readings, Extracts::Minor minor);
   bool IsOpen(const Leaf& leaf) const { return closed_[leaf.gate] == 0; }
+  // What a postcode behind the leaf's gate is cut by.
+  absl::string_view CountryOf(const Leaf& leaf) const { return countries_[static_cast<size_t>(leaf.gate)]; }
   // True if anything below `container` may leave, which is when the container itself does.
   bool AnyOpen(const Field& container) const;
   // Why a gate is closed.

@@ -1,9 +1,11 @@
 // The withheld reports: exact from a record, and what a stored bitmap tells.
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "policy/projection/date_value.h"
 #include "policy/projection/emitter.h"
 #include "policy/projection/general_path.h"
 #include "policy/projection/presence.h"
@@ -20,10 +22,25 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 
+// True if a parser would not hold the value: a scalar without presence that is all zeros.
+bool IsAbsent(const FieldDescriptor& field, const ViewedValue& value) {
+  if (field.is_repeated() || field.has_presence()) return false;
+  switch (field.cpp_type()) {
+    case FieldDescriptor::CPPTYPE_STRING:
+      return value.bytes.empty();
+    case FieldDescriptor::CPPTYPE_FLOAT:
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+      return value.number == 0;
+    default:
+      return TextOf(field, value) == "0";
+  }
+}
+
 class Explainer {
  public:
-  Explainer(const ProjectionPlan::Tables& tables, const Emitter& gates, std::vector<WithheldField>* out)
-      : gates_(gates), out_(*out) {
+  Explainer(const ProjectionPlan::Tables& tables, const ProjectionContext& context, const Emitter& gates,
+            std::vector<WithheldField>* out)
+      : context_(context), gates_(gates), out_(*out) {
     for (const Leaf& leaf : tables.leaves) leaves_[leaf.path] = &leaf;
     for (const FieldPath& path : tables.spec.unclassified) unclassified_.insert(DottedPath(path));
   }
@@ -31,11 +48,19 @@ class Explainer {
   void Walk(const Descriptor& type, const RecordView& view, const std::string& path, int depth) {
     for (const int number : view.superseded())
       Add(Join(path, type.FindFieldByNumber(number)->name()), WithheldReason::kSuperseded);
+    bool unknown = view.has_unknown();
     for (const auto& [number, values] : view.fields()) {
       const FieldDescriptor& field = *type.FindFieldByNumber(number);
-      for (const ViewedValue& value : values) Field(field, value, Join(path, field.name()), depth);
+      const std::string below = Join(path, field.name());
+      if (field.is_map()) {
+        unknown |= Entries(*field.message_type(), values, below, depth);
+        continue;
+      }
+      for (const ViewedValue& value : values) {
+        if (!IsAbsent(field, value)) Field(field, value, below, depth);
+      }
     }
-    if (view.has_unknown()) Add(Join(path, "(unknown)"), WithheldReason::kUnknown);
+    if (unknown) Add(Join(path, "(unknown)"), WithheldReason::kUnknown);
   }
 
  private:
@@ -43,31 +68,83 @@ class Explainer {
     return path.empty() ? name : absl::StrCat(path, ".", name);
   }
 
+  // Of entries with one key the last counts. True if one of them has a value that its closed enum does not have, which
+  // makes the whole entry an unknown field.
+  bool Entries(const Descriptor& type, const std::vector<ViewedValue>& entries, const std::string& path, int depth) {
+    const FieldDescriptor& field = *type.map_value();
+    bool unknown = false;
+    std::map<std::string, ViewedValue> by_key;
+    for (const ViewedValue& value : entries) {
+      const RecordView entry(type, value.fragments);
+      const ViewedValue held = Only(entry, field);
+      if (IsUnknownEnum(field, held.number)) {
+        unknown = true;
+      } else {
+        by_key[TextOf(*type.map_key(), Only(entry, *type.map_key()))] = held;
+      }
+    }
+    for (const auto& [key, value] : by_key) Field(field, value, path, depth);
+    return unknown;
+  }
+  static ViewedValue Only(const RecordView& entry, const FieldDescriptor& field) {
+    const std::vector<ViewedValue>& values = entry.Values(field);
+    return values.empty() ? ViewedValue() : values.front();
+  }
+
   void Field(const FieldDescriptor& field, const ViewedValue& value, const std::string& path, int depth) {
     const auto leaf = leaves_.find(path);
-    if (leaf != leaves_.end()) {
-      if (!gates_.IsOpen(*leaf->second)) Add(path, gates_.ReasonOf(*leaf->second));
-      return;
-    }
-    const FieldDescriptor* message = &field;
-    std::vector<absl::string_view> fragments = value.fragments;
-    if (field.is_map()) {
-      message = field.message_type()->map_value();
-      const RecordView entry(*field.message_type(), value.fragments);
-      fragments.clear();
-      if (!entry.Values(*message).empty()) fragments = entry.Values(*message)[0].fragments;
-    }
-    if (message->message_type() != nullptr && depth < wire::kMaxDepth) {
-      const RecordView inner(*message->message_type(), fragments);
-      if (inner.valid()) return Walk(*message->message_type(), inner, path, depth + 1);
+    if (leaf != leaves_.end()) return Granted(*leaf->second, field, value, path, depth);
+    if (field.message_type() != nullptr && depth < wire::kMaxDepth) {
+      const RecordView inner(*field.message_type(), value.fragments);
+      if (inner.valid()) return Walk(*field.message_type(), inner, path, depth + 1);
     }
     Add(path, unclassified_.count(path) != 0 ? WithheldReason::kUnclassified : WithheldReason::kNotGranted);
+  }
+
+  void Granted(const Leaf& leaf, const FieldDescriptor& field, const ViewedValue& value, const std::string& path,
+               int depth) {
+    if (!gates_.IsOpen(leaf)) return Add(path, gates_.ReasonOf(leaf));
+    if (!Takes(leaf, field, value)) Add(path, WithheldReason::kUnfit);
+    if (field.message_type() == nullptr) return;
+    // Of a date nothing leaves but the date.
+    const RecordView inner(*field.message_type(), value.fragments);
+    const DateLayout layout = *DateLayoutOf(*field.message_type());
+    for (const auto& [number, values] : inner.fields()) {
+      const bool part = std::any_of(layout.parts.begin(), layout.parts.begin() + layout.count(),
+                                    [number = number](const auto& p) { return static_cast<int>(p.number) == number; });
+      const FieldDescriptor& other = *field.message_type()->FindFieldByNumber(number);
+      for (const ViewedValue& held : values) {
+        if (!part && !IsAbsent(other, held)) Field(other, held, Join(path, other.name()), depth + 1);
+      }
+    }
+    if (inner.has_unknown()) Add(Join(path, "(unknown)"), WithheldReason::kUnknown);
+  }
+
+  // False if the leaf's transform cannot take the value.
+  bool Takes(const Leaf& leaf, const FieldDescriptor& field, const ViewedValue& value) {
+    if (leaf.transform.is_keep()) return true;
+    std::string unused;
+    uint64_t number = value.number;
+    switch (field.cpp_type()) {
+      case FieldDescriptor::CPPTYPE_STRING:
+        return leaf.transform.is_postcode()
+                   ? leaf.transform.AppendPostcode(value.bytes, gates_.CountryOf(leaf), &unused)
+                   : leaf.transform.AppendText(value.bytes, context_.pseudonym, &unused);
+      case FieldDescriptor::CPPTYPE_MESSAGE: {
+        const DateLayout layout = *DateLayoutOf(*field.message_type());
+        DateParts parts = ReadDateParts(layout, value.fragments);
+        return GeneraliseDateParts(layout, leaf.transform.date_unit(), &parts);
+      }
+      default:
+        return leaf.transform.ApplyNumber(field.type(), &number);
+    }
   }
 
   void Add(const std::string& path, WithheldReason reason) {
     if (reported_.emplace(path, reason).second) out_.push_back({path, reason});
   }
 
+  const ProjectionContext& context_;
   const Emitter& gates_;
   std::vector<WithheldField>& out_;
   std::map<std::string, const Leaf*> leaves_;
@@ -96,7 +173,7 @@ absl::Status ExplainWithheld(const ProjectionPlan& plan, const ProjectionContext
   if (context.known_minor) extracts.minor = Extracts::Minor::kYes;
   gates.CloseGates(readings, extracts.minor);
   const Descriptor& type = *tables.spec.record_type;
-  Explainer(tables, gates, withheld).Walk(type, RecordView(type, {record}), "", 0);
+  Explainer(tables, context, gates, withheld).Walk(type, RecordView(type, {record}), "", 0);
   return absl::OkStatus();
 }
 

@@ -43,8 +43,18 @@ struct Extracts {
   absl::string_view origin_country;
 };
 
-// Why a field did not leave.
-enum class WithheldReason : uint8_t { kNotGranted, kUnclassified, kUnknown, kCondition, kMinor, kConsent, kSuperseded };
+// Why a field did not leave. kUnfit: the grant's transform cannot take the value, or one of several; in exact reports
+// only.
+enum class WithheldReason : uint8_t {
+  kNotGranted,
+  kUnclassified,
+  kUnknown,
+  kCondition,
+  kMinor,
+  kConsent,
+  kSuperseded,
+  kUnfit
+};
 
 // Reused from record to record: clearing keeps capacity, so that steady traffic allocates nothing.
 struct ProjectionResult {

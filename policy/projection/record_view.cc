@@ -99,16 +99,16 @@ int WireTypeOf(const FieldDescriptor& field) {
   }
 }
 
-bool IsUnknownEnum(const FieldDescriptor& field, uint64_t number) {
-  return field.type() == FieldDescriptor::TYPE_ENUM && field.file()->syntax() == FileDescriptor::SYNTAX_PROTO2 &&
-         field.enum_type()->FindValueByNumber(static_cast<int>(static_cast<int32_t>(number))) == nullptr;
-}
-
 std::string DoubleText(double value) {
   return value == 0 ? "0" : absl::StrFormat("%.17g", value);
 }
 
 }  // namespace
+
+bool IsUnknownEnum(const FieldDescriptor& field, uint64_t number) {
+  return field.type() == FieldDescriptor::TYPE_ENUM && field.file()->syntax() == FileDescriptor::SYNTAX_PROTO2 &&
+         field.enum_type()->FindValueByNumber(static_cast<int>(static_cast<int32_t>(number))) == nullptr;
+}
 
 RecordView::RecordView(const Descriptor& type, const std::vector<absl::string_view>& fragments) : type_(type) {
   for (const absl::string_view fragment : fragments) valid_ = valid_ && ReadFragment(fragment);
@@ -162,7 +162,11 @@ bool RecordView::ReadField(uint32_t tag, absl::string_view* rest) {
       ViewedValue element;
       if (!TakeScalar(WireTypeOf(*field), &run, &element.number))
         return true;  // not on a granted level, then: it reads as nothing
-      if (!IsUnknownEnum(*field, element.number)) Add(*field, element);
+      if (IsUnknownEnum(*field, element.number)) {
+        has_unknown_ = true;
+      } else {
+        Add(*field, element);
+      }
     }
   } else {
     has_unknown_ = true;

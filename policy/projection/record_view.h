@@ -49,6 +49,9 @@ class RecordView {
   bool has_unknown_ = false;
 };
 
+// True if `field` is a closed enum (a proto2 file's) that does not have that value: to a parser it is an unknown field.
+bool IsUnknownEnum(const google::protobuf::FieldDescriptor& field, uint64_t number);
+
 // The value as text: numbers in decimal, enums by number, bool as 0 or 1, strings and bytes as they are.
 std::string TextOf(const google::protobuf::FieldDescriptor& field, const ViewedValue& value);
 

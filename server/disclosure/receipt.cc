@@ -74,6 +74,9 @@ v1::WithheldField ToProto(const policy::WithheldField& field) {
     case policy::WithheldReason::kSuperseded:
       out.set_reason(v1::WithheldField::REASON_SUPERSEDED);
       break;
+    case policy::WithheldReason::kUnfit:
+      out.set_reason(v1::WithheldField::REASON_UNFIT);
+      break;
   }
   return out;
 }

@@ -1,13 +1,17 @@
 // The projector against the oracle and the verifier, over random schemas, grants, records and damage.
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
+#include <vector>
 
+#include <google/protobuf/dynamic_message.h>
 #include <google/protobuf/stubs/logging.h>
 #include <gtest/gtest.h>
 
 #include "absl/strings/escaping.h"
 #include "policy/projection/projector.h"
+#include "tests/unit/policy/projection/naive_report.h"
 #include "tests/unit/policy/projection/oracle.h"
 #include "tests/unit/policy/projection/random_case.h"
 #include "tests/unit/policy/projection/test_schema.h"
@@ -142,6 +146,32 @@ TEST_P(OracleTest, NarrowerGrantYieldsNoPathMore) {
         EXPECT_TRUE(Project(*other.plan, TestContext(), wide.bytes, &narrow_of_wide).ok());
         EXPECT_EQ(absl::BytesToHexString(narrow.bytes), absl::BytesToHexString(narrow_of_wide.bytes));
       });
+}
+
+// The exact report names what a full parse finds and the projection leaves out, and nothing else.
+// Clause: P1.1a
+TEST_P(OracleTest, ExactReportNamesWhatIsWithheld) {
+  int64_t compared = 0, named = 0;
+  std::vector<WithheldField> withheld;
+  ForRandomCases(
+      5, false, Cases() / 4,
+      [&](RandomCase&, const PlanSpec& spec, const Engine& engine, const Oracle&, const std::string& record) {
+        if (!ExplainWithheld(*engine.plan, TestContext(), record, &withheld).ok()) return;
+        google::protobuf::DynamicMessageFactory factory;
+        const std::unique_ptr<google::protobuf::Message> parsed(factory.GetPrototype(spec.record_type)->New());
+        // What the plan does not enter may be malformed; then there is nothing to compare with.
+        if (!parsed->ParsePartialFromString(record)) return;
+        Report exact;
+        for (const WithheldField& field : withheld) {
+          if (field.reason != WithheldReason::kSuperseded) exact.emplace(field.path, field.reason);
+        }
+        const Report expected = NaiveReport(spec, TestContext(), *parsed);
+        EXPECT_EQ(exact, expected) << parsed->ShortDebugString();
+        ++compared;
+        named += static_cast<int64_t>(expected.size());
+      });
+  std::printf("%lld reports of %lld fields\n", static_cast<long long>(compared), static_cast<long long>(named));
+  EXPECT_GT(compared, Cases() / 10);
 }
 
 }  // namespace

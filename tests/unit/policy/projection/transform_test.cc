@@ -236,6 +236,12 @@ TEST_F(TransformTest, EachTransformTakesItsTypesOnly) {
   EXPECT_FALSE(takes("flag", step));
   EXPECT_FALSE(takes("text", step));
   EXPECT_FALSE(takes("text", v1::Generalise()));
+  const auto postcode = Parsed<v1::Generalise>("postcode { country_path: 'country' rules { countries: 'CH' } }");
+  EXPECT_TRUE(takes("text", postcode));
+  EXPECT_TRUE(takes("labels", postcode));
+  EXPECT_FALSE(takes("raw", postcode));
+  EXPECT_FALSE(takes("big", postcode));
+  EXPECT_FALSE(takes("at", postcode));
   EXPECT_FALSE(takes("text", v1::Redact()));  // no detector
   EXPECT_FALSE(takes("text", Parsed<v1::Mask>("with: 'ab'")));
   EXPECT_FALSE(takes("at", v1::Mask()));

@@ -1,0 +1,128 @@
+#include "tests/unit/policy/projection/naive_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "tests/unit/policy/projection/naive_condition.h"
+#include "tests/unit/policy/projection/naive_transform.h"
+
+namespace postern::policy::testing {
+namespace {
+
+namespace pb = google::protobuf;
+
+class Reporter {
+ public:
+  Reporter(const PlanSpec& spec, const ProjectionContext& context, const pb::Message& record)
+      : spec_(spec), context_(context), record_(record) {}
+
+  void Walk(const std::string& prefix, const pb::Message& message, const std::set<std::string>& skipped = {}) {
+    const pb::Reflection& reflection = *message.GetReflection();
+    std::vector<const pb::FieldDescriptor*> present;
+    reflection.ListFields(message, &present);
+    for (const pb::FieldDescriptor* field : present) {
+      if (skipped.count(field->name()) == 0) Field(prefix + field->name(), *field, message);
+    }
+    if (!reflection.GetUnknownFields(message).empty()) report_.emplace(prefix + "(unknown)", WithheldReason::kUnknown);
+  }
+
+  Report report_;
+
+ private:
+  // All values of a present field.
+  void Field(const std::string& path, const pb::FieldDescriptor& field, const pb::Message& message) {
+    const pb::Reflection& reflection = *message.GetReflection();
+    const auto leaf = std::find_if(spec_.leaves.begin(), spec_.leaves.end(),
+                                   [&](const LeafSpec& granted) { return DottedPath(granted.path) == path; });
+    if (leaf != spec_.leaves.end()) return Granted(*leaf, path, field, message);
+    if (field.is_map() && field.message_type()->map_value()->message_type() != nullptr) {
+      return Entries(path, field, message);
+    }
+    if (field.is_map() || field.message_type() == nullptr) {
+      report_.emplace(path, WithheldReason::kNotGranted);
+    } else if (!field.is_repeated()) {
+      Walk(path + ".", reflection.GetMessage(message, &field));
+    } else {
+      for (int i = 0; i < reflection.FieldSize(message, &field); ++i)
+        Walk(path + ".", reflection.GetRepeatedMessage(message, &field, i));
+    }
+  }
+
+  // Of entries with one key the last counts.
+  void Entries(const std::string& path, const pb::FieldDescriptor& field, const pb::Message& message) {
+    const pb::FieldDescriptor& value = *field.message_type()->map_value();
+    std::map<std::string, const pb::Message*> by_key;
+    for (int i = 0; i < message.GetReflection()->FieldSize(message, &field); ++i) {
+      const pb::Message& entry = message.GetReflection()->GetRepeatedMessage(message, &field, i);
+      by_key[ScalarText(entry, *field.message_type()->map_key())] = &entry;
+    }
+    for (const auto& [key, entry] : by_key) Walk(path + ".", entry->GetReflection()->GetMessage(*entry, &value));
+  }
+
+  void Granted(const LeafSpec& leaf, const std::string& path, const pb::FieldDescriptor& field,
+               const pb::Message& message) {
+    const bool open = std::all_of(leaf.when.begin(), leaf.when.end(),
+                                  [&](const PredicateSpec& when) { return HoldsNaively(when, record_); });
+    if (!open) {
+      report_.emplace(path, WithheldReason::kCondition);
+      return;
+    }
+    if (!field.is_map() && SomeAreUnfit(leaf, field, message)) report_.emplace(path, WithheldReason::kUnfit);
+    if (field.message_type() == nullptr || field.is_map()) return;
+    const std::set<std::string> parts = {"seconds", "nanos", "year", "month", "day"};
+    const pb::Reflection& reflection = *message.GetReflection();
+    for (int i = 0; i < (field.is_repeated() ? reflection.FieldSize(message, &field) : 1); ++i) {
+      Walk(path + ".",
+           field.is_repeated() ? reflection.GetRepeatedMessage(message, &field, i)
+                               : reflection.GetMessage(message, &field),
+           parts);
+    }
+  }
+
+  bool SomeAreUnfit(const LeafSpec& leaf, const pb::FieldDescriptor& field, const pb::Message& message) {
+    const std::unique_ptr<pb::Message> copy(message.New());
+    copy->CopyFrom(message);
+    const std::string country = leaf.country.empty() ? "" : FindAt(record_, leaf.country).text;
+    TransformField(leaf.transform, field, context_, country, field, copy.get());
+    const pb::Reflection& reflection = *copy->GetReflection();
+    if (field.is_repeated()) return reflection.FieldSize(*copy, &field) < reflection.FieldSize(message, &field);
+    if (reflection.HasField(*copy, &field)) return false;
+    // What is absent now was removed, or became an implicit zero.
+    const auto* generalise = std::get_if<v1::Generalise>(&leaf.transform);
+    if (generalise == nullptr) return false;
+    if (!generalise->has_step()) return true;
+    return !IsBelow(field, message, generalise->step());
+  }
+
+  static bool IsBelow(const pb::FieldDescriptor& field, const pb::Message& message, int64_t step) {
+    const pb::Reflection& reflection = *message.GetReflection();
+    if (field.cpp_type() == pb::FieldDescriptor::CPPTYPE_FLOAT) {
+      const float value = reflection.GetFloat(message, &field);
+      return value >= 0 && value < static_cast<float>(step);
+    }
+    if (field.cpp_type() == pb::FieldDescriptor::CPPTYPE_DOUBLE) {
+      const double value = reflection.GetDouble(message, &field);
+      return value >= 0 && value < static_cast<double>(step);
+    }
+    uint64_t value = 0;
+    return absl::SimpleAtoi(ScalarText(message, field), &value) && value < static_cast<uint64_t>(step);
+  }
+
+  const PlanSpec& spec_;
+  const ProjectionContext& context_;
+  const pb::Message& record_;
+};
+
+}  // namespace
+
+Report NaiveReport(const PlanSpec& spec, const ProjectionContext& context, const pb::Message& record) {
+  Reporter reporter(spec, context, record);
+  reporter.Walk("", record);
+  return reporter.report_;
+}
+
+}  // namespace postern::policy::testing
