@@ -36,6 +36,18 @@ v1::Generalise Date(v1::Generalise::DateUnit unit) {
   return spec;
 }
 
+v1::Generalise Postcode() {
+  v1::Generalise spec;
+  spec.mutable_postcode()->set_country_path("id");
+  spec.mutable_postcode()->set_otherwise(1);
+  for (const char* country : {"a", "b"}) {
+    auto* rule = spec.mutable_postcode()->add_rules();
+    rule->add_countries(country);
+    rule->set_prefix(country[0] == 'a' ? 2 : 0);
+  }
+  return spec;
+}
+
 }  // namespace
 
 FuzzPlans::FuzzPlans() : proto2_(Schema(false)), proto3_(Schema(true)) {
@@ -60,7 +72,7 @@ FuzzPlans::FuzzPlans() : proto2_(Schema(false)), proto3_(Schema(true)) {
     changed.leaves[6].transform = v1::Pseudonymise();
     changed.leaves[7].transform = step;
     Add(changed, true);
-    PlanSpec decided = KeepSpec(type, {"inner.name", "items.n", "card"});
+    PlanSpec decided = KeepSpec(type, {"inner.name", "items.n", "card", "items.name"});
     PredicateSpec when;
     when.left = PathOf(type, "inner.n");
     when.kind = PredicateSpec::Kind::kAtLeast;
@@ -70,6 +82,8 @@ FuzzPlans::FuzzPlans() : proto2_(Schema(false)), proto3_(Schema(true)) {
     when.left = PathOf(type, "kind");
     when.literals = {"1"};
     decided.leaves[1].when = {when};
+    decided.leaves[3].transform = Postcode();
+    decided.leaves[3].country = PathOf(type, "id");
     decided.roles = {Role(type, v1::FIELD_ROLE_SUBJECT_ID, "people.name"), Role(type, v1::FIELD_ROLE_RECORD_KEY, "id")};
     Add(decided, true);
     PlanSpec guarded = KeepSpec(type, {"id", "labels", "items.texts"});
