@@ -1,6 +1,7 @@
 // Any text is a value: every transform of texts keeps valid UTF-8 valid and says the same of the same value; cutting,
 // masking and rounding lose nothing more when they are applied again; a redacted text holds nothing that the detector
 // finds. Input: one byte that picks a transform, then the value.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -97,7 +98,7 @@ void Numbers(const Subjects& subjects, absl::string_view bytes) {
   std::memcpy(&raw, bytes.data(), 8);
   std::memcpy(&step, bytes.data() + 8, 8);
   v1::Generalise spec;
-  spec.set_step(static_cast<int64_t>(step >> 1) + 1 > 0 ? static_cast<int64_t>(step >> 1) + 1 : 1);
+  spec.set_step(std::max<int64_t>(1, static_cast<int64_t>(step >> 1)));
   const auto transform = Transform::Create(*subjects.schema.Type("M")->field(1), spec);
   Require(transform.ok(), "a step does not compile");
   for (int type = 1; type <= FieldDescriptor::MAX_TYPE; ++type) {
