@@ -59,7 +59,7 @@ class Emitter {
   absl::InlinedVector<uint8_t, 16> closed_;    // by gate: 0 open, else 1 + WithheldReason
   absl::InlinedVector<uint8_t, 64> released_;  // by leaf
   // By gate, filled by CloseGates where a postcode needs it.
-  absl::InlinedVector<absl::string_view, 1> countries_;
+  absl::InlinedVector<absl::string_view, 16> countries_;
   const std::string* card_path_ = nullptr;  // the first field found to hold a card number that it must not hold
 };
 
