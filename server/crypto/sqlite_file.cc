@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "proto/errors/error.h"
+#include "server/base/wal_rewrite.h"
 #include "server/crypto/errors.h"
 
 namespace postern::crypto {
@@ -91,6 +92,10 @@ absl::StatusOr<SqliteFile> SqliteFile::Open(const std::string& path) {
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED) return errors::KeyStoreInUse(path);
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) return errors::KeyStoreLayoutUnknown(path);
     return prepared;
+  }
+  // Only now is the file this process's; nothing was appended yet.
+  if (const int code = base::RewriteWal(path, nullptr); code != SQLITE_OK) {
+    return errors::KeyStoreUnavailable("rewrite the log", code);
   }
   return file;
 }

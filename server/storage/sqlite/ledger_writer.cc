@@ -5,6 +5,7 @@
 #include "absl/time/clock.h"
 #include "proto/errors/error.h"
 #include "server/base/failpoint.h"
+#include "server/base/wal_rewrite.h"
 #include "server/storage/errors.h"
 #include "server/storage/sqlite/packing.h"
 #include "server/storage/sqlite/schema.h"
@@ -40,6 +41,9 @@ absl::StatusOr<std::unique_ptr<LedgerWriter>> LedgerWriter::Open(const std::stri
 }
 
 absl::Status LedgerWriter::Reopen() {
+  if (const int code = base::RewriteWal(path_, vfs_.empty() ? nullptr : vfs_.c_str()); code != SQLITE_OK) {
+    return errors::SqliteFailed("rewrite the log", code);
+  }
   POSTERN_ASSIGN_OR_RETURN(db_, Connection::Open(path_, Connection::Mode::kReadWrite, vfs_, kCacheKib));
   absl::Status status = db_->Execute(kSetup, "set up the ledger");
   if (status.ok()) status = Migrate(*db_);

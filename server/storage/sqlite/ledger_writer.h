@@ -101,8 +101,9 @@ class LedgerWriter {
   LedgerWriter(std::string path, std::string vfs, std::function<void(absl::Duration)> on_sync)
       : path_(std::move(path)), vfs_(std::move(vfs)), on_sync_(std::move(on_sync)) {}
 
-  // Opens the connection anew and loads the head. Everything found is copied through the database file, so that it
-  // stands on writes and an fsync of this connection, never on a second fsync of pages whose first one failed.
+  // Opens the connection anew and loads the head. What is found may have met an fsync that failed, in this process or in
+  // an earlier one: the log is written again and then copied into the database, so that everything stands on writes and
+  // an fsync of its own, never on a second fsync of pages whose first one failed.
   absl::Status Reopen() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status RequireKnownState() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -11,7 +11,7 @@
 
 namespace postern::crypto {
 
-class KeyStoreFixture : public testing::Test {
+class KeyStoreFixture : public ::testing::Test {
  protected:
   KeyStoreFixture() {
     options_.path = directory_.File("keys.db");
