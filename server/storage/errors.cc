@@ -12,6 +12,7 @@ namespace {
 
 std::string CauseOf(int code) {
   if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) return "fsync_failed";
+  if (code == SQLITE_IOERR_DATA) return "corrupt";
   switch (code & 0xff) {
     case SQLITE_FULL:
       return "disk_full";

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/storage/errors.h"
+#include "server/storage/sqlite/page_checksums.h"
 
 namespace postern::storage {
 namespace {
@@ -27,6 +28,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
   }
   auto connection = std::unique_ptr<Connection>(new Connection(handle));
   sqlite3_extended_result_codes(handle, 1);
+  if (mode == Mode::kReadWrite) PageChecksums::Reserve(handle);
   sqlite3_busy_timeout(handle, kBusyTimeoutMillis);
   sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);

@@ -43,6 +43,12 @@ absl::StatusOr<DataDirectory> DataDirectory::Open(const std::string& path, bool 
   if (create_if_missing && mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
     return errors::PathUnusable(path, "mkdir", errno);
   POSTERN_RETURN_IF_ERROR(CheckDirectory(path));
+  // Its own name must be durable as well. Every time: a crash may have come between the making and the sync. A parent
+  // that is closed to this user was not written by it.
+  const std::string parent = path.substr(0, path.rfind('/') + 1);
+  if (access(parent.empty() ? "." : parent.c_str(), R_OK) == 0) {
+    POSTERN_RETURN_IF_ERROR(SyncDirectory(parent.empty() ? "." : parent));
+  }
   DataDirectory directory(path, -1);
   POSTERN_ASSIGN_OR_RETURN(const std::string lock_path, directory.File("lock", true));
   directory.lock_ = open(lock_path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC);

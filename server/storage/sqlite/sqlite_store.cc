@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "proto/errors/error.h"
+#include "server/base/failpoint.h"
 #include "server/storage/errors.h"
 #include "server/storage/sqlite/audit_tree.h"
 #include "server/storage/sqlite/backlog.h"
@@ -15,6 +16,7 @@
 #include "server/storage/sqlite/maintenance.h"
 #include "server/storage/sqlite/outcomes.h"
 #include "server/storage/sqlite/packing.h"
+#include "server/storage/sqlite/page_checksums.h"
 #include "server/storage/sqlite/queue.h"
 #include "server/storage/sqlite/reader_pool.h"
 #include "server/storage/sqlite/resources.h"
@@ -29,10 +31,11 @@ constexpr char kLedgerFile[] = "ledger.db";
 // Each method says which transaction it is; what the transactions do is in the files beside this one.
 class SqliteStore final : public Store {
  public:
-  SqliteStore(std::unique_ptr<DataDirectory> directory, std::unique_ptr<LedgerWriter> writer,
-              std::unique_ptr<ReaderPool> readers, std::unique_ptr<SubjectIndex> index, const crypto::Uuid& instance,
-              const SqliteStoreOptions& options)
+  SqliteStore(std::unique_ptr<DataDirectory> directory, std::unique_ptr<PageChecksums> pages,
+              std::unique_ptr<LedgerWriter> writer, std::unique_ptr<ReaderPool> readers,
+              std::unique_ptr<SubjectIndex> index, const crypto::Uuid& instance, const SqliteStoreOptions& options)
       : directory_(std::move(directory)),
+        pages_(std::move(pages)),
         instance_(instance),
         writer_(std::move(writer)),
         readers_(std::move(readers)),
@@ -47,20 +50,26 @@ class SqliteStore final : public Store {
 
   // model: mark
   absl::Status ReserveDispatch(absl::Span<const DispatchMark> marks) override {
-    return AfterWrite(writer_->Write([&](WriteScope& scope) -> absl::Status {
+    POSTERN_FAILPOINT("dispatch.before");
+    const absl::Status status = AfterWrite(writer_->Write([&](WriteScope& scope) -> absl::Status {
       for (const DispatchMark& mark : marks) {
         POSTERN_ASSIGN_OR_RETURN(const bool moved, MoveDispatchMark(scope, mark));
         if (!moved) return errors::Fenced(FenceScope::Kind::kPartner);
       }
       return absl::OkStatus();
     }));
+    POSTERN_FAILPOINT("dispatch.after");
+    return status;
   }
 
   absl::Status Settle(absl::Span<const SettleBatch> batches) override {
-    return AfterWrite(writer_->Write([&](WriteScope& scope) -> absl::Status {
+    POSTERN_FAILPOINT("settle.before");
+    const absl::Status status = AfterWrite(writer_->Write([&](WriteScope& scope) -> absl::Status {
       for (const SettleBatch& batch : batches) POSTERN_RETURN_IF_ERROR(SettleIn(scope, batch));
       return absl::OkStatus();
     }));
+    POSTERN_FAILPOINT("settle.after");
+    return status;
   }
 
   absl::StatusOr<AppliedChange> Apply(const ChangeSet& change) override {
@@ -274,6 +283,7 @@ class SqliteStore final : public Store {
   }
 
   const std::unique_ptr<DataDirectory> directory_;  // first, so that the lock goes last
+  const std::unique_ptr<PageChecksums> pages_;      // under every connection
   const crypto::Uuid instance_;
   const std::unique_ptr<LedgerWriter> writer_;
   const std::unique_ptr<ReaderPool> readers_;
@@ -296,18 +306,19 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const SqliteStoreOptions&
   POSTERN_ASSIGN_OR_RETURN(DataDirectory opened, DataDirectory::Open(options.directory, options.create_if_missing));
   auto directory = std::make_unique<DataDirectory>(std::move(opened));
   POSTERN_ASSIGN_OR_RETURN(const std::string ledger, directory->File(kLedgerFile, options.create_if_missing));
+  auto pages = std::make_unique<PageChecksums>(options.vfs);
   POSTERN_ASSIGN_OR_RETURN(std::unique_ptr<LedgerWriter> writer,
-                           LedgerWriter::Open(ledger, options.vfs, options.on_sync));
-  auto readers = std::make_unique<ReaderPool>(ledger, options.vfs, options.readers);
+                           LedgerWriter::Open(ledger, pages->name(), options.on_sync));
+  auto readers = std::make_unique<ReaderPool>(ledger, pages->name(), options.readers);
   crypto::Uuid instance;
   POSTERN_RETURN_IF_ERROR(readers->Read([&](Connection& db) -> absl::Status {
     POSTERN_ASSIGN_OR_RETURN(instance, ReadInstance(db));
     return absl::OkStatus();
   }));
   POSTERN_ASSIGN_OR_RETURN(std::unique_ptr<SubjectIndex> index,
-                           SubjectIndex::Open(*directory, instance, *readers, options.vfs));
-  return std::make_unique<SqliteStore>(std::move(directory), std::move(writer), std::move(readers), std::move(index),
-                                       instance, options);
+                           SubjectIndex::Open(*directory, instance, *readers, pages->name()));
+  return std::make_unique<SqliteStore>(std::move(directory), std::move(pages), std::move(writer), std::move(readers),
+                                       std::move(index), instance, options);
 }
 
 }  // namespace postern::storage

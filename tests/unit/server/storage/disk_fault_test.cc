@@ -1,7 +1,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "server/storage/sqlite/sqlite_store.h"
-#include "tests/unit/server/storage/faulty_vfs.h"
+#include "tests/disk/simulated_disk.h"
 #include "tests/unit/server/storage/store_fixture.h"
 
 namespace postern::storage {
@@ -18,7 +18,6 @@ class DiskFaultTest : public ::testing::TestWithParam<Fault> {
   std::unique_ptr<Store> Open(const std::string& folder) {
     SqliteStoreOptions options;
     options.directory = folder_.Path(folder);
-    options.vfs = vfs_.name();
     options.clock = [] { return At(0); };
     options.index_idle = absl::Hours(1);
     return Value(OpenSqliteStore(options));
@@ -37,7 +36,7 @@ class DiskFaultTest : public ::testing::TestWithParam<Fault> {
     return status;
   }
 
-  FaultyVfs vfs_;
+  testing::SimulatedDisk disk_{1};
   TemporaryFolder folder_;
   EntryMaker maker_;
 };
@@ -61,10 +60,10 @@ TEST_P(DiskFaultTest, ACommitThatFailsIsTrueOrNotAndNeverHalf) {
     ASSERT_TRUE(Commit(*store, {Entry(*store), Entry(*store)}, &results).ok());
     const std::vector<NewDisclosure> group = {Entry(*store), Entry(*store), Entry(*store)};
 
-    vfs_.FailAt(operation, GetParam().code, GetParam().done, /*lasting=*/false);
+    disk_.FailAt(operation, {GetParam().code, GetParam().done});
     const absl::Status status = Commit(*store, group, &results);
-    fired = vfs_.fired();
-    vfs_.Heal();
+    fired = disk_.fired();
+    disk_.Heal();
     EXPECT_EQ(status.ok(), !fired);
     if (fired) {
       EXPECT_REASON(status, LEDGER_UNAVAILABLE);
@@ -92,13 +91,13 @@ TEST_P(DiskFaultTest, NothingIsWrittenWhileTheDiskFailsAndAllGoesOnAfterwards) {
   const NewDisclosure during = Entry(*store);
   const NewDisclosure after = Entry(*store);
   ASSERT_TRUE(Commit(*store, {before}, &results).ok());
-  vfs_.FailAt(1, GetParam().code, GetParam().done, /*lasting=*/true);
+  disk_.FailAt(1, {GetParam().code, GetParam().done, /*lasting=*/true});
   for (int i = 0; i < 3; ++i) {
     EXPECT_REASON(Commit(*store, {during}, &results), LEDGER_UNAVAILABLE);
     EXPECT_REASON(store->ReserveDispatch({DispatchMark{LaneSpan{1}, 1}}), LEDGER_UNAVAILABLE);
     EXPECT_REASON(store->AppendAudit({"leaf"}).status(), LEDGER_UNAVAILABLE);
   }
-  vfs_.Heal();
+  disk_.Heal();
   ASSERT_TRUE(Commit(*store, {after}, &results).ok());
   EXPECT_EQ(Value(store->ReadDisclosure(after.id)).seq, results[0].seq);
   EXPECT_EQ(Value(store->ReadDisclosure(before.id)).seq, 1);
@@ -114,9 +113,9 @@ INSTANTIATE_TEST_SUITE_P(Faults, DiskFaultCauseTest,
 
 TEST_P(DiskFaultCauseTest, TheCauseIsNamed) {
   std::unique_ptr<Store> store = Open("data");
-  vfs_.FailAt(1, GetParam().code, false, true);
+  disk_.FailAt(1, {GetParam().code, /*done=*/false, /*lasting=*/true});
   EXPECT_EQ(MetadataOf(store->AppendAudit({"leaf"}).status(), "cause"), GetParam().name);
-  vfs_.Heal();
+  disk_.Heal();
 }
 
 }  // namespace

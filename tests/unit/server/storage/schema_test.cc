@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "server/storage/sqlite/page_checksums.h"
 #include "server/storage/sqlite/schema.h"
 #include "server/storage/sqlite/sqlite_store.h"
 #include "tests/unit/server/storage/store_fixture.h"
@@ -25,9 +26,16 @@ class SchemaTest : public ::testing::Test {
     options_.directory = folder_.Path("data");
     options_.clock = [] { return At(0); };
     ASSERT_TRUE(OpenSqliteStore(options_).ok());
-    ASSERT_EQ(sqlite3_open((options_.directory + "/ledger.db").c_str(), &db_), SQLITE_OK);
+    OpenLedger();
   }
   void TearDown() override { sqlite3_close(db_); }
+
+  // As somebody who knows how pages are made.
+  void OpenLedger() {
+    ASSERT_EQ(sqlite3_open_v2((options_.directory + "/ledger.db").c_str(), &db_, SQLITE_OPEN_READWRITE,
+                              pages_.name().c_str()),
+              SQLITE_OK);
+  }
 
   std::string Query(const char* sql) {
     std::string text;
@@ -41,6 +49,7 @@ class SchemaTest : public ::testing::Test {
 
   TemporaryFolder folder_;
   SqliteStoreOptions options_;
+  PageChecksums pages_{""};
   sqlite3* db_ = nullptr;
 };
 
@@ -92,7 +101,7 @@ TEST_F(SchemaTest, TamperingIsFound) {
   for (const char* tampering : kTamperings) {
     SCOPED_TRACE(tampering);
     std::ofstream(file, std::ios::binary | std::ios::trunc) << untouched;
-    ASSERT_EQ(sqlite3_open(file.c_str(), &db_), SQLITE_OK);
+    OpenLedger();
     Query(tampering);
     sqlite3_close(db_);
     db_ = nullptr;

@@ -24,8 +24,8 @@ void PutBigEndian(uint64_t number, uint8_t* end) {
 INSTANTIATE_TEST_SUITE_P(Stores, StoreTest, ::testing::Values(StoreKind{"Sqlite", OpenSqlite}),
                          [](const auto& kind) { return kind.param.name; });
 
-TemporaryFolder::TemporaryFolder() {
-  std::string pattern = ::testing::TempDir() + "/postern_storage_XXXXXX";
+TemporaryFolder::TemporaryFolder(const std::string& parent) {
+  std::string pattern = parent + "/postern_storage_XXXXXX";
   path_ = mkdtemp(pattern.data());
 }
 
