@@ -1,4 +1,5 @@
-// audit checkpoint, entries, verify, prove. Verification uses client/verify, which shares no code with the gateway.
+// audit checkpoint, entries, verify, prove, export. Verification uses client/verify, which shares no code with the
+// gateway.
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -6,6 +7,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "client/ctl/audit_log.h"
 #include "client/ctl/commands.h"
 #include "client/ctl/source_folder.h"
 #include "client/transport/status.h"
@@ -24,31 +26,11 @@ constexpr int kPage = 1000;
 struct AuditOptions {
   std::string verifier_key_file;
   std::string checkpoint_file;
+  std::string tiles;
   uint64_t start = 0;
   int limit = 100;
   uint64_t leaf = 0;
 };
-
-struct TrustedCheckpoint {
-  verify::Checkpoint checkpoint;
-  verify::NoteVerifier verifier;
-};
-
-// Fetches the checkpoint and opens it: with the key in `verifier_key_file`, or, where none is given, with the key that
-// the gateway names (which proves that the log agrees with itself, not whose it is).
-absl::StatusOr<TrustedCheckpoint> FetchCheckpoint(Session& session, v1::AuditService::StubInterface& audit,
-                                                  const std::string& verifier_key_file) {
-  v1::GetCheckpointResponse response;
-  POSTERN_RETURN_IF_ERROR(FromGrpc(audit.GetCheckpoint(session.Call().get(), {}, &response)));
-  std::string key = response.verifier_key();
-  if (!verifier_key_file.empty()) {
-    POSTERN_ASSIGN_OR_RETURN(key, ReadFile(verifier_key_file));
-    while (!key.empty() && key.back() == '\n') key.pop_back();
-  }
-  POSTERN_ASSIGN_OR_RETURN(verify::NoteVerifier verifier, verify::NoteVerifier::Parse(key));
-  POSTERN_ASSIGN_OR_RETURN(verify::Checkpoint checkpoint, verify::OpenCheckpoint(response.checkpoint(), verifier));
-  return TrustedCheckpoint{std::move(checkpoint), std::move(verifier)};
-}
 
 absl::StatusOr<std::vector<verify::Hash>> ToHashes(const google::protobuf::RepeatedPtrField<std::string>& path) {
   std::vector<verify::Hash> hashes;
@@ -63,20 +45,10 @@ absl::StatusOr<std::vector<verify::Hash>> ToHashes(const google::protobuf::Repea
 absl::Status RecomputeLog(Session& session, v1::AuditService::StubInterface& audit,
                           const verify::Checkpoint& checkpoint) {
   verify::LogRecomputer log;
-  while (log.size() < checkpoint.size) {
-    v1::ListEntriesRequest request;
-    request.set_start(log.size());
-    request.set_limit(static_cast<int>(std::min<uint64_t>(kPage, checkpoint.size - log.size())));
-    v1::ListEntriesResponse response;
-    POSTERN_RETURN_IF_ERROR(FromGrpc(audit.ListEntries(session.Call().get(), request, &response)));
-    if (response.leaves().empty()) return absl::DataLossError(absl::StrCat("the log ends at leaf ", log.size()));
-    for (const std::string& leaf : response.leaves()) {
-      POSTERN_RETURN_IF_ERROR(verify::ParseLeaf(leaf).status());
-      log.Add(leaf);
-    }
-    session.out().Progress("leaves", static_cast<int64_t>(log.size()), static_cast<int64_t>(checkpoint.size));
-  }
-  session.out().EndProgress();
+  POSTERN_RETURN_IF_ERROR(FetchEntries(session, audit, checkpoint.size, [&log](absl::string_view entry) {
+    log.Add(entry);
+    return absl::OkStatus();
+  }));
   if (log.Root() != checkpoint.root)
     return absl::DataLossError("the leaves do not give the root that the checkpoint signs");
   return absl::OkStatus();
@@ -99,7 +71,40 @@ absl::Status CheckEarlier(Session& session, v1::AuditService::StubInterface& aud
   return verify::VerifyConsistency(earlier.size, earlier.root, now.checkpoint.size, now.checkpoint.root, path);
 }
 
+int PrintVerified(Session& session, const AuditOptions& options, const verify::Checkpoint& checkpoint) {
+  const std::string root =
+      absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(checkpoint.root.data()), 32));
+  session.out().Text(session.out().json()
+                         ? absl::StrCat("{\"verified\":true,\"origin\":\"", checkpoint.origin,
+                                        "\",\"size\":", checkpoint.size, ",\"root\":\"", root, "\"}\n")
+                         : absl::StrCat("verified: ", checkpoint.size, " entries of ", checkpoint.origin, ", root ",
+                                        root,
+                                        options.verifier_key_file.empty()
+                                            ? "\n(with the key that the log itself names; give --key-file "
+                                              "to check whose log it is)\n"
+                                            : "\n"));
+  return kOk;
+}
+
+int VerifyTiles(Session& session, const AuditOptions& options) {
+  const auto trusted = ReadCheckpoint(options.tiles, options.verifier_key_file);
+  if (!trusted.ok()) return session.Fail(trusted.status());
+  verify::TileLog log = OpenTiles(options.tiles, trusted->checkpoint);
+  absl::Status status = log.Verify([&](uint64_t entries) {
+    session.out().Progress("leaves", static_cast<int64_t>(entries), static_cast<int64_t>(trusted->checkpoint.size));
+  });
+  session.out().EndProgress();
+  if (status.ok() && !options.checkpoint_file.empty()) {
+    const auto note = ReadFile(options.checkpoint_file);
+    if (!note.ok()) return session.Fail(note.status());
+    const auto earlier = verify::OpenCheckpoint(*note, trusted->verifier);
+    status = earlier.ok() ? log.ProveExtends(*earlier).status() : earlier.status();
+  }
+  return status.ok() ? PrintVerified(session, options, trusted->checkpoint) : session.Fail(status);
+}
+
 int Verify(Session& session, const AuditOptions& options) {
+  if (!options.tiles.empty()) return VerifyTiles(session, options);
   const auto audit = session.Audit();
   if (!audit.ok()) return session.Fail(audit.status());
   const auto trusted = FetchCheckpoint(session, **audit, options.verifier_key_file);
@@ -107,18 +112,19 @@ int Verify(Session& session, const AuditOptions& options) {
   absl::Status status = RecomputeLog(session, **audit, trusted->checkpoint);
   if (status.ok() && !options.checkpoint_file.empty())
     status = CheckEarlier(session, **audit, *trusted, options.checkpoint_file);
-  if (!status.ok()) return session.FailRemote(status);
-  const std::string root =
-      absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(trusted->checkpoint.root.data()), 32));
+  return status.ok() ? PrintVerified(session, options, trusted->checkpoint) : session.FailRemote(status);
+}
+
+int Export(Session& session, const AuditOptions& options) {
+  const auto audit = session.Audit();
+  if (!audit.ok()) return session.Fail(audit.status());
+  const auto trusted = FetchCheckpoint(session, **audit, options.verifier_key_file);
+  if (!trusted.ok()) return session.FailRemote(trusted.status());
+  const absl::Status exported = ExportTiles(session, **audit, *trusted, options.tiles);
+  if (!exported.ok()) return session.FailRemote(exported);
   session.out().Text(session.out().json()
-                         ? absl::StrCat("{\"verified\":true,\"origin\":\"", trusted->checkpoint.origin,
-                                        "\",\"size\":", trusted->checkpoint.size, ",\"root\":\"", root, "\"}\n")
-                         : absl::StrCat("verified: ", trusted->checkpoint.size, " entries of ",
-                                        trusted->checkpoint.origin, ", root ", root,
-                                        options.verifier_key_file.empty()
-                                            ? "\n(with the key that the gateway names; give --key-file "
-                                              "to check whose log it is)\n"
-                                            : "\n"));
+                         ? absl::StrCat("{\"exported\":", trusted->checkpoint.size, "}\n")
+                         : absl::StrCat("exported: ", trusted->checkpoint.size, " entries to ", options.tiles, "\n"));
   return kOk;
 }
 
@@ -162,7 +168,27 @@ int PrintEntries(Session& session, const AuditOptions& options) {
   return kOk;
 }
 
+// Prints a proof, which was verified.
+int PrintProof(Session& session, const AuditOptions& options, const v1::GetInclusionProofResponse& proof) {
+  session.out().Result(proof, absl::StrCat("leaf ", options.leaf, " is in the tree of ", proof.tree_size(), "\n"));
+  return kOk;
+}
+
+int ProveInTiles(Session& session, const AuditOptions& options) {
+  const auto trusted = ReadCheckpoint(options.tiles, options.verifier_key_file);
+  if (!trusted.ok()) return session.Fail(trusted.status());
+  const auto proven = OpenTiles(options.tiles, trusted->checkpoint).Prove(options.leaf);
+  if (!proven.ok()) return session.Fail(proven.status());
+  v1::GetInclusionProofResponse proof;
+  proof.set_tree_size(trusted->checkpoint.size);
+  const verify::Hash leaf = verify::LeafHash(proven->entry);
+  proof.set_leaf_hash(std::string(leaf.begin(), leaf.end()));
+  for (const verify::Hash& hash : proven->path) proof.add_path(std::string(hash.begin(), hash.end()));
+  return PrintProof(session, options, proof);
+}
+
 int Prove(Session& session, const AuditOptions& options) {
+  if (!options.tiles.empty()) return ProveInTiles(session, options);
   const auto audit = session.Audit();
   if (!audit.ok()) return session.Fail(audit.status());
   const auto trusted = FetchCheckpoint(session, **audit, options.verifier_key_file);
@@ -186,9 +212,7 @@ int Prove(Session& session, const AuditOptions& options) {
   const absl::Status verified = verify::VerifyInclusion(verify::LeafHash(entry.leaves(0)), options.leaf,
                                                         trusted->checkpoint.size, *path, trusted->checkpoint.root);
   if (!verified.ok()) return session.Fail(verified);
-  session.out().Result(proof,
-                       absl::StrCat("leaf ", options.leaf, " is in the tree of ", trusted->checkpoint.size, "\n"));
-  return kOk;
+  return PrintProof(session, options, proof);
 }
 
 }  // namespace
@@ -208,12 +232,19 @@ void AddAuditCommands(CLI::App& app, Session& session) {
       audit->add_subcommand("verify", "Recompute the whole log and check it against its signed checkpoint");
   verify->add_option("--key-file", options->verifier_key_file, "Verifier key of the log, got on a trusted way");
   verify->add_option("--since", options->checkpoint_file, "An earlier checkpoint that the log must extend");
+  verify->add_option("--tiles", options->tiles, "Offline: a folder that audit export wrote");
   session.OnRun(verify, [&session, options] { return Verify(session, *options); });
 
   CLI::App* prove = audit->add_subcommand("prove", "Prove that a leaf is in the log");
   prove->add_option("leaf", options->leaf, "Index of the leaf")->required();
   prove->add_option("--key-file", options->verifier_key_file, "Verifier key of the log, got on a trusted way");
+  prove->add_option("--tiles", options->tiles, "Offline: a folder that audit export wrote");
   session.OnRun(prove, [&session, options] { return Prove(session, *options); });
+
+  CLI::App* tiles = audit->add_subcommand("export", "Write the log and its checkpoint into a folder, as C2SP tiles");
+  tiles->add_option("folder", options->tiles, "The folder")->required();
+  tiles->add_option("--key-file", options->verifier_key_file, "Verifier key of the log, got on a trusted way");
+  session.OnRun(tiles, [&session, options] { return Export(session, *options); });
 }
 
 }  // namespace postern::client::ctl

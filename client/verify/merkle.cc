@@ -25,12 +25,6 @@ Hash Sha256(const std::string& bytes) {
   return hash;
 }
 
-Hash NodeHash(const Hash& left, const Hash& right) {
-  std::string bytes(1, kNodePrefix);
-  bytes.append(left.begin(), left.end()).append(right.begin(), right.end());
-  return Sha256(bytes);
-}
-
 bool IsOdd(uint64_t n) {
   return (n & 1) != 0;
 }
@@ -41,6 +35,16 @@ Hash LeafHash(absl::string_view leaf) {
   std::string bytes(1, kLeafPrefix);
   bytes.append(leaf.data(), leaf.size());
   return Sha256(bytes);
+}
+
+Hash NodeHash(const Hash& left, const Hash& right) {
+  std::string bytes(1, kNodePrefix);
+  bytes.append(left.begin(), left.end()).append(right.begin(), right.end());
+  return Sha256(bytes);
+}
+
+Hash EmptyRoot() {
+  return Sha256("");
 }
 
 // RFC 9162, section 2.1.3.2; the names fn, sn and r are the RFC's.
@@ -81,7 +85,7 @@ absl::Status VerifyConsistency(uint64_t old_size, const Hash& old_root, uint64_t
   if (old_size == 0) {
     // Any log extends the empty one; only the empty root itself can be wrong.
     if (!proof.empty()) return errors::NotVerified("a consistency proof from the empty log is empty");
-    if (old_root != Sha256("")) return errors::NotVerified("not the root of the empty log");
+    if (old_root != EmptyRoot()) return errors::NotVerified("not the root of the empty log");
     return absl::OkStatus();
   }
   if (proof.empty()) return errors::NotVerified("the consistency proof is empty");
@@ -130,7 +134,7 @@ void LogRecomputer::Add(absl::string_view leaf) {
 }
 
 Hash LogRecomputer::Root() const {
-  if (subtrees_.empty()) return Sha256("");
+  if (subtrees_.empty()) return EmptyRoot();
   auto subtree = subtrees_.rbegin();
   Hash root = subtree->hash;
   while (++subtree != subtrees_.rend()) root = NodeHash(subtree->hash, root);

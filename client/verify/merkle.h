@@ -14,6 +14,9 @@ namespace postern::client::verify {
 using Hash = std::array<uint8_t, 32>;
 
 Hash LeafHash(absl::string_view leaf);
+Hash NodeHash(const Hash& left, const Hash& right);
+// The root of a tree without leaves.
+Hash EmptyRoot();
 
 // OK if `proof` shows that the leaf with this hash is number `index` in the tree of `size` leaves with root `root`;
 // DATA_LOSS if not.
