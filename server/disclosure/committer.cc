@@ -149,6 +149,7 @@ void Committer::Commit(const Group& group) {
 absl::Status Committer::WriteGroup(const std::vector<Entry*>& entries) {
   // Fails before anything is written but keys. Keys without a disclosure are harmless and are found by the retry.
   if (absl::Status status = sealer_.Seal(entries, options_.clock()); !status.ok()) return status;
+  POSTERN_FAILPOINT("disclosure.keys_made");
 
   std::vector<Entry*> sealed;
   std::vector<storage::NewDisclosure> rows;

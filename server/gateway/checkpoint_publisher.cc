@@ -6,6 +6,7 @@
 #include "proto/errors/error.h"
 #include "server/audit/checkpoint.h"
 #include "server/audit/proof.h"
+#include "server/base/failpoint.h"
 #include "server/gateway/atomic_file.h"
 #include "server/identity/key_pair.h"
 
@@ -16,7 +17,7 @@ CheckpointPublisher::CheckpointPublisher(storage::Store* store, const crypto::No
 
 absl::Status CheckpointPublisher::VerifyLedger() {
   const absl::StatusOr<std::string> note = identity::ReadPublicFile(options_.file);
-  if (absl::IsNotFound(note.status())) return absl::OkStatus();
+  if (absl::IsNotFound(note.status())) return VerifyUnpublished();
   POSTERN_RETURN_IF_ERROR(note.status());
   const absl::StatusOr<audit::Checkpoint> opened = audit::OpenCheckpoint(*note, signer_->VerifierKey());
   if (!opened.ok()) {
@@ -37,6 +38,14 @@ absl::Status CheckpointPublisher::VerifyLedger() {
   }
   published_ = checkpoint.size;
   return absl::OkStatus();
+}
+
+// The file is written before anybody is shown a checkpoint: where one was, the file was.
+absl::Status CheckpointPublisher::VerifyUnpublished() {
+  POSTERN_ASSIGN_OR_RETURN(const std::string shown, store_->ReadCheckpoint());
+  if (shown.empty()) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("checkpoints of the ledger were published, and ", options_.file, " is missing"));
 }
 
 void CheckpointPublisher::Start() {
@@ -62,9 +71,12 @@ absl::Status CheckpointPublisher::Publish() {
   checkpoint.size = head.size;
   checkpoint.root = head.root;
   POSTERN_ASSIGN_OR_RETURN(const std::string note, audit::SignCheckpoint(checkpoint, *signer_));
-  // The store first: what a client has been shown and the file lacks is merely not checked at the next start.
-  POSTERN_RETURN_IF_ERROR(store_->WriteCheckpoint(note));
+  POSTERN_FAILPOINT("checkpoint.signed");
+  // The file first: what a client has been shown is checked at the next start. What the file has and nobody was shown
+  // is true all the same, for the head that was signed is durable.
   POSTERN_RETURN_IF_ERROR(WriteFileAtomically(options_.file, note));
+  POSTERN_FAILPOINT("checkpoint.filed");
+  POSTERN_RETURN_IF_ERROR(store_->WriteCheckpoint(note));
   published_ = head.size;
   return absl::OkStatus();
 }

@@ -32,7 +32,7 @@ class CheckpointPublisher {
 
   // Before anything is appended: the ledger must extend the checkpoint in the file. DATA_LOSS if it is shorter, or its
   // tree differs: an old copy was restored or the ledger was altered, and serving would contradict what was published.
-  // OK if there is no file.
+  // So too if the file is gone that a published checkpoint was in. OK if nothing was published yet.
   absl::Status VerifyLedger();
 
   void Start();
@@ -46,6 +46,7 @@ class CheckpointPublisher {
   int64_t failures() const { return failures_; }
 
  private:
+  absl::Status VerifyUnpublished();
   void Loop();
   void TryPublish();
 

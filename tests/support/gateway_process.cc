@@ -25,19 +25,26 @@ namespace {
 constexpr absl::Duration kStartTimeout = absl::Seconds(20);
 
 // Forks and runs posternd with its output in `log`.
-pid_t Spawn(const std::vector<std::string>& arguments, const std::string& log) {
+pid_t Spawn(const std::vector<std::string>& arguments, const std::string& log,
+            const std::vector<std::string>& environment) {
   std::vector<char*> argv;
   std::string program = POSTERN_POSTERND;
   argv.push_back(program.data());
   std::vector<std::string> copies = arguments;
   for (std::string& argument : copies) argv.push_back(argument.data());
   argv.push_back(nullptr);
+  // A name that comes twice is looked up from the front.
+  std::vector<char*> env;
+  std::vector<std::string> added = environment;
+  for (std::string& variable : added) env.push_back(variable.data());
+  for (char** variable = environ; *variable != nullptr; ++variable) env.push_back(*variable);
+  env.push_back(nullptr);
   const pid_t pid = fork();
   if (pid != 0) return pid;
   const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   dup2(fd, 1);
   dup2(fd, 2);
-  execv(argv[0], argv.data());
+  execve(argv[0], argv.data(), env.data());
   _exit(127);
 }
 
@@ -50,7 +57,7 @@ int ExitCode(int status) {
 Finished GatewayProcess::Run(const std::vector<std::string>& arguments) {
   const std::string log = absl::StrCat(std::filesystem::temp_directory_path().string(), "/posternd-", getpid(), ".out");
   std::filesystem::remove(log);
-  const pid_t pid = Spawn(arguments, log);
+  const pid_t pid = Spawn(arguments, log, {});
   int status = 0;
   waitpid(pid, &status, 0);
   Finished finished{ExitCode(status), ReadWholeFile(log)};
@@ -60,11 +67,12 @@ Finished GatewayProcess::Run(const std::vector<std::string>& arguments) {
 
 absl::StatusOr<std::unique_ptr<GatewayProcess>> GatewayProcess::Start(const std::string& config,
                                                                       const std::string& data_dir,
-                                                                      const std::string& log) {
+                                                                      const std::string& log,
+                                                                      const std::vector<std::string>& environment) {
   const std::string listeners = data_dir + "/run/listeners.json";
   std::filesystem::remove(listeners);
   const absl::Time begin = absl::Now();
-  std::unique_ptr<GatewayProcess> process(new GatewayProcess(Spawn({"--config", config}, log), log));
+  std::unique_ptr<GatewayProcess> process(new GatewayProcess(Spawn({"--config", config}, log, environment), log));
   while (!std::filesystem::exists(listeners)) {
     if (process->Wait(absl::Milliseconds(2)) != -1) {
       return absl::FailedPreconditionError(

@@ -23,10 +23,11 @@ class GatewayProcess {
  public:
   // Runs posternd to its end: --check, --init-keys, bad usage.
   static Finished Run(const std::vector<std::string>& arguments);
-  // Starts `posternd --config config` and waits until it has written where it listens; its output goes to `log`. An
-  // error holds the output if it ended instead.
+  // Starts `posternd --config config` and waits until it has written where it listens; its output goes to `log`.
+  // `environment` ("NAME=value") is added to the test's. An error holds the output if it ended instead.
   static absl::StatusOr<std::unique_ptr<GatewayProcess>> Start(const std::string& config, const std::string& data_dir,
-                                                               const std::string& log);
+                                                               const std::string& log,
+                                                               const std::vector<std::string>& environment = {});
   // Kills it, if it runs.
   ~GatewayProcess();
 

@@ -90,12 +90,17 @@ TestGateway::~TestGateway() {
 }
 
 void TestGateway::Start() {
-  auto process = GatewayProcess::Start(config_path(), data_dir(), Path("posternd.log"));
-  if (!process.ok()) {
-    std::fprintf(stderr, "%s\n", process.status().ToString().c_str());
+  if (const absl::Status started = TryStart({}); !started.ok()) {
+    std::fprintf(stderr, "%s\n", started.ToString().c_str());
     std::abort();
   }
+}
+
+absl::Status TestGateway::TryStart(const std::vector<std::string>& environment) {
+  auto process = GatewayProcess::Start(config_path(), data_dir(), Path("posternd.log"), environment);
+  if (!process.ok()) return process.status();
   process_ = *std::move(process);
+  return absl::OkStatus();
 }
 
 void TestGateway::WritePair(const std::string& name, const KeyPairPem& pair) {

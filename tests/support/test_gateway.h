@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "proto/postern/v1/operator_service.grpc.pb.h"
 #include "proto/postern/v1/partner_service.grpc.pb.h"
@@ -33,6 +34,8 @@ class TestGateway {
   void Start();
   // Starts again on the same data, after the process has ended.
   void Restart() { Start(); }
+  // As Start, with "NAME=value" in the environment, for tests that make it fail.
+  absl::Status TryStart(const std::vector<std::string>& environment);
 
   TestPki& pki() { return pki_; }
   GatewayProcess& process() { return *process_; }
