@@ -43,7 +43,7 @@ class PowerCuts {
  private:
   absl::StatusOr<std::unique_ptr<gateway::Core>> Open() {
     return gateway::OpenCore(
-        config_, [] { return absl::Now(); }, &serving_);
+        config_, [] { return absl::Now(); }, &log_, &serving_, &metrics_);
   }
 
   // True if calls were under way when power went.
@@ -117,7 +117,9 @@ class PowerCuts {
   std::mt19937_64 random_;
   Report* const report_;
   const gateway::config::Config config_;
+  const base::Logger log_{base::LogLevel::kError};
   gateway::ServingState serving_;
+  gateway::Metrics metrics_;
 };
 
 }  // namespace

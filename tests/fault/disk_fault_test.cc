@@ -28,7 +28,7 @@ class CoreDiskFaultTest : public ::testing::TestWithParam<Fault> {
     const auto config = gateway::LoadConfig(site_.gateway().config_path());
     ASSERT_TRUE(config.ok()) << config.status();
     auto core = gateway::OpenCore(
-        *config, [] { return absl::Now(); }, &serving_);
+        *config, [] { return absl::Now(); }, &log_, &serving_, &metrics_);
     ASSERT_TRUE(core.ok()) << core.status();
     core_ = *std::move(core);
     serving_.SetUp(true);
@@ -49,7 +49,9 @@ class CoreDiskFaultTest : public ::testing::TestWithParam<Fault> {
 
   CrashSite site_;
   std::unique_ptr<SimulatedDisk> disk_;  // before what writes to it
+  const base::Logger log_{base::LogLevel::kError};
   gateway::ServingState serving_;
+  gateway::Metrics metrics_;
   Evidence evidence_;
   std::unique_ptr<gateway::Core> core_;
 };

@@ -55,7 +55,7 @@ class Ledger {
     auto store = storage::OpenSqliteStore(options);
     DieUnless(store.status());
     store_ = *std::move(store);
-    const auto grant = store_->InternGrant({1, "delivery", "shop.v1.Shipment", "revision", "policy", "reference"});
+    const auto grant = store_->InternGrant({1, "delivery", "shop.v1.Shipment", "revision", "policy", "reference", "digest"});
     DieUnless(grant.status());
     traffic_ = std::make_unique<Traffic>(*grant);
   }

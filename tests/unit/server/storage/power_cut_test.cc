@@ -42,7 +42,7 @@ class PowerCutTest : public ::testing::Test {
   void WorkUntilTheDiskFails() {
     absl::StatusOr<std::unique_ptr<Store>> store = Open();
     if (!store.ok()) return;
-    const absl::StatusOr<GrantId> grant = (*store)->InternGrant({1, "delivery", "shop.v1.Shipment", "r", "p", "l"});
+    const absl::StatusOr<GrantId> grant = (*store)->InternGrant({1, "delivery", "shop.v1.Shipment", "r", "p", "l", "d"});
     if (!grant.ok()) return;
     while (true) {
       std::vector<NewDisclosure> group;

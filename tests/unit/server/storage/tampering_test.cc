@@ -22,7 +22,7 @@ class TamperingTest : public ::testing::Test {
     {
       const std::unique_ptr<Store> store = Value(Open());
       EntryMaker maker;
-      const GrantId grant = Value(store->InternGrant({1, "delivery", "shop.v1.Shipment", "r", "p", "l"}));
+      const GrantId grant = Value(store->InternGrant({1, "delivery", "shop.v1.Shipment", "r", "p", "l", "d"}));
       for (int i = 0; i < 12; ++i) {
         std::vector<NewDisclosure> group = {maker.Make(1), maker.Make(1), maker.Make(1)};
         group[2].exchange = true;

@@ -57,7 +57,7 @@ PartnerRow Partner(const std::string& name) {
 
 // Six records and an exchange, three handed over, one a dead letter.
 void Prepare(Store& store) {
-  ASSERT_EQ(Value(store.InternGrant({1, "delivery", "shop.v1.Shipment", "r", "p", "l"})), 1);
+  ASSERT_EQ(Value(store.InternGrant({1, "delivery", "shop.v1.Shipment", "r", "p", "l", "d"})), 1);
   std::vector<NewDisclosure> group;
   for (uint64_t i = 1; i <= 6; ++i) group.push_back(Entry(i));
   group.push_back(Entry(7, /*exchange=*/true));
@@ -147,7 +147,7 @@ std::vector<Transaction> Transactions() {
                  },
                  v1::ERROR_REASON_UNSPECIFIED, /*appends_again=*/true});
   all.push_back({"InternGrant", [](Store& store) {
-                   return store.InternGrant({1, "customs", "shop.v1.Shipment", "r", "p", "l"}).status();
+                   return store.InternGrant({1, "customs", "shop.v1.Shipment", "r", "p", "l", "d"}).status();
                  }});
   all.push_back({"ReplayDeadLetter", [](Store& store) { return store.ReplayDeadLetter(Entry(2).id, "leaf").status(); },
                  v1::ERROR_REASON_NOT_FOUND});
