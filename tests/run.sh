@@ -7,6 +7,7 @@
 #   tsan                       unit tests of everything that does not include gRPC, under ThreadSanitizer
 #   coverage                   line coverage of policy/ by its unit tests, floor 95 % (tests/coverage.sh)
 #   nightly                    what takes hours: ten million oracle cases in the release build
+#   crash                      CRASH_ROUNDS (2000) power cuts and kills of a gateway under traffic (tests/crash.sh); e2e makes 200
 #   lint                       protos, API golden, layering, systemd unit, the tools' own tests
 #   model                      the revocation protocol, every state of it (spin)
 #   clauses                    unit, integration and e2e, then the clause report (--mutants, --json: see tests/clauses/report.mjs)
@@ -22,13 +23,13 @@ cd "$(dirname "$0")/.." || exit 1
 mode=all jobs=$(nproc) preset=dev report_args=()
 while (($#)); do
   case $1 in
-    unit | integration | e2e | fuzz | asan | tsan | coverage | nightly | lint | model | clauses | core | all) mode=$1 ;;
+    unit | integration | e2e | fuzz | asan | tsan | coverage | nightly | crash | lint | model | clauses | core | all) mode=$1 ;;
     -j) jobs=$2; shift ;;
     -j*) jobs=${1#-j} ;;
     --preset) preset=$2; shift ;;
     --mutants | --json) report_args+=("$1") ;;
-    -h | --help) sed -n '2,21s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) sed -n '2,21s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    -h | --help) sed -n '2,22s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) sed -n '2,22s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
   shift
 done
@@ -99,6 +100,10 @@ run_integration() { build "$preset" && timed integration ctest_run integration "
 # Whole processes share the machine's ports and cores: one at a time.
 run_e2e() { build "$preset" && timed e2e ctest_run e2e "$preset" e2e -j 1; }
 run_nightly() { build release unit_policy_projection && timed nightly ctest_run nightly release nightly -C nightly -j "$jobs"; }
+run_crash() {
+  build "$preset" crash_rounds && build "$preset" posternd || return
+  if POSTERN_BUILD=$build_root/$preset timed crash tests/crash.sh --rounds "${CRASH_ROUNDS:-2000}"; then passed=$((passed + 1)); else fail crash; fi
+}
 run_coverage() { if JOBS=$jobs timed coverage tests/coverage.sh; then passed=$((passed + 1)); else fail coverage; fi; }
 run_asan() { build asan && timed asan ctest_run asan asan 'unit|integration|fuzz' -j "$jobs"; }
 run_tsan() { build tsan && timed tsan ctest_run tsan tsan unit -j "$jobs"; }
@@ -154,6 +159,7 @@ case $mode in
   tsan) run_tsan ;;
   coverage) run_coverage ;;
   nightly) run_nightly ;;
+  crash) run_crash ;;
   clauses) run_unit; run_integration; run_e2e; run_clauses ;;
   core) run_lint; run_model; run_unit; run_corpora; run_integration; run_e2e; run_clauses ;;
   all) run_lint; run_model; run_unit; run_corpora; run_integration; run_e2e; run_asan; run_tsan; run_clauses ;;
