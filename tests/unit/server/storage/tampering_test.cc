@@ -122,7 +122,7 @@ TEST_F(TamperingTest, SwappedDoubledAndMissingPagesAreFound) {
 TEST_F(TamperingTest, RowsThatWereDroppedOrChangedWithStockToolsAreFound) {
   for (const auto& [table, rows] : dump_) {
     if (rows.empty() || table == "sqlite_sequence") continue;
-    for (const std::string sql : {absl::StrCat("DELETE FROM ", table),
+    for (const std::string& sql : {absl::StrCat("DELETE FROM ", table),
                                   absl::StrCat("CREATE TABLE x AS SELECT * FROM ", table, "; DELETE FROM ", table,
                                                "; INSERT INTO ", table, " SELECT * FROM x LIMIT ", rows.size() - 1)}) {
       SCOPED_TRACE(sql);
