@@ -68,7 +68,8 @@ class PowerCuts {
       const absl::Time begin = absl::Now();
       while (load.answers() < 2 && load.broken() == 0 && !disk.off() && absl::Now() - begin < absl::Seconds(5))
         absl::SleepFor(kPoll);
-      if (!at_start) disk.CutPowerAt(1 + static_cast<int>(random_() % 60), on_cut);
+      // Mostly soon; now and then after some work.
+      if (!at_start) disk.CutPowerAt(1 + static_cast<int>(random_() % (random_() % 3 == 0 ? 400 : 60)), on_cut);
       while (!disk.off() && absl::Now() - begin < absl::Seconds(10)) absl::SleepFor(kPoll);
       disk.CutPower();
       load.Stop();
@@ -117,7 +118,7 @@ class PowerCuts {
   std::mt19937_64 random_;
   Report* const report_;
   const gateway::config::Config config_;
-  const base::Logger log_{base::LogLevel::kError};
+  const base::Logger log_{base::LogLevel::kError, /*fd=*/-1};  // full of what is done to it
   gateway::ServingState serving_;
   gateway::Metrics metrics_;
 };

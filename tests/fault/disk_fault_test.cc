@@ -49,7 +49,7 @@ class CoreDiskFaultTest : public ::testing::TestWithParam<Fault> {
 
   CrashSite site_;
   std::unique_ptr<SimulatedDisk> disk_;  // before what writes to it
-  const base::Logger log_{base::LogLevel::kError};
+  const base::Logger log_{base::LogLevel::kError, /*fd=*/-1};
   gateway::ServingState serving_;
   gateway::Metrics metrics_;
   Evidence evidence_;
