@@ -280,6 +280,7 @@ void SimulatedDisk::FailAt(int countdown, const DiskFault& fault) {
 void SimulatedDisk::Heal() {
   absl::MutexLock lock(&device_->mutex);
   device_->until_fault = 0;
+  device_->fired = false;
 }
 
 bool SimulatedDisk::fired() const {

@@ -40,7 +40,7 @@ class SimulatedDisk {
   // The `countdown`-th operation from now that changes the disk (write, sync, truncate, delete), from 1, fails.
   void FailAt(int countdown, const DiskFault& fault);
   void Heal();
-  // Whether a fault has come since FailAt.
+  // Whether a fault has come since FailAt; Heal forgets it.
   bool fired() const;
 
   // At the `countdown`-th change power is lost, before it or right after it. `on_cut` is told where, from the thread
