@@ -53,14 +53,19 @@ class Reporter {
   }
 
   // Of entries with one key the last counts.
-  void Entries(const std::string& path, const pb::FieldDescriptor& field, const pb::Message& message) {
-    const pb::FieldDescriptor& value = *field.message_type()->map_value();
+  static std::map<std::string, const pb::Message*> ByKey(const pb::FieldDescriptor& field, const pb::Message& message) {
     std::map<std::string, const pb::Message*> by_key;
     for (int i = 0; i < message.GetReflection()->FieldSize(message, &field); ++i) {
       const pb::Message& entry = message.GetReflection()->GetRepeatedMessage(message, &field, i);
       by_key[ScalarText(entry, *field.message_type()->map_key())] = &entry;
     }
-    for (const auto& [key, entry] : by_key) Walk(path + ".", entry->GetReflection()->GetMessage(*entry, &value));
+    return by_key;
+  }
+
+  void Entries(const std::string& path, const pb::FieldDescriptor& field, const pb::Message& message) {
+    const pb::FieldDescriptor& value = *field.message_type()->map_value();
+    for (const auto& [key, entry] : ByKey(field, message))
+      Walk(path + ".", entry->GetReflection()->GetMessage(*entry, &value));
   }
 
   void Granted(const LeafSpec& leaf, const std::string& path, const pb::FieldDescriptor& field,
@@ -71,7 +76,8 @@ class Reporter {
       report_.emplace(path, WithheldReason::kCondition);
       return;
     }
-    if (!field.is_map() && SomeAreUnfit(leaf, field, message)) report_.emplace(path, WithheldReason::kUnfit);
+    const bool unfit = field.is_map() ? SomeEntriesAreUnfit(leaf, field, message) : SomeAreUnfit(leaf, field, message);
+    if (unfit) report_.emplace(path, WithheldReason::kUnfit);
     if (field.message_type() == nullptr || field.is_map()) return;
     const std::set<std::string> parts = {"seconds", "nanos", "year", "month", "day"};
     const pb::Reflection& reflection = *message.GetReflection();
@@ -83,11 +89,25 @@ class Reporter {
     }
   }
 
+  // An entry holds a value even where that is its default.
+  bool SomeEntriesAreUnfit(const LeafSpec& leaf, const pb::FieldDescriptor& field, const pb::Message& message) {
+    const pb::FieldDescriptor& value = *field.message_type()->map_value();
+    const std::map<std::string, const pb::Message*> by_key = ByKey(field, message);
+    return std::any_of(by_key.begin(), by_key.end(), [&](const auto& entry) {
+      if (value.cpp_type() == pb::FieldDescriptor::CPPTYPE_STRING)
+        return !TakesText(leaf.transform, context_, CountryOf(leaf), ScalarText(*entry.second, value));
+      return entry.second->GetReflection()->HasField(*entry.second, &value) && SomeAreUnfit(leaf, value, *entry.second);
+    });
+  }
+
+  std::string CountryOf(const LeafSpec& leaf) const {
+    return leaf.country.empty() ? "" : FindAt(record_, leaf.country).text;
+  }
+
   bool SomeAreUnfit(const LeafSpec& leaf, const pb::FieldDescriptor& field, const pb::Message& message) {
     const std::unique_ptr<pb::Message> copy(message.New());
     copy->CopyFrom(message);
-    const std::string country = leaf.country.empty() ? "" : FindAt(record_, leaf.country).text;
-    TransformField(leaf.transform, field, context_, country, field, copy.get());
+    TransformField(leaf.transform, field, context_, CountryOf(leaf), field, copy.get());
     const pb::Reflection& reflection = *copy->GetReflection();
     if (field.is_repeated()) return reflection.FieldSize(*copy, &field) < reflection.FieldSize(message, &field);
     if (reflection.HasField(*copy, &field)) return false;

@@ -216,6 +216,11 @@ void TransformField(const TransformSpec& spec, const pb::FieldDescriptor& origin
   }
 }
 
+bool TakesText(const TransformSpec& spec, const ProjectionContext& context, const std::string& country,
+               const std::string& text) {
+  return ChangeText(spec, context, country, text).has_value();
+}
+
 void WriteDefault(const pb::FieldDescriptor& field, pb::Message* message) {
   const pb::Reflection& reflection = *message->GetReflection();
   if (reflection.HasField(*message, &field)) return;

@@ -16,6 +16,10 @@ void TransformField(const TransformSpec& spec, const google::protobuf::FieldDesc
                     const ProjectionContext& context, const std::string& country,
                     const google::protobuf::FieldDescriptor& field, google::protobuf::Message* message);
 
+// False if the transform cannot take the text.
+bool TakesText(const TransformSpec& spec, const ProjectionContext& context, const std::string& country,
+               const std::string& text);
+
 // Makes an absent field present with its default value.
 void WriteDefault(const google::protobuf::FieldDescriptor& field, google::protobuf::Message* message);
 
