@@ -34,15 +34,25 @@ uint8_t* Data(std::string& bytes) {
   return reinterpret_cast<uint8_t*>(bytes.data());
 }
 
+// A context that knows its cipher, or null. Later it is initialised without naming the cipher again: OpenSSL would
+// throw its state away and allocate it anew.
+OpensslPtr<EVP_CIPHER_CTX> NewContext(const char* algorithm) {
+  const OpensslPtr<EVP_CIPHER> cipher(EVP_CIPHER_fetch(nullptr, algorithm, nullptr));
+  OpensslPtr<EVP_CIPHER_CTX> context(EVP_CIPHER_CTX_new());
+  if (cipher == nullptr || context == nullptr ||
+      EVP_EncryptInit_ex2(context.get(), cipher.get(), nullptr, nullptr, nullptr) != 1) {
+    return nullptr;
+  }
+  return context;
+}
+
 // Reused because setting a cipher up costs more than sealing a short record. Holds the last key's schedule until the
 // next use.
 struct CipherContexts {
-  OpensslPtr<EVP_CIPHER> gcm{EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr)};
-  OpensslPtr<EVP_CIPHER> ecb{EVP_CIPHER_fetch(nullptr, "AES-256-ECB", nullptr)};
-  OpensslPtr<EVP_CIPHER_CTX> gcm_context{EVP_CIPHER_CTX_new()};
-  OpensslPtr<EVP_CIPHER_CTX> ecb_context{EVP_CIPHER_CTX_new()};
+  OpensslPtr<EVP_CIPHER_CTX> gcm = NewContext("AES-256-GCM");
+  OpensslPtr<EVP_CIPHER_CTX> ecb = NewContext("AES-256-ECB");
 
-  bool usable() const { return gcm && ecb && gcm_context && ecb_context; }
+  bool usable() const { return gcm != nullptr && ecb != nullptr; }
 };
 
 CipherContexts& ThreadCipherContexts() {
@@ -57,9 +67,9 @@ absl::Status GcmSeal(const uint8_t* key, absl::string_view nonce, Parts aad, abs
   CipherContexts& contexts = ThreadCipherContexts();
   if (!contexts.usable()) return errors::CryptoFailed("AES-256-GCM is not available");
   if (plaintext.size() > kMaxMessage) return errors::Malformed("message too long to seal");
-  EVP_CIPHER_CTX* context = contexts.gcm_context.get();
+  EVP_CIPHER_CTX* context = contexts.gcm.get();
   int written = 0;
-  if (EVP_EncryptInit_ex2(context, contexts.gcm.get(), key, Data(nonce), nullptr) != 1) {
+  if (EVP_EncryptInit_ex2(context, nullptr, key, Data(nonce), nullptr) != 1) {
     return errors::CryptoFailed("AES-256-GCM init");
   }
   for (absl::string_view part : aad) {
@@ -86,9 +96,9 @@ absl::StatusOr<std::string> GcmOpen(const uint8_t* key, absl::string_view nonce,
     return errors::CiphertextRejected();
   const absl::string_view ciphertext = ciphertext_and_tag.substr(0, ciphertext_and_tag.size() - kAeadTagSize);
   std::string tag(ciphertext_and_tag.substr(ciphertext.size()));
-  EVP_CIPHER_CTX* context = contexts.gcm_context.get();
+  EVP_CIPHER_CTX* context = contexts.gcm.get();
   int written = 0;
-  if (EVP_DecryptInit_ex2(context, contexts.gcm.get(), key, Data(nonce), nullptr) != 1 ||
+  if (EVP_DecryptInit_ex2(context, nullptr, key, Data(nonce), nullptr) != 1 ||
       EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kAeadTagSize, tag.data()) != 1) {
     return errors::CryptoFailed("AES-256-GCM init");
   }
@@ -125,12 +135,11 @@ class XaesDerivedKey {
     if (nonce.size() != kXaesNonceSize) return errors::Malformed("an XAES-256-GCM nonce has 24 bytes");
     CipherContexts& contexts = ThreadCipherContexts();
     if (!contexts.usable()) return errors::CryptoFailed("AES-256 is not available");
-    EVP_CIPHER_CTX* ecb = contexts.ecb_context.get();
+    EVP_CIPHER_CTX* ecb = contexts.ecb.get();
     uint8_t subkey[kBlockSize] = {};
     uint8_t blocks[2 * kBlockSize];
     int written = 0;
-    bool ok = EVP_EncryptInit_ex2(ecb, contexts.ecb.get(), Data(key.Reveal(SecretAccess::Granted())), nullptr,
-                                  nullptr) == 1 &&
+    bool ok = EVP_EncryptInit_ex2(ecb, nullptr, Data(key.Reveal(SecretAccess::Granted())), nullptr, nullptr) == 1 &&
               EVP_CIPHER_CTX_set_padding(ecb, 0) == 1 &&
               EVP_EncryptUpdate(ecb, subkey, &written, subkey, kBlockSize) == 1;
     DoubleInField(subkey);

@@ -5,7 +5,7 @@
 #include <array>
 #include <cstring>
 
-#include "server/crypto/digest_context.h"
+#include "server/crypto/sha256_state.h"
 
 namespace postern::crypto {
 namespace {
@@ -29,12 +29,13 @@ class KeyBlock {
   KeyBlock(const KeyBlock&) = delete;
   KeyBlock& operator=(const KeyBlock&) = delete;
 
-  // Starts a digest with the block under `pad`.
-  void Start(const DigestContext& digest, EVP_MD_CTX* context, uint8_t pad) {
+  // A digest that has taken the block under `pad`.
+  Sha256State Start(uint8_t pad) {
     for (uint8_t& byte : block_) byte ^= pad;
-    RequireDigest(EVP_DigestInit_ex2(context, digest.sha256.get(), nullptr) == 1 &&
-                  EVP_DigestUpdate(context, block_.data(), block_.size()) == 1);
+    Sha256State state;
+    state.Add(absl::string_view(reinterpret_cast<const char*>(block_.data()), block_.size()));
     for (uint8_t& byte : block_) byte ^= pad;
+    return state;
   }
 
  private:
@@ -44,36 +45,24 @@ class KeyBlock {
 }  // namespace
 
 struct HmacKey::State {
-  OpensslPtr<EVP_MD_CTX> inner{EVP_MD_CTX_new()};
-  OpensslPtr<EVP_MD_CTX> outer{EVP_MD_CTX_new()};
+  explicit State(absl::string_view key) : State(KeyBlock(key)) {}
+  explicit State(KeyBlock&& key) : inner(key.Start(kInnerPad)), outer(key.Start(kOuterPad)) {}
+
+  const Sha256State inner;
+  const Sha256State outer;
 };
 
-HmacKey::HmacKey(const SecretBytes& key) {
-  auto state = std::make_shared<State>();
-  RequireDigest(state->inner != nullptr && state->outer != nullptr);
-  const DigestContext& digest = ThreadDigestContext();
-  KeyBlock block(key.Reveal(SecretAccess::Granted()));
-  block.Start(digest, state->inner.get(), kInnerPad);
-  block.Start(digest, state->outer.get(), kOuterPad);
-  state_ = std::move(state);
-}
+HmacKey::HmacKey(const SecretBytes& key) : state_(std::make_shared<const State>(key.Reveal(SecretAccess::Granted()))) {}
 
 Sha256Digest HmacKey::Sign(std::initializer_list<absl::string_view> parts) const {
-  EVP_MD_CTX* context = ThreadDigestContext().context.get();
-  RequireDigest(EVP_MD_CTX_copy_ex(context, state_->inner.get()) == 1);
-  const Sha256Digest inner = FinishDigest(context, parts);
-  RequireDigest(EVP_MD_CTX_copy_ex(context, state_->outer.get()) == 1);
-  return FinishDigest(context, {AsBytes(inner)});
+  const Sha256Digest inner = Sha256State(state_->inner).Finish(parts);
+  return Sha256State(state_->outer).Finish({AsBytes(inner)});
 }
 
 Sha256Digest HmacOnce(absl::string_view key, std::initializer_list<absl::string_view> parts) {
   KeyBlock block(key);
-  const DigestContext& digest = ThreadDigestContext();
-  EVP_MD_CTX* context = digest.context.get();
-  block.Start(digest, context, kInnerPad);
-  const Sha256Digest inner = FinishDigest(context, parts);
-  block.Start(digest, context, kOuterPad);
-  return FinishDigest(context, {AsBytes(inner)});
+  const Sha256Digest inner = block.Start(kInnerPad).Finish(parts);
+  return block.Start(kOuterPad).Finish({AsBytes(inner)});
 }
 
 }  // namespace postern::crypto

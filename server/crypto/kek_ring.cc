@@ -12,15 +12,22 @@
 namespace postern::crypto {
 namespace {
 
-constexpr size_t kNonceSize = 24;
+constexpr size_t kNonceSize = kWrappedKeysOffset;
 
 std::string KekContext(KeyRealm realm, uint32_t generation, uint32_t root_version) {
   return absl::StrCat("postern kek v1", BigEndian(static_cast<uint8_t>(realm), 1), BigEndian32(generation),
                       BigEndian32(root_version));
 }
 
-std::string DekContext(const KeyId& id, uint32_t generation) {
-  return absl::StrCat("postern dek v1", id.AsBytes(), BigEndian32(generation));
+std::string DekContext(absl::string_view ids, uint32_t generation) {
+  return absl::StrCat("postern dek v1", ids, BigEndian32(generation));
+}
+
+// The realm of keys that were wrapped together.
+absl::StatusOr<KeyRealm> RealmOf(absl::string_view ids) {
+  absl::StatusOr<KeyId> first = KeyId::FromBytes(ids.substr(0, KeyId::kSize));
+  if (!first.ok() || ids.size() % KeyId::kSize != 0) return errors::StoredBytesMalformed("ids of wrapped keys");
+  return first->realm();
 }
 
 absl::StatusOr<std::string> WrapKey(const SecretBytes& wrapping_key, absl::string_view context,
@@ -34,7 +41,7 @@ absl::StatusOr<std::string> WrapKey(const SecretBytes& wrapping_key, absl::strin
 
 absl::StatusOr<SecretBytes> UnwrapKey(const SecretBytes& wrapping_key, absl::string_view context,
                                       absl::string_view wrapped) {
-  if (wrapped.size() != kWrappedKeySize) return errors::StoredBytesMalformed("wrapped key");
+  if (wrapped.size() < WrappedSize(1)) return errors::StoredBytesMalformed("wrapped key");
   POSTERN_ASSIGN_OR_RETURN(std::string opened,
                            XaesOpen(wrapping_key, wrapped.substr(0, kNonceSize), context, wrapped.substr(kNonceSize)));
   SecretBytes key = SecretBytes::CopyOf(opened);
@@ -76,16 +83,21 @@ std::vector<uint32_t> KekRing::Generations() const {
   return generations;
 }
 
-absl::StatusOr<std::string> KekRing::Wrap(const KeyId& id, const SecretBytes& key) const {
-  const SecretBytes* kek = Find(current(), id.realm());
+absl::StatusOr<std::string> KekRing::Wrap(absl::string_view ids, const SecretBytes& keys) const {
+  POSTERN_ASSIGN_OR_RETURN(const KeyRealm realm, RealmOf(ids));
+  const SecretBytes* kek = Find(current(), realm);
   if (kek == nullptr) return errors::StoredBytesMalformed("no KEK for a realm");
-  return WrapKey(*kek, DekContext(id, current()), key);
+  return WrapKey(*kek, DekContext(ids, current()), keys);
 }
 
-absl::StatusOr<SecretBytes> KekRing::Unwrap(const KeyId& id, uint32_t generation, absl::string_view wrapped) const {
-  const SecretBytes* kek = Find(generation, id.realm());
+absl::StatusOr<SecretBytes> KekRing::Unwrap(absl::string_view ids, uint32_t generation,
+                                            absl::string_view wrapped) const {
+  POSTERN_ASSIGN_OR_RETURN(const KeyRealm realm, RealmOf(ids));
+  const SecretBytes* kek = Find(generation, realm);
   if (kek == nullptr) return errors::StoredBytesMalformed("no KEK for a stored key");
-  return UnwrapKey(*kek, DekContext(id, generation), wrapped);
+  POSTERN_ASSIGN_OR_RETURN(SecretBytes keys, UnwrapKey(*kek, DekContext(ids, generation), wrapped));
+  if (keys.size() != ids.size() / KeyId::kSize * kDekSize) return errors::StoredBytesMalformed("wrapped keys");
+  return keys;
 }
 
 const SecretBytes* KekRing::Find(uint32_t generation, KeyRealm realm) const {

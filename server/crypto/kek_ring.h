@@ -1,7 +1,7 @@
 // The living KEK generations, unwrapped, and what they wrap.
 //
-// Wrapped forms (ENVELOPE.md): a KEK under its root version, a DEK under its KEK; XAES-256-GCM with everything that
-// identifies the key as associated data, so that no stored key can stand in for another.
+// Wrapped forms (ENVELOPE.md): a KEK under its root version, a block of DEKs under its KEK; XAES-256-GCM with
+// everything that identifies the keys as associated data, so that no stored key can stand in for another.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,12 @@
 
 namespace postern::crypto {
 
-// Nonce, key, tag.
-inline constexpr size_t kWrappedKeySize = 24 + 32 + 16;
+inline constexpr size_t kDekSize = 32;
+// Where the first key stands in a wrapped block, and how long one of so many keys is: nonce, keys, tag.
+inline constexpr size_t kWrappedKeysOffset = 24;
+inline constexpr size_t WrappedSize(size_t keys) {
+  return kWrappedKeysOffset + keys * kDekSize + 16;
+}
 
 // A KEK as it is stored.
 struct StoredKek {
@@ -44,10 +48,11 @@ class KekRing {
   uint32_t current() const { return keks_.empty() ? 0 : keks_.rbegin()->first.first; }
   std::vector<uint32_t> Generations() const;
 
-  // Wraps `key` under the current generation of the realm of `id`.
-  absl::StatusOr<std::string> Wrap(const KeyId& id, const SecretBytes& key) const;
-  // DATA_LOSS if the bytes were not made by Wrap for this id and generation.
-  absl::StatusOr<SecretBytes> Unwrap(const KeyId& id, uint32_t generation, absl::string_view wrapped) const;
+  // Wraps keys of one realm, whose ids are `ids` one after another and whose bytes are `keys`, under the current
+  // generation.
+  absl::StatusOr<std::string> Wrap(absl::string_view ids, const SecretBytes& keys) const;
+  // DATA_LOSS if the bytes were not made by Wrap for these ids and this generation.
+  absl::StatusOr<SecretBytes> Unwrap(absl::string_view ids, uint32_t generation, absl::string_view wrapped) const;
 
  private:
   const SecretBytes* Find(uint32_t generation, KeyRealm realm) const;

@@ -3,95 +3,122 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/string_view.h"
 #include "proto/errors/error.h"
 
 namespace postern::crypto {
 namespace {
 
-// Names that one transaction writes: a commit that comes meanwhile waits for it, a millisecond or two.
-constexpr size_t kStep = 256;
+// In a run: block ‖ index (8 bits) ‖ incarnation (8 bits).
+base::ChunkEntry Encode(const KeySlot& slot) {
+  return {slot.id.WithIncarnation(0).bytes(), static_cast<uint64_t>(slot.position.block) << 16 |
+                                                  uint64_t{slot.position.index} << 8 | slot.id.incarnation()};
+}
+
+KeySlot Decode(const KeyId& name, uint64_t value) {
+  KeySlot slot{name.WithIncarnation(static_cast<uint8_t>(value)), {}};
+  slot.position.block = static_cast<int64_t>(value >> 16);
+  slot.position.index = static_cast<uint8_t>(value >> 8);
+  return slot;
+}
 
 }  // namespace
 
+const char KeySlots::kTables[] = R"sql(
+  CREATE TABLE names_written (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    through_block INTEGER NOT NULL,
+    through_tombstone INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO names_written VALUES (1, 0, 0);
+)sql";
+
 absl::Status KeySlots::Open(SqliteFile& file, size_t full_batch) {
-  full_batch_ = full_batch;
-  POSTERN_ASSIGN_OR_RETURN(find_, file.Prepare("SELECT incarnation, sequence FROM key_slots WHERE name = ?1"));
-  POSTERN_ASSIGN_OR_RETURN(put_, file.Prepare("INSERT INTO key_slots (name, incarnation, sequence) VALUES (?1, ?2, ?3)"
-                                              " ON CONFLICT (name) DO UPDATE SET incarnation = ?2, sequence = ?3"));
-  POSTERN_ASSIGN_OR_RETURN(set_through_, file.Prepare("UPDATE slots_written SET through = ?1"));
-  POSTERN_ASSIGN_OR_RETURN(newest_, file.QueryInt("SELECT through FROM slots_written"));
-  POSTERN_ASSIGN_OR_RETURN(SqliteStatement unwritten,
-                           file.Prepare("SELECT sequence, id, generation <> x'00000000' FROM wrapped_keys"
-                                        " WHERE sequence > ?1 ORDER BY sequence"));
-  unwritten.BindInt(1, newest_);
+  full_batch_ = std::max<size_t>(full_batch, 1);
+  POSTERN_ASSIGN_OR_RETURN(set_written_,
+                           file.Prepare("UPDATE names_written SET through_block = ?1, through_tombstone = ?2"));
+  POSTERN_ASSIGN_OR_RETURN(newest_.block, file.QueryInt("SELECT through_block FROM names_written"));
+  POSTERN_ASSIGN_OR_RETURN(newest_.tombstone, file.QueryInt("SELECT through_tombstone FROM names_written"));
+  POSTERN_RETURN_IF_ERROR(runs_.Open(file));
+  return ReadBack(file);
+}
+
+absl::Status KeySlots::ReadBack(SqliteFile& file) {
+  POSTERN_ASSIGN_OR_RETURN(SqliteStatement blocks,
+                           file.Prepare("SELECT sequence, ids FROM key_blocks WHERE sequence > ?1 ORDER BY sequence"));
+  blocks.BindInt(1, newest_.block);
   for (;;) {
-    POSTERN_ASSIGN_OR_RETURN(const bool row, unwritten.Step());
-    if (!row) return absl::OkStatus();
-    newest_ = unwritten.Int(0);
-    POSTERN_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromBytes(unwritten.Bytes(1)));
-    recent_[id.WithIncarnation(0)] = {id, unwritten.Int(2) != 0 ? newest_ : 0};
+    POSTERN_ASSIGN_OR_RETURN(const bool row, blocks.Step());
+    if (!row) break;
+    const absl::string_view ids = blocks.Bytes(1);
+    for (size_t i = 0; (i + 1) * KeyId::kSize <= ids.size(); ++i) {
+      POSTERN_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromBytes(ids.substr(i * KeyId::kSize, KeyId::kSize)));
+      Remember({{id, {blocks.Int(0), static_cast<uint8_t>(i)}}, 0});
+    }
   }
+  // A key is made before it is shredded, and a later one of its name has a higher incarnation: tombstones may come
+  // last.
+  POSTERN_ASSIGN_OR_RETURN(SqliteStatement tombstones,
+                           file.Prepare("SELECT sequence, id FROM tombstones WHERE sequence > ?1 ORDER BY sequence"));
+  tombstones.BindInt(1, newest_.tombstone);
+  for (;;) {
+    POSTERN_ASSIGN_OR_RETURN(const bool row, tombstones.Step());
+    if (!row) return absl::OkStatus();
+    POSTERN_ASSIGN_OR_RETURN(const KeyId id, KeyId::FromBytes(tombstones.Bytes(1)));
+    Remember({{id, {}}, tombstones.Int(0)});
+  }
+}
+
+void KeySlots::Remember(const Change& change) {
+  newest_.block = std::max(newest_.block, change.slot.position.block);
+  newest_.tombstone = std::max(newest_.tombstone, change.tombstone);
+  const auto [found, added] = recent_.try_emplace(change.slot.id.WithIncarnation(0), change.slot);
+  if (!added && found->second.id.incarnation() <= change.slot.id.incarnation()) found->second = change.slot;
 }
 
 absl::StatusOr<std::optional<KeySlot>> KeySlots::Find(const KeyId& id) {
   const KeyId name = id.WithIncarnation(0);
   if (const auto found = recent_.find(name); found != recent_.end()) return found->second;
-  find_.BindBytes(1, name.AsBytes());
-  const absl::StatusOr<bool> row = find_.Step();
-  std::optional<KeySlot> slot;
-  if (row.ok() && *row) slot = KeySlot{id.WithIncarnation(static_cast<uint8_t>(find_.Int(0))), find_.Int(1)};
-  find_.Reset();
-  POSTERN_RETURN_IF_ERROR(row.status());
-  return slot;
-}
-
-absl::Status KeySlots::Clear(const KeyId& id) {
-  const KeySlot empty{id, 0};
-  changed_.push_back(empty);
-  return WriteSlot(empty);
-}
-
-void KeySlots::Committed() {
-  if (writing_ > 0) FinishStep();
-  for (const KeySlot& slot : changed_) {
-    newest_ = std::max(newest_, slot.sequence);
-    const KeyId name = slot.id.WithIncarnation(0);
-    // A cleared slot is in the B-tree as well; it stays here only where an older state would hide it.
-    if (slot.sequence != 0) {
-      recent_[name] = slot;
-    } else if (const auto found = recent_.find(name); found != recent_.end()) {
-      found->second = slot;
-    }
-  }
-  changed_.clear();
-}
-
-absl::Status KeySlots::WriteSlot(const KeySlot& slot) {
-  const KeyId name = slot.id.WithIncarnation(0);
-  return put_.BindBytes(1, name.AsBytes()).BindInt(2, slot.id.incarnation()).BindInt(3, slot.sequence).Run();
+  POSTERN_ASSIGN_OR_RETURN(const std::optional<uint64_t> value, runs_.Find(name));
+  if (!value.has_value()) return std::nullopt;
+  return Decode(name, *value);
 }
 
 void KeySlots::StartBatch() {
   batch_.reserve(recent_.size());
-  for (const auto& [name, slot] : recent_) batch_.push_back(name);
-  // Descending, because names are taken from the end.
-  std::sort(batch_.begin(), batch_.end(), [](const KeyId& a, const KeyId& b) { return b < a; });
-  batch_through_ = newest_;
+  for (const auto& [name, slot] : recent_) batch_.push_back(Encode(slot));
+  std::sort(batch_.begin(), batch_.end());
+  batch_reach_ = newest_;
+  runs_.Start(batch_);
 }
 
 absl::Status KeySlots::WriteSome() {
-  if (batch_.empty()) StartBatch();
-  writing_ = std::min(batch_.size(), kStep);
-  for (size_t i = 0; i < writing_; ++i) {
-    POSTERN_RETURN_IF_ERROR(WriteSlot(recent_.at(batch_[batch_.size() - 1 - i])));
-  }
-  return writing_ == batch_.size() ? set_through_.BindInt(1, batch_through_).Run() : absl::OkStatus();
+  if (!runs_.busy()) StartBatch();
+  POSTERN_ASSIGN_OR_RETURN(batch_written_, runs_.Step());
+  if (!batch_written_) return absl::OkStatus();
+  return set_written_.BindInt(1, batch_reach_.block).BindInt(2, batch_reach_.tombstone).Run();
 }
 
-void KeySlots::FinishStep() {
-  batch_.resize(batch_.size() - std::exchange(writing_, 0));
-  if (!batch_.empty()) return;
-  absl::erase_if(recent_, [this](const auto& entry) { return entry.second.sequence <= batch_through_; });
+void KeySlots::Committed() {
+  runs_.Committed();
+  if (std::exchange(batch_written_, false)) {
+    // A name that has changed since then stays, in front of what was written.
+    const auto is_written = [this](const auto& named) {
+      return std::binary_search(batch_.begin(), batch_.end(), Encode(named.second));
+    };
+    absl::erase_if(recent_, is_written);
+    batch_.clear();
+  }
+  for (const Change& change : changed_) Remember(change);
+  changed_.clear();
+}
+
+void KeySlots::RolledBack() {
+  changed_.clear();
+  // Whatever was under way may have been written in part; commits of keys that fail take it along, and it begins anew.
+  runs_.RolledBack();
+  batch_.clear();
+  batch_written_ = false;
 }
 
 }  // namespace postern::crypto

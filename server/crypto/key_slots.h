@@ -1,8 +1,7 @@
 // Where the newest key of a name is.
 //
-// Keys are appended in order, while names are HMACs: written one by one into a B-tree, each would dirty a page of its
-// own in every commit. So the B-tree key_slots is written behind the commits, in large sorted batches. The names that
-// it lacks are in memory, and after a crash they are read back from the keys' own rows, which carry them.
+// Names wait in memory until they are a batch, and are written behind the commits as a sorted run (name_runs.h). After
+// a crash those that were not written are read back: the keys' own rows and the tombstones carry them.
 #pragma once
 
 #include <cstddef>
@@ -14,54 +13,75 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/base/sorted_chunk.h"
 #include "server/crypto/key_id.h"
+#include "server/crypto/name_runs.h"
 #include "server/crypto/sqlite_file.h"
 
 namespace postern::crypto {
 
+// The place of a key: its block and its index there.
+struct KeyPosition {
+  int64_t block = 0;  // 0: nowhere, the key is shredded
+  uint8_t index = 0;
+
+  bool living() const { return block != 0; }
+  friend bool operator==(const KeyPosition&, const KeyPosition&) = default;
+};
+
 // What is stored about the name in a key id.
 struct KeySlot {
-  KeyId id;              // with the incarnation of the newest key
-  int64_t sequence = 0;  // its row; 0 if that key is shredded
+  KeyId id;  // with the incarnation of the newest key
+  KeyPosition position;
 };
 
 // Not thread-safe. The transactions are the caller's; each must end with Committed or RolledBack.
 class KeySlots {
  public:
+  // Makes the tables.
+  static const char kTables[];
+
   // The tables are there already. `full_batch`: from how many names in memory on they are written, about 50 bytes each.
   absl::Status Open(SqliteFile& file, size_t full_batch);
 
   absl::StatusOr<std::optional<KeySlot>> Find(const KeyId& id);
-  // Within a transaction that appended the key's row.
-  void Put(const KeySlot& slot) { changed_.push_back(slot); }
-  // Within a transaction that emptied the key's row.
-  absl::Status Clear(const KeyId& id);
+  // Within a transaction that appended the key's block, or that wrote the tombstone numbered so.
+  void Put(const KeySlot& slot) { changed_.push_back({slot, 0}); }
+  void Clear(const KeyId& id, int64_t tombstone) { changed_.push_back({{id, {}}, tombstone}); }
   void Committed();
-  void RolledBack() {
-    changed_.clear();
-    writing_ = 0;
-  }
+  void RolledBack();
 
-  bool HasFullBatch() const { return recent_.size() >= full_batch_; }
-  // One step, a transaction, of writing the names in memory to the B-tree. Steps go on until HasFullBatch is false.
+  bool HasWork() const { return recent_.size() >= full_batch_ || runs_.busy(); }
+  // One step, a transaction, of writing the names in memory and of merging what was written. Steps go on until HasWork
+  // is false.
   absl::Status WriteSome();
 
  private:
-  absl::Status WriteSlot(const KeySlot& slot);
-  // Begins a batch: the order of its names and how far it will take the B-tree.
+  struct Change {
+    KeySlot slot;
+    int64_t tombstone = 0;
+  };
+  // How far names are known: blocks and tombstones.
+  struct Reach {
+    int64_t block = 0;
+    int64_t tombstone = 0;
+  };
+
+  absl::Status ReadBack(SqliteFile& file);
+  void Remember(const Change& change);
   void StartBatch();
-  void FinishStep();
 
   size_t full_batch_ = 0;
-  SqliteStatement find_, put_, set_through_;
-  // By name; the newest state. All keys in rows above `through` are here.
+  SqliteStatement set_written_;
+  NameRuns runs_;
+  // By name; the newest state. All of blocks and tombstones that the runs do not reach is here.
   absl::flat_hash_map<KeyId, KeySlot> recent_;
-  std::vector<KeySlot> changed_;  // in the transaction under way
-  int64_t newest_ = 0;            // the last row that has its name in recent_ or in the B-tree
+  std::vector<Change> changed_;  // in the transaction under way
+  Reach newest_;                 // of recent_ and runs_ together
 
-  std::vector<KeyId> batch_;  // sorted names that are still to be written
-  size_t writing_ = 0;        // how many of them the transaction under way writes
-  int64_t batch_through_ = 0;
+  std::vector<base::ChunkEntry> batch_;  // names that are being written, as they were at its start
+  Reach batch_reach_;
+  bool batch_written_ = false;  // with the transaction under way
 };
 
 }  // namespace postern::crypto

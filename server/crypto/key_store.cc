@@ -10,9 +10,9 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "proto/errors/error.h"
-#include "server/crypto/aead.h"
 #include "server/crypto/errors.h"
 #include "server/crypto/kek_ring.h"
+#include "server/crypto/key_blocks.h"
 #include "server/crypto/key_cache.h"
 #include "server/crypto/key_file.h"
 #include "server/crypto/key_table.h"
@@ -159,25 +159,26 @@ absl::Status KeyStore::Impl::EnsureKeys(absl::Span<KeyRequest> requests) {
 }
 
 absl::Status KeyStore::Impl::EnsureMissing(absl::Span<KeyRequest* const> missing) {
-  // Keys made here, by name; they are valid once the transaction is durable.
-  absl::flat_hash_map<KeyId, KeyHandle> made;
-  POSTERN_ASSIGN_OR_RETURN(const SecretBytes fresh, RandomSecret(missing.size() * kAeadKeySize));
+  // Keys made here; they are valid once the transaction is durable.
+  std::vector<KeyHandle> made;
+  absl::flat_hash_map<KeyId, KeyHandle> by_name;
+  POSTERN_ASSIGN_OR_RETURN(const SecretBytes fresh, RandomSecret(missing.size() * kDekSize));
   const absl::string_view fresh_bytes = fresh.Reveal(SecretAccess::Granted());
 
   const absl::Status written = InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
     for (size_t i = 0; i < missing.size(); ++i) {
       KeyRequest& request = *missing[i];
       KeyId id(request.kind, request.realm, request.name, 0);
-      if (const auto found = made.find(id); found != made.end()) {
-        request.result = found->second;
+      const auto [named, first] = by_name.try_emplace(id);
+      if (!first && named->second.secret != nullptr) {
+        request.result = named->second;
         continue;
       }
       POSTERN_ASSIGN_OR_RETURN(const std::optional<KeySlot> slot, table_.FindSlot(id));
-      if (slot.has_value() && slot->sequence != 0) {
+      if (slot.has_value() && slot->position.living()) {
         request.result = ReadKey(*slot);
         // A damaged key fails those who ask for it, and nobody who happens to ask at the same time.
-        const absl::Status& read = request.result.status();
-        if (!read.ok() && !absl::IsDataLoss(read)) return read;
+        if (!request.result.ok() && !absl::IsDataLoss(request.result.status())) return request.result.status();
         continue;
       }
       if (slot.has_value()) {
@@ -187,13 +188,13 @@ absl::Status KeyStore::Impl::EnsureMissing(absl::Span<KeyRequest* const> missing
         }
         id = slot->id.WithIncarnation(static_cast<uint8_t>(slot->id.incarnation() + 1));
       }
-      KeyHandle key{id, std::make_shared<const SecretBytes>(
-                            SecretBytes::CopyOf(fresh_bytes.substr(i * kAeadKeySize, kAeadKeySize)))};
-      POSTERN_ASSIGN_OR_RETURN(const std::string wrapped, keks_.Wrap(id, *key.secret));
-      POSTERN_RETURN_IF_ERROR(table_.InsertKey(id, keks_.current(), wrapped));
-      request.result = key;
-      made.emplace(id.WithIncarnation(0), std::move(key));
+      named->second = {
+          id, std::make_shared<const SecretBytes>(SecretBytes::CopyOf(fresh_bytes.substr(i * kDekSize, kDekSize)))};
+      request.result = named->second;
+      made.push_back(named->second);
     }
+    POSTERN_ASSIGN_OR_RETURN(const std::vector<KeyBlock> blocks, WrapKeys(keks_, made));
+    for (const KeyBlock& block : blocks) POSTERN_RETURN_IF_ERROR(table_.InsertBlock(block));
     return absl::OkStatus();
   });
   POSTERN_RETURN_IF_ERROR(written);
@@ -204,16 +205,17 @@ absl::Status KeyStore::Impl::EnsureMissing(absl::Span<KeyRequest* const> missing
 }
 
 absl::StatusOr<KeyHandle> KeyStore::Impl::ReadKey(const KeySlot& slot) {
-  POSTERN_ASSIGN_OR_RETURN(const WrappedKey stored, table_.ReadKey(slot.sequence));
-  POSTERN_ASSIGN_OR_RETURN(SecretBytes secret, keks_.Unwrap(slot.id, stored.generation, stored.bytes));
-  return KeyHandle{slot.id, std::make_shared<const SecretBytes>(std::move(secret))};
+  POSTERN_ASSIGN_OR_RETURN(const KeyBlock block, table_.ReadBlock(slot.position.block));
+  POSTERN_ASSIGN_OR_RETURN(std::shared_ptr<const SecretBytes> secret,
+                           UnwrapKey(keks_, block, slot.id, slot.position.index));
+  return KeyHandle{slot.id, std::move(secret)};
 }
 
 // The slot of exactly this key: KEY_SHREDDED if it or a later key of its name is gone, NOT_FOUND if it never was.
 absl::StatusOr<KeySlot> KeyStore::Impl::LivingSlot(const KeyId& id) {
   POSTERN_ASSIGN_OR_RETURN(const std::optional<KeySlot> slot, table_.FindSlot(id));
   if (!slot.has_value() || slot->id.incarnation() < id.incarnation()) return errors::KeyNotFound(id);
-  if (slot->sequence == 0 || slot->id.incarnation() > id.incarnation()) return errors::KeyShredded(id);
+  if (!slot->position.living() || slot->id.incarnation() > id.incarnation()) return errors::KeyShredded(id);
   return *slot;
 }
 
@@ -244,7 +246,11 @@ absl::Status KeyStore::Impl::Shred(absl::Span<const KeyId> ids, absl::Time now) 
       const absl::StatusOr<KeySlot> slot = LivingSlot(id);
       if (ReasonOf(slot.status()) == v1::ERROR_REASON_KEY_SHREDDED) continue;
       POSTERN_RETURN_IF_ERROR(slot.status());
-      POSTERN_RETURN_IF_ERROR(table_.ShredKey(*slot, now, keks_.current()));
+      // The block is overwritten by one without the key, and that was the only copy.
+      POSTERN_ASSIGN_OR_RETURN(KeyBlock block, table_.ReadBlock(slot->position.block));
+      POSTERN_ASSIGN_OR_RETURN(block, WithoutKey(keks_, std::move(block), slot->position.index));
+      POSTERN_RETURN_IF_ERROR(table_.ReplaceBlock(block));
+      POSTERN_RETURN_IF_ERROR(table_.BuryKey(slot->id, now, keks_.current()));
     }
     return absl::OkStatus();
   });
@@ -303,19 +309,20 @@ absl::StatusOr<uint32_t> KeyStore::Impl::StartGeneration(absl::Time now) {
 absl::StatusOr<size_t> KeyStore::Impl::RewrapSome(size_t limit) {
   absl::MutexLock lock(&mutex_);
   const uint32_t generation = keks_.current();
-  POSTERN_ASSIGN_OR_RETURN(const std::vector<WrappedKey> keys, table_.KeysBefore(generation, rewrapped_up_to_, limit));
-  if (keys.empty()) return 0;
+  POSTERN_ASSIGN_OR_RETURN(std::vector<KeyBlock> blocks, table_.BlocksBefore(generation, rewrapped_up_to_, limit));
+  if (blocks.empty()) return 0;
+  size_t rewrapped = 0;
   const absl::Status written = InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
-    for (const WrappedKey& key : keys) {
-      POSTERN_ASSIGN_OR_RETURN(const SecretBytes secret, keks_.Unwrap(key.id, key.generation, key.bytes));
-      POSTERN_ASSIGN_OR_RETURN(const std::string wrapped, keks_.Wrap(key.id, secret));
-      POSTERN_RETURN_IF_ERROR(table_.ReplaceKey(key.sequence, generation, wrapped));
+    for (KeyBlock& block : blocks) {
+      POSTERN_ASSIGN_OR_RETURN(block, Rewrap(keks_, std::move(block)));
+      POSTERN_RETURN_IF_ERROR(table_.ReplaceBlock(block));
+      rewrapped += block.size();
     }
     return absl::OkStatus();
   });
   POSTERN_RETURN_IF_ERROR(written);
-  rewrapped_up_to_ = keys.back().sequence;
-  return keys.size();
+  rewrapped_up_to_ = blocks.back().sequence;
+  return rewrapped;
 }
 
 absl::Status KeyStore::Impl::DestroyGeneration(uint32_t generation, absl::Time now) {

@@ -33,8 +33,8 @@ struct KeyStoreOptions {
   bool create_if_missing = false;
   // How many unwrapped keys are kept in memory, about 250 bytes each.
   size_t cache_capacity = 65536;
-  // How many names of new keys wait in memory, about 50 bytes each, to be written to their B-tree in one sorted batch:
-  // the larger the batch, the fewer pages are written, and the more rows a start reads.
+  // How many names of new keys wait in memory, about 50 bytes each, to be written as one sorted run: the larger, the
+  // fewer runs a lookup asks and the less is merged, and the more rows a start reads.
   size_t name_batch = 32768;
 };
 
@@ -54,8 +54,8 @@ struct KeyRequest {
   // KEY_SHREDDED.
   bool allow_new_after_shred = false;
 
-  // Set by EnsureKeys: the key, KEY_SHREDDED, or DATA_LOSS.
-  absl::StatusOr<KeyHandle> result = absl::UnknownError("not asked yet");
+  // Set by EnsureKeys: the key, KEY_SHREDDED, or DATA_LOSS. UNKNOWN before.
+  absl::StatusOr<KeyHandle> result;
 };
 
 // A destroyed key.
@@ -106,7 +106,7 @@ class KeyStore {
 
   // Starts a KEK generation of each realm under the newest root version and returns its number; new keys use it.
   absl::StatusOr<uint32_t> StartGeneration(absl::Time now);
-  // Wraps up to `limit` keys of older generations anew; returns how many it did, 0 when none is left.
+  // Wraps up to `limit` blocks of keys of older generations anew; returns how many keys it did, 0 when none is left.
   absl::StatusOr<size_t> RewrapSome(size_t limit);
   // Destroys a generation of both realms; FAILED_PRECONDITION while a living key needs it.
   absl::Status DestroyGeneration(uint32_t generation, absl::Time now);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
 #include "server/crypto/big_endian.h"
 #include "server/crypto/errors.h"
@@ -14,9 +15,8 @@ constexpr int64_t kApplicationId = 0x504b4559;
 constexpr int64_t kLayout = 1;
 
 // What is overwritten later is a blob of fixed size (numbers big-endian), so that no row ever changes its length.
-// Generation 0 marks a shredded row, destruction time 0 a living KEK.
+// Generation 0 marks a block without living keys, destruction time 0 a living KEK.
 constexpr char kTables[] = R"sql(
-  BEGIN IMMEDIATE;
   CREATE TABLE keks (
     sequence INTEGER PRIMARY KEY,
     realm INTEGER NOT NULL,
@@ -26,19 +26,12 @@ constexpr char kTables[] = R"sql(
     created_millis INTEGER NOT NULL,
     destroyed_millis BLOB NOT NULL DEFAULT x'0000000000000000'
   ) STRICT;
-  CREATE TABLE wrapped_keys (
+  CREATE TABLE key_blocks (
     sequence INTEGER PRIMARY KEY,
-    id BLOB NOT NULL,
+    ids BLOB NOT NULL,
     generation BLOB NOT NULL,
     wrapped BLOB NOT NULL
   ) STRICT;
-  CREATE TABLE key_slots (
-    name BLOB PRIMARY KEY,
-    incarnation INTEGER NOT NULL,
-    sequence INTEGER NOT NULL
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE slots_written (one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER NOT NULL) STRICT;
-  INSERT INTO slots_written VALUES (1, 0);
   CREATE TABLE tombstones (
     sequence INTEGER PRIMARY KEY,
     id BLOB NOT NULL,
@@ -47,16 +40,11 @@ constexpr char kTables[] = R"sql(
   ) STRICT;
   PRAGMA application_id = 0x504b4559;
   PRAGMA user_version = 1;
-  COMMIT;
 )sql";
 
-absl::StatusOr<WrappedKey> ReadWrappedKey(const SqliteStatement& row) {
-  WrappedKey key;
-  key.sequence = row.Int(0);
-  POSTERN_ASSIGN_OR_RETURN(key.id, KeyId::FromBytes(row.Bytes(1)));
-  key.generation = static_cast<uint32_t>(ReadBigEndian(row.Bytes(2)));
-  key.bytes = std::string(row.Bytes(3));
-  return key;
+KeyBlock BlockOf(const SqliteStatement& row) {
+  return {row.Int(0), std::string(row.Bytes(1)), static_cast<uint32_t>(ReadBigEndian(row.Bytes(2))),
+          std::string(row.Bytes(3))};
 }
 
 // Resets a statement at the end of the scope, so that no read lock outlives its use.
@@ -76,7 +64,10 @@ class ResetAtExit {
 absl::StatusOr<KeyTable> KeyTable::Open(const std::string& path, size_t name_batch) {
   POSTERN_ASSIGN_OR_RETURN(SqliteFile file, SqliteFile::Open(path));
   POSTERN_ASSIGN_OR_RETURN(const int64_t tables, file.QueryInt("SELECT count(*) FROM sqlite_schema"));
-  if (tables == 0) POSTERN_RETURN_IF_ERROR(file.Execute(kTables));
+  if (tables == 0) {
+    const std::string all = absl::StrCat("BEGIN IMMEDIATE;", kTables, NameRuns::kTables, KeySlots::kTables, "COMMIT;");
+    POSTERN_RETURN_IF_ERROR(file.Execute(all.c_str()));
+  }
   POSTERN_ASSIGN_OR_RETURN(const int64_t application, file.QueryInt("PRAGMA application_id"));
   POSTERN_ASSIGN_OR_RETURN(const int64_t layout, file.QueryInt("PRAGMA user_version"));
   if (application != kApplicationId || layout != kLayout) return errors::KeyStoreLayoutUnknown(path);
@@ -87,11 +78,9 @@ absl::StatusOr<KeyTable> KeyTable::Open(const std::string& path, size_t name_bat
 
 absl::Status KeyTable::Prepare(size_t name_batch) {
   const std::pair<SqliteStatement*, absl::string_view> statements[] = {
-      {&read_key_, "SELECT sequence, id, generation, wrapped FROM wrapped_keys WHERE sequence = ?1"},
-      {&insert_key_, "INSERT INTO wrapped_keys (id, generation, wrapped) VALUES (?1, ?2, ?3)"},
-      {&zero_key_,
-       "UPDATE wrapped_keys SET generation = zeroblob(length(generation)), wrapped = zeroblob(length(wrapped))"
-       " WHERE sequence = ?1"},
+      {&read_block_, "SELECT sequence, ids, generation, wrapped FROM key_blocks WHERE sequence = ?1"},
+      {&insert_block_, "INSERT INTO key_blocks (ids, generation, wrapped) VALUES (?1, ?2, ?3)"},
+      {&replace_block_, "UPDATE key_blocks SET generation = ?2, wrapped = ?3 WHERE sequence = ?1"},
       {&insert_tombstone_, "INSERT INTO tombstones (id, shredded_millis, last_generation) VALUES (?1, ?2, ?3)"},
       {&list_tombstones_,
        "SELECT sequence, id, shredded_millis, last_generation FROM tombstones WHERE sequence > ?1"
@@ -102,11 +91,10 @@ absl::Status KeyTable::Prepare(size_t name_batch) {
        "INSERT INTO keks (realm, generation, root_version, wrapped, created_millis) VALUES (?1, ?2, ?3, ?4, ?5)"},
       {&destroy_keks_,
        "UPDATE keks SET wrapped = zeroblob(length(wrapped)), destroyed_millis = ?2 WHERE generation = ?1"},
-      {&keys_before_,
-       "SELECT sequence, id, generation, wrapped FROM wrapped_keys"
+      {&blocks_before_,
+       "SELECT sequence, ids, generation, wrapped FROM key_blocks"
        " WHERE sequence > ?2 AND generation < ?1 AND generation > x'00000000' ORDER BY sequence LIMIT ?3"},
-      {&replace_key_, "UPDATE wrapped_keys SET generation = ?2, wrapped = ?3 WHERE sequence = ?1"},
-      {&any_key_of_, "SELECT 1 FROM wrapped_keys WHERE generation = ?1 LIMIT 1"},
+      {&any_key_of_, "SELECT 1 FROM key_blocks WHERE generation = ?1 LIMIT 1"},
   };
   for (const auto& [statement, sql] : statements) {
     POSTERN_ASSIGN_OR_RETURN(*statement, file_.Prepare(sql));
@@ -126,29 +114,39 @@ void KeyTable::Rollback() {
   slots_.RolledBack();
 }
 
-absl::StatusOr<WrappedKey> KeyTable::ReadKey(int64_t sequence) {
-  const ResetAtExit reset(read_key_);
-  read_key_.BindInt(1, sequence);
-  POSTERN_ASSIGN_OR_RETURN(const bool row, read_key_.Step());
+absl::StatusOr<KeyBlock> KeyTable::ReadBlock(int64_t sequence) {
+  const ResetAtExit reset(read_block_);
+  read_block_.BindInt(1, sequence);
+  POSTERN_ASSIGN_OR_RETURN(const bool row, read_block_.Step());
   if (!row) return errors::StoredBytesMalformed("a key slot without its key");
-  return ReadWrappedKey(read_key_);
+  return BlockOf(read_block_);
 }
 
-absl::Status KeyTable::InsertKey(const KeyId& id, uint32_t generation, absl::string_view wrapped) {
-  const std::string generation_bytes = BigEndian32(generation);
+absl::Status KeyTable::InsertBlock(const KeyBlock& block) {
+  const std::string generation = BigEndian32(block.generation);
   POSTERN_RETURN_IF_ERROR(
-      insert_key_.BindBytes(1, id.AsBytes()).BindBytes(2, generation_bytes).BindBytes(3, wrapped).Run());
-  slots_.Put({id, file_.last_insert_id()});
+      insert_block_.BindBytes(1, block.ids).BindBytes(2, generation).BindBytes(3, block.wrapped).Run());
+  const int64_t sequence = file_.last_insert_id();
+  for (size_t i = 0; i < block.size(); ++i) {
+    POSTERN_ASSIGN_OR_RETURN(const KeyId id,
+                             KeyId::FromBytes(absl::string_view(block.ids).substr(i * KeyId::kSize, KeyId::kSize)));
+    slots_.Put({id, {sequence, static_cast<uint8_t>(i)}});
+  }
   return absl::OkStatus();
 }
 
-absl::Status KeyTable::ShredKey(const KeySlot& slot, absl::Time now, uint32_t newest_generation) {
-  POSTERN_RETURN_IF_ERROR(zero_key_.BindInt(1, slot.sequence).Run());
-  POSTERN_RETURN_IF_ERROR(slots_.Clear(slot.id));
-  return insert_tombstone_.BindBytes(1, slot.id.AsBytes())
-      .BindInt(2, absl::ToUnixMillis(now))
-      .BindInt(3, newest_generation)
-      .Run();
+absl::Status KeyTable::ReplaceBlock(const KeyBlock& block) {
+  const std::string generation = BigEndian32(block.generation);
+  return replace_block_.BindInt(1, block.sequence).BindBytes(2, generation).BindBytes(3, block.wrapped).Run();
+}
+
+absl::Status KeyTable::BuryKey(const KeyId& id, absl::Time now, uint32_t newest_generation) {
+  POSTERN_RETURN_IF_ERROR(insert_tombstone_.BindBytes(1, id.AsBytes())
+                              .BindInt(2, absl::ToUnixMillis(now))
+                              .BindInt(3, newest_generation)
+                              .Run());
+  slots_.Clear(id, file_.last_insert_id());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<KeyTombstone>> KeyTable::ListTombstones(uint64_t after, size_t limit) {
@@ -167,7 +165,7 @@ absl::StatusOr<std::vector<KeyTombstone>> KeyTable::ListTombstones(uint64_t afte
 }
 
 absl::StatusOr<bool> KeyTable::AnyKey() {
-  POSTERN_ASSIGN_OR_RETURN(const int64_t found, file_.QueryInt("SELECT EXISTS (SELECT 1 FROM wrapped_keys)"));
+  POSTERN_ASSIGN_OR_RETURN(const int64_t found, file_.QueryInt("SELECT EXISTS (SELECT 1 FROM key_blocks)"));
   return found != 0;
 }
 
@@ -196,22 +194,16 @@ absl::Status KeyTable::DestroyKeks(uint32_t generation, absl::Time now) {
   return destroy_keks_.BindInt(1, generation).BindBytes(2, millis).Run();
 }
 
-absl::StatusOr<std::vector<WrappedKey>> KeyTable::KeysBefore(uint32_t generation, int64_t after, size_t limit) {
-  std::vector<WrappedKey> keys;
+absl::StatusOr<std::vector<KeyBlock>> KeyTable::BlocksBefore(uint32_t generation, int64_t after, size_t limit) {
+  std::vector<KeyBlock> blocks;
   const std::string bound = BigEndian32(generation);
-  const ResetAtExit reset(keys_before_);
-  keys_before_.BindBytes(1, bound).BindInt(2, after).BindInt(3, static_cast<int64_t>(limit));
+  const ResetAtExit reset(blocks_before_);
+  blocks_before_.BindBytes(1, bound).BindInt(2, after).BindInt(3, static_cast<int64_t>(limit));
   for (;;) {
-    POSTERN_ASSIGN_OR_RETURN(const bool row, keys_before_.Step());
-    if (!row) return keys;
-    POSTERN_ASSIGN_OR_RETURN(WrappedKey key, ReadWrappedKey(keys_before_));
-    keys.push_back(std::move(key));
+    POSTERN_ASSIGN_OR_RETURN(const bool row, blocks_before_.Step());
+    if (!row) return blocks;
+    blocks.push_back(BlockOf(blocks_before_));
   }
-}
-
-absl::Status KeyTable::ReplaceKey(int64_t sequence, uint32_t generation, absl::string_view wrapped) {
-  const std::string generation_bytes = BigEndian32(generation);
-  return replace_key_.BindInt(1, sequence).BindBytes(2, generation_bytes).BindBytes(3, wrapped).Run();
 }
 
 absl::StatusOr<bool> KeyTable::AnyKeyOf(uint32_t generation) {

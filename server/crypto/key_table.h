@@ -1,8 +1,9 @@
 // The tables of the key store's file.
 //
-// Wrapped keys are appended in order and afterwards only overwritten in place by bytes of the same length: SQLite then
-// never moves one between pages, so that overwriting it leaves no copy of it in the unused part of another page. Names
-// are in a B-tree of their own that holds no key (key_slots.h).
+// Keys that are made together are wrapped together, in blocks that fit into a page. Blocks are appended in order and
+// afterwards only overwritten in place by bytes of the same length: SQLite then never moves one between pages, so that
+// overwriting it leaves no copy of it in the unused part of another page. Where the key of a name is, is apart
+// (key_slots.h).
 #pragma once
 
 #include <cstdint>
@@ -23,11 +24,16 @@
 
 namespace postern::crypto {
 
-struct WrappedKey {
+// A block holds this many keys at most, all of one realm.
+inline constexpr size_t kBlockKeys = 80;
+
+struct KeyBlock {
   int64_t sequence = 0;
-  KeyId id;
-  uint32_t generation = 0;
-  std::string bytes;
+  std::string ids;          // 16 bytes each
+  uint32_t generation = 0;  // 0: all are shredded
+  std::string wrapped;
+
+  size_t size() const { return ids.size() / KeyId::kSize; }
 };
 
 // Not thread-safe. Writes happen between Begin and Commit; after a failed write or commit call Rollback.
@@ -42,15 +48,18 @@ class KeyTable {
   void Rollback();
 
   absl::StatusOr<std::optional<KeySlot>> FindSlot(const KeyId& id) { return slots_.Find(id); }
-  absl::StatusOr<WrappedKey> ReadKey(int64_t sequence);
-  // Adds a key and points its name's slot at it.
-  absl::Status InsertKey(const KeyId& id, uint32_t generation, absl::string_view wrapped);
-  // Overwrites the wrapped key by zeros, empties the slot and writes the tombstone.
-  absl::Status ShredKey(const KeySlot& slot, absl::Time now, uint32_t newest_generation);
+  // DATA_LOSS if there is no such block.
+  absl::StatusOr<KeyBlock> ReadBlock(int64_t sequence);
+  // Adds a block and points its names' slots at it; the sequence in `block` is not looked at.
+  absl::Status InsertBlock(const KeyBlock& block);
+  // Overwrites a block by one of the same ids.
+  absl::Status ReplaceBlock(const KeyBlock& block);
+  // Empties the slot and writes the tombstone of a key whose bytes have left its block.
+  absl::Status BuryKey(const KeyId& id, absl::Time now, uint32_t newest_generation);
   absl::StatusOr<std::vector<KeyTombstone>> ListTombstones(uint64_t after, size_t limit);
 
-  // Whether names wait to be written to their B-tree; a step, in a transaction of its own, of doing that.
-  bool NamesWait() const { return slots_.HasFullBatch(); }
+  // Whether names wait to be written; a step, in a transaction of its own, of doing that.
+  bool NamesWait() const { return slots_.HasWork(); }
   absl::Status WriteNames() { return slots_.WriteSome(); }
 
   // Whether the store has ever held a key.
@@ -59,9 +68,8 @@ class KeyTable {
   absl::Status InsertKek(const StoredKek& kek, absl::Time now);
   // Overwrites both realms' wrapped KEKs of `generation` by zeros.
   absl::Status DestroyKeks(uint32_t generation, absl::Time now);
-  // Living keys in rows above `after` that a generation before `generation` wraps, at most `limit`.
-  absl::StatusOr<std::vector<WrappedKey>> KeysBefore(uint32_t generation, int64_t after, size_t limit);
-  absl::Status ReplaceKey(int64_t sequence, uint32_t generation, absl::string_view wrapped);
+  // Blocks with living keys, above `after`, that a generation before `generation` wraps, at most `limit`.
+  absl::StatusOr<std::vector<KeyBlock>> BlocksBefore(uint32_t generation, int64_t after, size_t limit);
   absl::StatusOr<bool> AnyKeyOf(uint32_t generation);
 
   SqliteFile& file() { return file_; }
@@ -72,8 +80,8 @@ class KeyTable {
 
   SqliteFile file_;
   // After the file: statements are finalised before their connection closes.
-  SqliteStatement read_key_, insert_key_, zero_key_, insert_tombstone_, list_tombstones_;
-  SqliteStatement living_keks_, insert_kek_, destroy_keks_, keys_before_, replace_key_, any_key_of_;
+  SqliteStatement read_block_, insert_block_, replace_block_, insert_tombstone_, list_tombstones_;
+  SqliteStatement living_keks_, insert_kek_, destroy_keks_, blocks_before_, any_key_of_;
   KeySlots slots_;
 };
 

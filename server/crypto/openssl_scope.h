@@ -10,7 +10,6 @@
 namespace postern::crypto {
 
 struct OpensslFree {
-  void operator()(EVP_MD* p) const { EVP_MD_free(p); }
   void operator()(EVP_MD_CTX* p) const { EVP_MD_CTX_free(p); }
   void operator()(EVP_CIPHER* p) const { EVP_CIPHER_free(p); }
   void operator()(EVP_CIPHER_CTX* p) const { EVP_CIPHER_CTX_free(p); }

@@ -10,20 +10,24 @@
 namespace postern::crypto {
 namespace internal {
 
-WipedBuffer::WipedBuffer(size_t size) : data_(new uint8_t[size]()), size_(size) {}
-
-WipedBuffer::WipedBuffer(absl::string_view content) : data_(new uint8_t[content.size()]), size_(content.size()) {
-  if (!content.empty()) std::memcpy(data_.get(), content.data(), content.size());
+WipedBuffer::WipedBuffer(size_t size) : size_(size) {
+  if (size > kSmall) heap_.reset(new uint8_t[size]);
+  std::memset(data(), 0, size);
 }
 
-WipedBuffer::WipedBuffer(WipedBuffer&& other) noexcept
-    : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
+WipedBuffer::WipedBuffer(absl::string_view content) : size_(content.size()) {
+  if (size_ > kSmall) heap_.reset(new uint8_t[size_]);
+  if (!content.empty()) std::memcpy(data(), content.data(), size_);
+}
+
+WipedBuffer::WipedBuffer(WipedBuffer&& other) noexcept {
+  TakeFrom(other);
+}
 
 WipedBuffer& WipedBuffer::operator=(WipedBuffer&& other) noexcept {
   if (this != &other) {
     Wipe();
-    data_ = std::move(other.data_);
-    size_ = std::exchange(other.size_, 0);
+    TakeFrom(other);
   }
   return *this;
 }
@@ -32,8 +36,16 @@ WipedBuffer::~WipedBuffer() {
   Wipe();
 }
 
+void WipedBuffer::TakeFrom(WipedBuffer& other) {
+  size_ = other.size_;
+  heap_ = std::move(other.heap_);
+  if (heap_ == nullptr) std::memcpy(small_, other.small_, size_);
+  other.Wipe();
+  other.size_ = 0;
+}
+
 void WipedBuffer::Wipe() {
-  if (data_ != nullptr) OPENSSL_cleanse(data_.get(), size_);
+  if (heap_ != nullptr || size_ <= kSmall) OPENSSL_cleanse(data(), size_);
 }
 
 }  // namespace internal

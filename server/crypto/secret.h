@@ -35,7 +35,8 @@ class PersonalAccess {
 
 namespace internal {
 
-// A fixed-size heap buffer that is overwritten before it is freed. Move-only.
+// A fixed-size buffer that is overwritten before it is freed: within the object up to the size of keys, else on the
+// heap. Move-only.
 class WipedBuffer {
  public:
   WipedBuffer() = default;
@@ -47,15 +48,21 @@ class WipedBuffer {
   WipedBuffer& operator=(const WipedBuffer&) = delete;
   ~WipedBuffer();
 
-  absl::string_view view() const { return absl::string_view(reinterpret_cast<const char*>(data_.get()), size_); }
-  uint8_t* data() { return data_.get(); }
+  absl::string_view view() const {
+    return absl::string_view(reinterpret_cast<const char*>(heap_ != nullptr ? heap_.get() : small_), size_);
+  }
+  uint8_t* data() { return heap_ != nullptr ? heap_.get() : small_; }
   size_t size() const { return size_; }
 
  private:
+  static constexpr size_t kSmall = 48;
+
+  void TakeFrom(WipedBuffer& other);
   void Wipe();
 
-  std::unique_ptr<uint8_t[]> data_;
   size_t size_ = 0;
+  std::unique_ptr<uint8_t[]> heap_;  // null: in small_
+  uint8_t small_[kSmall];
 };
 
 }  // namespace internal

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "proto/errors/error.h"
 #include "server/storage/errors.h"
@@ -18,9 +19,9 @@ constexpr int kCacheKib = 4 * 1024;
 // Nothing here is precious: after a loss of power the newest runs may be gone, and are written again.
 constexpr char kSetup[] =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-    "CREATE TABLE IF NOT EXISTS state(one INTEGER PRIMARY KEY, instance BLOB, through INTEGER, last_id BLOB);"
+    "CREATE TABLE IF NOT EXISTS indexed(one INTEGER PRIMARY KEY, instance BLOB, through INTEGER, last_id BLOB);"
     "CREATE TABLE IF NOT EXISTS run(id INTEGER PRIMARY KEY, entries INTEGER NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS entry(run INTEGER, subject BLOB, seq INTEGER, PRIMARY KEY(run, subject, seq)) WITHOUT "
+    "CREATE TABLE IF NOT EXISTS chunk(run INTEGER, first BLOB, entries BLOB NOT NULL, PRIMARY KEY(run, first)) WITHOUT "
     "ROWID;";
 
 // A tier holds the runs of at least that many entries. Runs of the last tier are not merged: a lookup among 5 million
@@ -46,35 +47,62 @@ absl::StatusOr<std::vector<int64_t>> ReadRuns(Connection& db, int64_t from_entri
   return runs;
 }
 
-absl::StatusOr<int64_t> AddRun(Connection& db, int64_t entries) {
-  // Above every run there is, so that its entries go to the end of the B-tree.
-  POSTERN_RETURN_IF_ERROR(
-      Query(db, "INSERT INTO run(id, entries) SELECT coalesce(max(id), 0) + 1, ? FROM run").Bind(entries).Run());
-  return sqlite3_last_insert_rowid(db.handle());
+// Above every run there is, so that its chunks go to the end of the B-tree.
+absl::Status AddRun(Connection& db, absl::Span<const base::ChunkEntry> entries) {
+  POSTERN_RETURN_IF_ERROR(Query(db, "INSERT INTO run(id, entries) SELECT coalesce(max(id), 0) + 1, ? FROM run")
+                              .Bind(static_cast<int64_t>(entries.size()))
+                              .Run());
+  const int64_t run = sqlite3_last_insert_rowid(db.handle());
+  for (size_t i = 0; i < entries.size(); i += base::kChunkEntries) {
+    const base::Chunk chunk = base::EncodeChunk(entries.subspan(i, base::kChunkEntries));
+    POSTERN_RETURN_IF_ERROR(Query(db, "INSERT INTO chunk(run, first, entries) VALUES(?, ?, ?)")
+                                .Bind(run)
+                                .Bind(chunk.first)
+                                .Bind(chunk.entries)
+                                .Run());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status MergeRuns(Connection& db, const std::vector<int64_t>& runs) {
-  int64_t entries = 0;
+  std::vector<base::ChunkEntry> entries;
   for (const int64_t run : runs) {
-    Query query(db, "SELECT entries FROM run WHERE id = ?");
+    Query query(db, "SELECT entries FROM chunk WHERE run = ? ORDER BY first");
     query.Bind(run);
-    if (query.Next()) entries += query.Int(0);
+    while (query.Next()) {
+      const std::vector<base::ChunkEntry> chunk = base::DecodeChunk(query.Bytes(0));
+      if (chunk.empty()) return errors::Inconsistent("a chunk of the index is malformed");
+      entries.insert(entries.end(), chunk.begin(), chunk.end());
+    }
     POSTERN_RETURN_IF_ERROR(query.status());
   }
-  POSTERN_ASSIGN_OR_RETURN(const int64_t merged, AddRun(db, entries));
-  static_assert(kRunsToMerge == 8, "the statement below names eight");
-  Query query(
-      db,
-      "INSERT INTO entry(run, subject, seq) SELECT ?, subject, seq FROM entry WHERE run IN (?, ?, ?, ?, ?, ?, ?, ?) "
-      "ORDER BY subject, seq");
-  query.Bind(merged);
-  for (const int64_t run : runs) query.Bind(run);
-  POSTERN_RETURN_IF_ERROR(query.Run());
+  std::sort(entries.begin(), entries.end());
+  POSTERN_RETURN_IF_ERROR(AddRun(db, entries));
   for (const int64_t run : runs) {
-    POSTERN_RETURN_IF_ERROR(Query(db, "DELETE FROM entry WHERE run = ?").Bind(run).Run());
+    POSTERN_RETURN_IF_ERROR(Query(db, "DELETE FROM chunk WHERE run = ?").Bind(run).Run());
     POSTERN_RETURN_IF_ERROR(Query(db, "DELETE FROM run WHERE id = ?").Bind(run).Run());
   }
   return absl::OkStatus();
+}
+
+// Appends at most `limit` positions above `after` that a run has of a subject.
+absl::Status FindInRun(Connection& db, int64_t run, const Mac16& subject, int64_t after, size_t limit,
+                       std::vector<int64_t>* seqs) {
+  const base::ChunkEntry first{subject, static_cast<uint64_t>(after) + 1};
+  const std::string key = base::EncodeEntry(first);
+  Query query(db,
+              "SELECT entries FROM chunk WHERE run = ?1 AND first >= coalesce((SELECT max(first) FROM chunk WHERE "
+              "run = ?1 AND first <= ?2), ?2) ORDER BY first");
+  query.Bind(run).Bind(key);
+  for (size_t found = 0; query.Next();) {
+    const absl::string_view chunk = query.Bytes(0);
+    for (size_t i = base::LowerBound(chunk, first); i < base::ChunkSize(chunk); ++i) {
+      const base::ChunkEntry entry = base::EntryAt(chunk, i);
+      if (entry.name != subject || found++ == limit) return absl::OkStatus();
+      seqs->push_back(static_cast<int64_t>(entry.value));
+    }
+  }
+  return query.status();
 }
 
 }  // namespace
@@ -106,7 +134,7 @@ absl::Status SubjectIndex::StartAnew() {
   for (const char* name : {"index.db", "index.db-wal", "index.db-shm"})
     POSTERN_RETURN_IF_ERROR(directory_.Remove(name));
   POSTERN_RETURN_IF_ERROR(OpenFile());
-  return Query(*writer_, "INSERT INTO state(one, instance, through, last_id) VALUES(1, ?, 0, zeroblob(16))")
+  return Query(*writer_, "INSERT INTO indexed(one, instance, through, last_id) VALUES(1, ?, 0, zeroblob(16))")
       .Bind(View(instance_))
       .Run();
 }
@@ -116,7 +144,7 @@ absl::StatusOr<bool> SubjectIndex::BelongsTo(ReaderPool& ledger) {
   int64_t through = 0;
   std::string last_id;
   {
-    Query query(*writer_, "SELECT through, last_id FROM state WHERE instance = ?");
+    Query query(*writer_, "SELECT through, last_id FROM indexed WHERE instance = ?");
     query.Bind(View(instance_));
     if (!query.Next()) return false;
     through = query.Int(0);
@@ -147,7 +175,7 @@ absl::Status SubjectIndex::Extend(ReaderPool& ledger, int64_t batch_size) {
         POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(1), &batch.last_id));
         std::vector<Mac16> subjects;
         POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(2), &subjects));
-        for (const Mac16& subject : subjects) batch.entries.push_back({subject, batch.through});
+        for (const Mac16& subject : subjects) batch.entries.push_back({subject, static_cast<uint64_t>(batch.through)});
       }
       return query.status();
     });
@@ -165,21 +193,12 @@ absl::Status SubjectIndex::Extend(ReaderPool& ledger, int64_t batch_size) {
 }
 
 absl::Status SubjectIndex::WriteRun(Batch batch) {
-  std::sort(batch.entries.begin(), batch.entries.end(), [](const Entry& a, const Entry& b) {
-    return a.subject != b.subject ? a.subject < b.subject : a.seq < b.seq;
-  });
+  std::sort(batch.entries.begin(), batch.entries.end());
+  // A disclosure may name a subject twice.
+  batch.entries.erase(std::unique(batch.entries.begin(), batch.entries.end()), batch.entries.end());
   const absl::Status status = InTransaction(*writer_, [&]() -> absl::Status {
-    POSTERN_ASSIGN_OR_RETURN(const int64_t run, AddRun(*writer_, static_cast<int64_t>(batch.entries.size())));
-    for (const Entry& entry : batch.entries) {
-      // A disclosure may name a subject twice.
-      POSTERN_RETURN_IF_ERROR(
-          Query(*writer_, "INSERT INTO entry(run, subject, seq) VALUES(?, ?, ?) ON CONFLICT DO NOTHING")
-              .Bind(run)
-              .Bind(View(entry.subject))
-              .Bind(entry.seq)
-              .Run());
-    }
-    return Query(*writer_, "UPDATE state SET through = ?, last_id = ?")
+    POSTERN_RETURN_IF_ERROR(AddRun(*writer_, batch.entries));
+    return Query(*writer_, "UPDATE indexed SET through = ?, last_id = ?")
         .Bind(batch.through)
         .Bind(View(batch.last_id))
         .Run();
@@ -204,16 +223,20 @@ absl::StatusOr<SubjectIndex::Found> SubjectIndex::Find(const Mac16& subject, int
   Found found;
   if (reader_ == nullptr) return found;
   POSTERN_RETURN_IF_ERROR(reader_->Execute("BEGIN", "begin reading the index"));
-  Query query(
-      *reader_,
-      "SELECT seq FROM run CROSS JOIN entry ON entry.run = run.id WHERE subject = ? AND seq > ? ORDER BY seq LIMIT ?");
-  query.Bind(View(subject)).Bind(after).Bind(limit);
-  while (query.Next()) found.seqs.push_back(query.Int(0));
-  Query state(*reader_, "SELECT through FROM state");
+  absl::StatusOr<std::vector<int64_t>> runs = ReadRuns(*reader_, 0, std::numeric_limits<int64_t>::max());
+  absl::Status status = runs.status();
+  for (size_t i = 0; status.ok() && i < runs->size(); ++i) {
+    status = FindInRun(*reader_, (*runs)[i], subject, after, static_cast<size_t>(limit), &found.seqs);
+  }
+  std::sort(found.seqs.begin(), found.seqs.end());
+  if (found.seqs.size() > static_cast<size_t>(limit)) found.seqs.resize(static_cast<size_t>(limit));
+  Query state(*reader_, "SELECT through FROM indexed");
   if (state.Next()) found.through = state.Int(0);
-  const absl::Status status = query.status().ok() ? state.status() : query.status();
-  return reader_->Execute("COMMIT", "end reading the index").ok() && status.ok() ? found
-                                                                                 : absl::StatusOr<Found>(status);
+  if (status.ok()) status = state.status();
+  const absl::Status ended = reader_->Execute("COMMIT", "end reading the index");
+  POSTERN_RETURN_IF_ERROR(status);
+  POSTERN_RETURN_IF_ERROR(ended);
+  return found;
 }
 
 absl::StatusOr<std::vector<DisclosureRow>> SubjectIndex::ListBySubject(ReaderPool& ledger, const Mac16& subject,

@@ -1,9 +1,9 @@
 // index.db: which disclosures concern a subject. Built from ledger.db behind its back, and rebuilt from nothing
 // whenever it is missing, damaged or of another ledger.
 //
-// Entries (subject, seq) are written in sorted runs that are appended to one B-tree, never inserted all over it; when
-// eight runs of a size are there they are merged into one. A lookup asks every run and then scans the tail of the
-// ledger that is not indexed yet.
+// Entries (subject, seq) are written in sorted runs, chunk by chunk (base/sorted_chunk.h), never inserted all over a
+// B-tree; when eight runs of a size are there they are merged into one. A lookup asks every run and then scans the tail
+// of the ledger that is not indexed yet.
 #pragma once
 
 #include <atomic>
@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "server/base/sorted_chunk.h"
 #include "server/storage/sqlite/connection.h"
 #include "server/storage/sqlite/data_directory.h"
 #include "server/storage/sqlite/reader_pool.h"
@@ -41,12 +42,8 @@ class SubjectIndex {
   int64_t indexed_through() const { return indexed_through_.load(std::memory_order_acquire); }
 
  private:
-  struct Entry {
-    Mac16 subject{};
-    int64_t seq = 0;
-  };
   struct Batch {
-    std::vector<Entry> entries;
+    std::vector<base::ChunkEntry> entries;  // subject and seq
     int64_t through = 0;
     crypto::Uuid last_id;  // of the disclosure at `through`
   };
@@ -70,7 +67,7 @@ class SubjectIndex {
   const crypto::Uuid instance_;
   const std::string vfs_;
 
-  absl::Mutex write_mutex_ ;
+  absl::Mutex write_mutex_;
   std::unique_ptr<Connection> writer_ ABSL_GUARDED_BY(write_mutex_);
   // Apart from the writer, so that a lookup does not wait for a merge.
   absl::Mutex read_mutex_;

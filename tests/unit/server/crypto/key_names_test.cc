@@ -13,19 +13,20 @@ namespace {
 
 class KeyNamesTest : public KeyStoreFixture {
  protected:
-  // How many names the B-tree holds. Closes the store.
-  int NamesWritten() {
+  // How many names are written, and how many runs they are in. Closes the store and opens it again.
+  int NamesWritten() { return Count("SELECT coalesce(sum(names), 0) FROM name_runs"); }
+  int Count(const char* sql) {
     store_.reset();
     sqlite3* db = nullptr;
     EXPECT_EQ(sqlite3_open_v2(options_.path.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr), SQLITE_OK);
     sqlite3_stmt* count = nullptr;
-    EXPECT_EQ(sqlite3_prepare_v2(db, "SELECT count(*) FROM key_slots", -1, &count, nullptr), SQLITE_OK);
+    EXPECT_EQ(sqlite3_prepare_v2(db, sql, -1, &count, nullptr), SQLITE_OK);
     EXPECT_EQ(sqlite3_step(count), SQLITE_ROW);
-    const int names = sqlite3_column_int(count, 0);
+    const int counted = sqlite3_column_int(count, 0);
     sqlite3_finalize(count);
     sqlite3_close(db);
     Reopen();
-    return names;
+    return counted;
   }
   int NamesWrittenWithin(absl::Duration patience, int wanted) {
     int names = 0;
@@ -83,6 +84,42 @@ TEST_F(KeyNamesTest, ShreddedAndReturningNamesAreRightWrittenOrNot) {
       }
       Reopen();
     }
+  }
+}
+
+// Clause: P1.5c
+TEST_F(KeyNamesTest, MergedRunsSayTheSame) {
+  options_.name_batch = 50;
+  options_.cache_capacity = 0;
+  Reopen();
+  std::vector<KeyId> keys;
+  for (int group = 0; group < 60; ++group) {
+    std::vector<KeyRequest> requests;
+    for (int i = 0; i < 50; ++i) requests.push_back(Ask(absl::StrCat(group, " ", i)));
+    ASSERT_TRUE(store_->EnsureKeys(absl::MakeSpan(requests)).ok());
+    for (const KeyRequest& request : requests) keys.push_back(request.result->id);
+    // An older run knows the key, a newer one that it is gone.
+    ASSERT_TRUE(store_->Shred({keys[static_cast<size_t>(group * 25)]}, now_).ok());
+    absl::SleepFor(absl::Milliseconds(3));
+  }
+  int runs = 60;
+  for (int i = 0; i < 200 && runs >= 8; ++i) {
+    absl::SleepFor(absl::Milliseconds(20));
+    runs = Count("SELECT count(*) FROM name_runs");
+  }
+  EXPECT_LT(runs, 8);
+  EXPECT_GT(NamesWritten(), 2500);
+  for (int round = 0; round < 2; ++round) {
+    for (size_t i = 0; i < keys.size(); ++i) {
+      const absl::StatusOr<KeyHandle> key = store_->Get(keys[i]);
+      if (i % 25 == 0 && i < 60 * 25) {
+        EXPECT_EQ(ReasonOf(key.status()), v1::ERROR_REASON_KEY_SHREDDED) << i;
+      } else {
+        EXPECT_TRUE(key.ok()) << i << key.status();
+      }
+    }
+    EXPECT_TRUE(absl::IsNotFound(store_->Find(KeyKind::kSubject, KeyRealm::kStandard, Sha256("nobody")).status()));
+    Reopen();
   }
 }
 

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <map>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -127,33 +128,64 @@ TEST_F(KeyStoreTest, NoUnwrappedKeyIsEverOnDiskAndNoWrappedOneAfterAShred) {
 
   // What is stored for each key, read by SQLite itself from a closed store.
   store_.reset();
-  std::vector<std::string> wrapped(kKeys);
+  std::map<std::string, std::string> wrapped;
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open_v2(options_.path.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr), SQLITE_OK);
   sqlite3_stmt* select = nullptr;
-  ASSERT_EQ(sqlite3_prepare_v2(db, "SELECT wrapped FROM wrapped_keys WHERE id = ?1", -1, &select, nullptr), SQLITE_OK);
-  for (int i = 0; i < kKeys; ++i) {
-    const KeyId& id = requests[i].result->id;
-    sqlite3_bind_blob(select, 1, id.AsBytes().data(), 16, SQLITE_TRANSIENT);
-    ASSERT_EQ(sqlite3_step(select), SQLITE_ROW);
-    wrapped[i].assign(static_cast<const char*>(sqlite3_column_blob(select, 0)), sqlite3_column_bytes(select, 0));
-    sqlite3_reset(select);
+  ASSERT_EQ(sqlite3_prepare_v2(db, "SELECT ids, wrapped FROM key_blocks", -1, &select, nullptr), SQLITE_OK);
+  const auto column = [&](int i) {
+    return std::string(static_cast<const char*>(sqlite3_column_blob(select, i)), sqlite3_column_bytes(select, i));
+  };
+  while (sqlite3_step(select) == SQLITE_ROW) {
+    for (size_t i = 0; i < column(0).size() / 16; ++i) {
+      wrapped[column(0).substr(16 * i, 16)] = column(1).substr(24 + 32 * i, 32);
+    }
   }
   sqlite3_finalize(select);
   sqlite3_close(db);
+  ASSERT_EQ(wrapped.size(), kKeys + 1u) << "the index key too";
 
   Reopen();
   std::vector<KeyId> victims;
   for (int i = 0; i < kKeys; i += 2) victims.push_back(requests[i].result->id);
+  for (const KeyId& id : victims) EXPECT_NE(before.find(wrapped.at(std::string(id.AsBytes()))), std::string::npos);
   ASSERT_TRUE(store_->Shred(victims, now_).ok());
   ASSERT_TRUE(store_->Scrub().ok());
   const std::string after = StoreBytes();
+  for (const KeyId& id : victims) EXPECT_EQ(after.find(wrapped.at(std::string(id.AsBytes()))), std::string::npos);
+  for (const std::string& secret : secrets) EXPECT_EQ(after.find(secret), std::string::npos);
+  Reopen();
   for (int i = 0; i < kKeys; ++i) {
-    // The middle of the ciphertext: enough to be unique, and what matters.
-    const bool found = after.find(wrapped[i].substr(24, 32)) != std::string::npos;
-    EXPECT_EQ(found, i % 2 == 1) << i;
-    EXPECT_EQ(after.find(secrets[i]), std::string::npos);
+    const absl::StatusOr<KeyHandle> key = store_->Get(requests[i].result->id);
+    ASSERT_EQ(key.ok(), i % 2 == 1) << key.status();
+    if (key.ok()) {
+      EXPECT_TRUE(key->secret->Equals(*requests[i].result->secret));
+    }
   }
+}
+
+// Towards: P1.5c
+TEST_F(KeyStoreTest, KeysMadeTogetherGoOneByOne) {
+  options_.cache_capacity = 0;
+  Reopen();
+  std::vector<KeyRequest> requests;
+  for (int i = 0; i < 200; ++i) {
+    requests.push_back(Ask(absl::StrCat(i), KeyKind::kSubject, static_cast<KeyRealm>(i % 5 == 0)));
+  }
+  ASSERT_TRUE(store_->EnsureKeys(absl::MakeSpan(requests)).ok());
+  for (size_t gone = 0; gone < requests.size(); ++gone) {
+    ASSERT_TRUE(store_->Shred({requests[gone].result->id}, now_).ok());
+    if (gone % 40 == 7) Reopen();
+    for (size_t i = 0; i < requests.size(); i += 9) {
+      const absl::StatusOr<KeyHandle> key = store_->Get(requests[i].result->id);
+      if (i <= gone) {
+        ASSERT_EQ(ReasonOf(key.status()), kShredded);
+      } else {
+        ASSERT_TRUE(key.ok() && key->secret->Equals(*requests[i].result->secret)) << key.status();
+      }
+    }
+  }
+  EXPECT_EQ(store_->ListTombstones(0, 1000)->size(), requests.size());
 }
 
 TEST_F(KeyStoreTest, AStoredKeyCannotStandInForAnother) {
@@ -166,8 +198,8 @@ TEST_F(KeyStoreTest, AStoredKeyCannotStandInForAnother) {
   ASSERT_EQ(
       sqlite3_exec(
           db,
-          "UPDATE wrapped_keys SET wrapped = (SELECT wrapped FROM wrapped_keys WHERE sequence = 3) WHERE sequence = 2;"
-          "UPDATE wrapped_keys SET wrapped = zeroblob(72) WHERE sequence = 4;",
+          "UPDATE key_blocks SET wrapped = (SELECT wrapped FROM key_blocks WHERE sequence = 3) WHERE sequence = 2;"
+          "UPDATE key_blocks SET wrapped = zeroblob(72) WHERE sequence = 4;",
           nullptr, nullptr, nullptr),
       SQLITE_OK);
   sqlite3_close(db);
@@ -182,6 +214,8 @@ TEST_F(KeyStoreTest, AStoredKeyCannotStandInForAnother) {
   EXPECT_EQ(requests[0].result->id, second);
   EXPECT_TRUE(absl::IsDataLoss(requests[1].result.status()));
   EXPECT_TRUE(requests[2].result.ok());
+  ASSERT_TRUE(store_->Shred({first}, now_).ok()) << "and what is damaged can be shredded";
+  EXPECT_EQ(ReasonOf(store_->Get(first).status()), kShredded);
 }
 
 TEST_F(KeyStoreTest, GenerationsReplaceEachOther) {
