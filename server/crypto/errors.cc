@@ -78,7 +78,7 @@ absl::Status KeyStoreLayoutUnknown(absl::string_view path) {
 
 absl::Status KeyStoreUnavailable(absl::string_view operation, int code) {
   return MakeError(v1::ERROR_REASON_LEDGER_UNAVAILABLE,
-                   absl::StrCat("key store: ", operation, " failed with SQLite code ", code));
+                   absl::StrCat("store: ", operation, " failed with SQLite code ", code));
 }
 
 absl::Status GenerationInUse(unsigned generation) {

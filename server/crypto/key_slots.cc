@@ -25,6 +25,13 @@ KeySlot Decode(const KeyId& name, uint64_t value) {
 }  // namespace
 
 const char KeySlots::kTables[] = R"sql(
+  CREATE TABLE name_runs (run INTEGER PRIMARY KEY, names INTEGER NOT NULL, filter BLOB NOT NULL) STRICT;
+  CREATE TABLE name_chunks (
+    run INTEGER NOT NULL,
+    first BLOB NOT NULL,
+    entries BLOB NOT NULL,
+    PRIMARY KEY (run, first)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE names_written (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     through_block INTEGER NOT NULL,
@@ -39,7 +46,7 @@ absl::Status KeySlots::Open(SqliteFile& file, size_t full_batch) {
                            file.Prepare("UPDATE names_written SET through_block = ?1, through_tombstone = ?2"));
   POSTERN_ASSIGN_OR_RETURN(newest_.block, file.QueryInt("SELECT through_block FROM names_written"));
   POSTERN_ASSIGN_OR_RETURN(newest_.tombstone, file.QueryInt("SELECT through_tombstone FROM names_written"));
-  POSTERN_RETURN_IF_ERROR(runs_.Open(file));
+  POSTERN_RETURN_IF_ERROR(runs_.Open(file.connection(), "name"));
   return ReadBack(file);
 }
 
@@ -79,7 +86,7 @@ void KeySlots::Remember(const Change& change) {
 absl::StatusOr<std::optional<KeySlot>> KeySlots::Find(const KeyId& id) {
   const KeyId name = id.WithIncarnation(0);
   if (const auto found = recent_.find(name); found != recent_.end()) return found->second;
-  POSTERN_ASSIGN_OR_RETURN(const std::optional<uint64_t> value, runs_.Find(name));
+  POSTERN_ASSIGN_OR_RETURN(const std::optional<uint64_t> value, runs_.Find(name.bytes()));
   if (!value.has_value()) return std::nullopt;
   return Decode(name, *value);
 }

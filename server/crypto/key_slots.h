@@ -1,7 +1,7 @@
 // Where the newest key of a name is.
 //
-// Names wait in memory until they are a batch, and are written behind the commits as a sorted run (name_runs.h). After
-// a crash those that were not written are read back: the keys' own rows and the tombstones carry them.
+// Names wait in memory until they are a batch, and are written behind the commits as a sorted run (sorted_runs.h).
+// After a crash those that were not written are read back: the keys' own rows and the tombstones carry them.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@
 #include "absl/status/statusor.h"
 #include "server/base/sorted_chunk.h"
 #include "server/crypto/key_id.h"
-#include "server/crypto/name_runs.h"
+#include "server/crypto/sorted_runs.h"
 #include "server/crypto/sqlite_file.h"
 
 namespace postern::crypto {
@@ -73,7 +73,7 @@ class KeySlots {
 
   size_t full_batch_ = 0;
   SqliteStatement set_written_;
-  NameRuns runs_;
+  SortedRuns runs_;
   // By name; the newest state. All of blocks and tombstones that the runs do not reach is here.
   absl::flat_hash_map<KeyId, KeySlot> recent_;
   std::vector<Change> changed_;  // in the transaction under way

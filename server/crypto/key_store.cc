@@ -234,7 +234,7 @@ absl::StatusOr<KeyId> KeyStore::Impl::Find(const KeyId& name) {
   absl::MutexLock lock(&mutex_);
   POSTERN_ASSIGN_OR_RETURN(const std::optional<KeySlot> slot, table_.FindSlot(name));
   if (!slot.has_value()) return errors::KeyNotFound(name);
-  if (slot->sequence == 0) return errors::KeyShredded(slot->id);
+  if (!slot->position.living()) return errors::KeyShredded(slot->id);
   return slot->id;
 }
 

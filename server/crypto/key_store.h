@@ -55,7 +55,7 @@ struct KeyRequest {
   bool allow_new_after_shred = false;
 
   // Set by EnsureKeys: the key, KEY_SHREDDED, or DATA_LOSS. UNKNOWN before.
-  absl::StatusOr<KeyHandle> result;
+  absl::StatusOr<KeyHandle> result = absl::StatusOr<KeyHandle>();
 };
 
 // A destroyed key.

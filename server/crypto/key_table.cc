@@ -65,7 +65,7 @@ absl::StatusOr<KeyTable> KeyTable::Open(const std::string& path, size_t name_bat
   POSTERN_ASSIGN_OR_RETURN(SqliteFile file, SqliteFile::Open(path));
   POSTERN_ASSIGN_OR_RETURN(const int64_t tables, file.QueryInt("SELECT count(*) FROM sqlite_schema"));
   if (tables == 0) {
-    const std::string all = absl::StrCat("BEGIN IMMEDIATE;", kTables, NameRuns::kTables, KeySlots::kTables, "COMMIT;");
+    const std::string all = absl::StrCat("BEGIN IMMEDIATE;", kTables, KeySlots::kTables, "COMMIT;");
     POSTERN_RETURN_IF_ERROR(file.Execute(all.c_str()));
   }
   POSTERN_ASSIGN_OR_RETURN(const int64_t application, file.QueryInt("PRAGMA application_id"));

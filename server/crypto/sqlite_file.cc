@@ -17,6 +17,16 @@ absl::Status Failed(absl::string_view operation, sqlite3* connection) {
 
 }  // namespace
 
+absl::StatusOr<SqliteStatement> SqliteStatement::Prepare(sqlite3* connection, absl::string_view sql) {
+  sqlite3_stmt* raw = nullptr;
+  const int result = sqlite3_prepare_v3(connection, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
+                                        &raw, nullptr);
+  if (result != SQLITE_OK) return Failed("prepare", connection);
+  SqliteStatement statement;
+  statement.statement_.reset(raw);
+  return statement;
+}
+
 SqliteStatement& SqliteStatement::BindInt(int index, int64_t value) {
   if (const int result = sqlite3_bind_int64(statement_.get(), index, value); result != SQLITE_OK) bind_result_ = result;
   return *this;
@@ -104,16 +114,6 @@ absl::Status SqliteFile::Execute(const char* sql) {
   if (sqlite3_exec(connection_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK)
     return Failed("execute", connection_.get());
   return absl::OkStatus();
-}
-
-absl::StatusOr<SqliteStatement> SqliteFile::Prepare(absl::string_view sql) {
-  sqlite3_stmt* raw = nullptr;
-  const int result = sqlite3_prepare_v3(connection_.get(), sql.data(), static_cast<int>(sql.size()),
-                                        SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
-  if (result != SQLITE_OK) return Failed("prepare", connection_.get());
-  SqliteStatement statement;
-  statement.statement_.reset(raw);
-  return statement;
 }
 
 absl::StatusOr<int64_t> SqliteFile::QueryInt(absl::string_view sql) {

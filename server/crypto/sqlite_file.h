@@ -17,6 +17,8 @@ namespace postern::crypto {
 class SqliteStatement {
  public:
   SqliteStatement() = default;
+  // The connection must outlive the statement.
+  static absl::StatusOr<SqliteStatement> Prepare(sqlite3* connection, absl::string_view sql);
 
   SqliteStatement& BindInt(int index, int64_t value);
   SqliteStatement& BindBytes(int index, absl::string_view bytes);
@@ -32,7 +34,6 @@ class SqliteStatement {
   absl::string_view Bytes(int column) const;
 
  private:
-  friend class SqliteFile;
   struct Finalize {
     void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
   };
@@ -49,8 +50,11 @@ class SqliteFile {
   static absl::StatusOr<SqliteFile> Open(const std::string& path);
 
   absl::Status Execute(const char* sql);
-  absl::StatusOr<SqliteStatement> Prepare(absl::string_view sql);
+  absl::StatusOr<SqliteStatement> Prepare(absl::string_view sql) {
+    return SqliteStatement::Prepare(connection_.get(), sql);
+  }
   absl::StatusOr<int64_t> QueryInt(absl::string_view sql);
+  sqlite3* connection() const { return connection_.get(); }
   // The row id that the last INSERT gave.
   int64_t last_insert_id() const { return sqlite3_last_insert_rowid(connection_.get()); }
   // Copies every page of the log into the file; the log is then overwritten from its start and keeps its length, so

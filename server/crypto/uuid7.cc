@@ -2,9 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
 #include "server/crypto/big_endian.h"
 #include "server/crypto/errors.h"
@@ -16,8 +13,20 @@ namespace {
 constexpr size_t kMillisBytes = 6;
 constexpr uint32_t kHighMask = 0xfff;
 constexpr uint64_t kLowMask = (uint64_t{1} << 62) - 1;
-// Hyphens stand before these offsets of the 32 hex digits.
-constexpr size_t kGroupSizes[] = {8, 4, 4, 4, 12};
+constexpr size_t kTextSize = 36;
+// Where the two digits of each byte stand in the text; what is between them is hyphens.
+constexpr size_t kPlaces[] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+
+// -1 if it is no hexadecimal digit.
+int DigitValue(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+void WriteBigEndian(uint64_t value, size_t width, uint8_t* out) {
+  for (size_t i = 0; i < width; ++i) out[width - 1 - i] = static_cast<uint8_t>(value >> (8 * i));
+}
 
 absl::Status NotUuid7() {
   return MakeError(v1::ERROR_REASON_REQUEST_ID_INVALID, "not a UUID of version 7");
@@ -26,12 +35,11 @@ absl::Status NotUuid7() {
 }  // namespace
 
 std::string Uuid::ToString() const {
-  const std::string hex = absl::BytesToHexString(AsBytes());
-  std::string text;
-  size_t offset = 0;
-  for (size_t size : kGroupSizes) {
-    absl::StrAppend(&text, offset == 0 ? "" : "-", absl::string_view(hex).substr(offset, size));
-    offset += size;
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text(kTextSize, '-');
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    text[kPlaces[i]] = kDigits[bytes[i] >> 4];
+    text[kPlaces[i] + 1] = kDigits[bytes[i] & 0xf];
   }
   return text;
 }
@@ -41,16 +49,19 @@ absl::Time Uuid::time() const {
 }
 
 absl::StatusOr<Uuid> ParseUuid7(absl::string_view text) {
-  if (text.size() != 36) return NotUuid7();
-  std::string hex;
-  size_t offset = 0;
-  for (size_t size : kGroupSizes) {
-    if (offset != 0 && text[offset++] != '-') return NotUuid7();
-    absl::StrAppend(&hex, text.substr(offset, size));
-    offset += size;
+  if (text.size() != kTextSize) return NotUuid7();
+  Uuid id;
+  size_t next = 0;
+  for (size_t i = 0; i < id.bytes.size(); ++i) {
+    for (; next < kPlaces[i]; ++next) {
+      if (text[next] != '-') return NotUuid7();
+    }
+    const int high = DigitValue(text[next++]);
+    const int low = DigitValue(text[next++]);
+    if (high < 0 || low < 0) return NotUuid7();
+    id.bytes[i] = static_cast<uint8_t>(high << 4 | low);
   }
-  if (!std::all_of(hex.begin(), hex.end(), [](unsigned char c) { return absl::ascii_isxdigit(c); })) return NotUuid7();
-  return Uuid7FromBytes(absl::HexStringToBytes(hex));
+  return Uuid7FromBytes(id.AsBytes());
 }
 
 absl::StatusOr<Uuid> Uuid7FromBytes(absl::string_view bytes) {
@@ -84,10 +95,10 @@ absl::StatusOr<Uuid> Uuid7Generator::Next(absl::Time now) {
       }
     }
   }
-  const std::string text = absl::StrCat(BigEndian(last_millis_, kMillisBytes), BigEndian(0x7000 | last_high_, 2),
-                                        BigEndian(uint64_t{1} << 63 | last_low_, 8));
   Uuid id;
-  std::copy(text.begin(), text.end(), id.bytes.begin());
+  WriteBigEndian(last_millis_, kMillisBytes, id.bytes.data());
+  WriteBigEndian(0x7000 | last_high_, 2, id.bytes.data() + kMillisBytes);
+  WriteBigEndian(uint64_t{1} << 63 | last_low_, 8, id.bytes.data() + 8);
   return id;
 }
 

@@ -60,8 +60,10 @@ void Discloser::Create(const identity::Principal& principal, const v1::CreateDis
   auto call = std::make_shared<Call>();
   call->principal = principal.name;
   call->snapshot = snapshots_->Get();
+  const CallFacts facts(principal, options_.clock());
+  TargetResolver resolver(call->snapshot.get(), facts.now, Channel::kQueue);
   std::vector<Entry> entries;
-  call->requests.push_back(Prepare(principal, request, call->snapshot, nullptr, &entries));
+  call->requests.push_back(Prepare(facts, request, call->snapshot, &resolver, nullptr, &entries));
   Submit(std::move(call), std::move(entries),
          [this, done = std::move(done)](absl::Status status, const Call& answered, const std::vector<Entry>& results) {
            const RequestPlace& place = answered.requests.front();
@@ -81,11 +83,13 @@ void Discloser::CreateBatch(const identity::Principal& principal, const Requests
   auto call = std::make_shared<Call>();
   call->principal = principal.name;
   call->snapshot = snapshots_->Get();
-  RefusedKeys refused(&preparer_, call->snapshot.get(), options_.clock());
+  const CallFacts facts(principal, options_.clock());
+  TargetResolver resolver(call->snapshot.get(), facts.now, Channel::kQueue);
+  RefusedKeys refused(&preparer_, call->snapshot.get(), facts.now);
   std::vector<Entry> entries;
   entries.reserve(static_cast<size_t>(requests.size()));
   for (const v1::CreateDisclosureRequest& request : requests) {
-    call->requests.push_back(Prepare(principal, request, call->snapshot, &refused, &entries));
+    call->requests.push_back(Prepare(facts, request, call->snapshot, &resolver, &refused, &entries));
   }
   Submit(std::move(call), std::move(entries),
          [this, done = std::move(done)](absl::Status status, const Call& answered, const std::vector<Entry>& results) {
@@ -155,7 +159,8 @@ void Discloser::CommitExchange(const identity::Principal& principal, const v1::E
     Refuse(*call, &request.target(), refusal);
     done(refusal);
   };
-  const absl::StatusOr<RequestFacts> facts = CheckRequest(principal, request.request_id(), request.record(), now);
+  const absl::StatusOr<RequestFacts> facts =
+      CheckRequest(CallFacts(principal, now), request.request_id(), request.record());
   if (!facts.ok()) return refuse(facts.status());
   if (request.target().partner().empty() || request.target().purpose().empty()) {
     return refuse(errors::InvalidField("target", "needs a partner and a purpose"));
@@ -164,7 +169,7 @@ void Discloser::CommitExchange(const identity::Principal& principal, const v1::E
     POSTERN_RETURN_IF_ERROR(CheckPolicy(request.record(), "", *call->snapshot));
     POSTERN_ASSIGN_OR_RETURN(const Resolved resolved, Resolve(*call->snapshot, request.target(),
                                                               request.record().type(), now, Channel::kExchange));
-    return preparer_.Prepare(*facts, request.target(), resolved, call->snapshot, /*exchange=*/true);
+    return preparer_.Prepare(*facts, resolved, call->snapshot, /*exchange=*/true);
   };
   absl::StatusOr<Entry> entry = prepare();
   if (!entry.ok()) {
@@ -200,14 +205,13 @@ void Discloser::CommitExchange(const identity::Principal& principal, const v1::E
   }
 }
 
-Discloser::RequestPlace Discloser::Prepare(const identity::Principal& principal,
-                                           const v1::CreateDisclosureRequest& request,
+Discloser::RequestPlace Discloser::Prepare(const CallFacts& call, const v1::CreateDisclosureRequest& request,
                                            const std::shared_ptr<const registry::Snapshot>& snapshot,
-                                           RefusedKeys* refused, std::vector<Entry>* entries) {
+                                           TargetResolver* resolver, RefusedKeys* refused,
+                                           std::vector<Entry>* entries) {
   RequestPlace place;
   place.request_id = request.request_id();
-  const absl::Time now = options_.clock();
-  const absl::StatusOr<RequestFacts> facts = CheckRequest(principal, request.request_id(), request.record(), now);
+  const absl::StatusOr<RequestFacts> facts = CheckRequest(call, request.request_id(), request.record());
   place.refusal = facts.status();
   if (place.refusal.ok()) place.refusal = CheckTargets(request.targets());
   if (place.refusal.ok()) {
@@ -224,10 +228,9 @@ Discloser::RequestPlace Discloser::Prepare(const identity::Principal& principal,
   }
   for (const v1::DisclosureTarget& target : request.targets()) {
     place.names.push_back(target);
-    const auto resolved = Resolve(*snapshot, target, request.record().type(), now, Channel::kQueue);
-    absl::StatusOr<Entry> entry = resolved.ok()
-                                      ? preparer_.Prepare(*facts, target, *resolved, snapshot, /*exchange=*/false)
-                                      : absl::StatusOr<Entry>(resolved.status());
+    const absl::StatusOr<Resolved>& resolved = resolver->Resolve(target, request.record().type());
+    absl::StatusOr<Entry> entry = resolved.ok() ? preparer_.Prepare(*facts, *resolved, snapshot, /*exchange=*/false)
+                                                : absl::StatusOr<Entry>(resolved.status());
     if (entry.ok() && refused != nullptr && refused->Has(entry->row)) entry = errors::EarlierRecordRefused();
     if (entry.ok()) {
       place.targets.emplace_back().entry = static_cast<int>(entries->size());

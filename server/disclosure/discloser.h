@@ -112,9 +112,9 @@ class Discloser {
   // The same for an entry that was refused before the ledger was asked.
   void RecallOriginal(Entry* entry) const;
   // Resolves and projects one request and appends its entries.
-  RequestPlace Prepare(const identity::Principal& principal, const v1::CreateDisclosureRequest& request,
-                       const std::shared_ptr<const registry::Snapshot>& snapshot, RefusedKeys* refused,
-                       std::vector<Entry>* entries);
+  RequestPlace Prepare(const CallFacts& call, const v1::CreateDisclosureRequest& request,
+                       const std::shared_ptr<const registry::Snapshot>& snapshot, TargetResolver* resolver,
+                       RefusedKeys* refused, std::vector<Entry>* entries);
   // Hands the entries over, or answers at once if there are none. `answer` gets the entries with their results.
   void Submit(std::shared_ptr<Call> call, std::vector<Entry> entries,
               std::function<void(absl::Status, const Call&, const std::vector<Entry>&)> answer);

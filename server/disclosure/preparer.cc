@@ -65,9 +65,8 @@ storage::FenceScope Scope(storage::FenceScope::Kind kind, const storage::Mac16& 
 
 }  // namespace
 
-absl::StatusOr<Entry> Preparer::Prepare(const RequestFacts& facts, const v1::DisclosureTarget& target,
-                                        const Resolved& resolved, std::shared_ptr<const registry::Snapshot> snapshot,
-                                        bool exchange) {
+absl::StatusOr<Entry> Preparer::Prepare(const RequestFacts& facts, const Resolved& resolved,
+                                        std::shared_ptr<const registry::Snapshot> snapshot, bool exchange) {
   POSTERN_RETURN_IF_ERROR(CheckPartnerKeys(resolved));
   const policy::CompiledGrant& grant = *resolved.grant->grant;
   const Context context(*resolved.partner, facts.now);
@@ -96,7 +95,7 @@ absl::StatusOr<Entry> Preparer::Prepare(const RequestFacts& facts, const v1::Dis
   row.exchange = exchange;
   row.principal = facts.principal_mac;
   row.request_id = facts.request_id;
-  row.target = TargetMac(target);
+  row.target = resolved.target;
   const policy::Extracts& extracts = result.extracts;
   row.record_key = Truncated(crypto::DigestName(index_key_, NameDomain::kRecordKey, extracts.record_key));
   row.lane = row.record_key[0] % storage::kLanes;

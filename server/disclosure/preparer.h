@@ -32,7 +32,7 @@ class Preparer {
         on_finding_(std::move(on_finding)) {}
 
   // The projector's errors, VERIFIER_FINDING, or KEY_SHREDDED if the partner's own keys are gone.
-  absl::StatusOr<Entry> Prepare(const RequestFacts& facts, const v1::DisclosureTarget& target, const Resolved& resolved,
+  absl::StatusOr<Entry> Prepare(const RequestFacts& facts, const Resolved& resolved,
                                 std::shared_ptr<const registry::Snapshot> snapshot, bool exchange);
 
   // The index value of the record's key, for a record that was refused. The projector's errors.

@@ -66,17 +66,17 @@ absl::StatusOr<crypto::Uuid> CheckRequestId(absl::string_view request_id, absl::
   return id;
 }
 
-absl::StatusOr<RequestFacts> CheckRequest(const identity::Principal& principal, absl::string_view request_id,
-                                          const v1::Record& record, absl::Time now) {
-  RequestFacts facts;
-  POSTERN_ASSIGN_OR_RETURN(facts.request_id, CheckRequestId(request_id, now));
+CallFacts::CallFacts(const identity::Principal& caller, absl::Time time)
+    : principal(caller.name), principal_mac(ShortDigest({"postern principal", caller.name})), now(time) {}
+
+absl::StatusOr<RequestFacts> CheckRequest(const CallFacts& call, absl::string_view request_id,
+                                          const v1::Record& record) {
+  RequestFacts facts(call);
+  POSTERN_ASSIGN_OR_RETURN(facts.request_id, CheckRequestId(request_id, call.now));
   POSTERN_RETURN_IF_ERROR(CheckRecord(record));
-  facts.principal = principal.name;
-  facts.principal_mac = ShortDigest({"postern principal", principal.name});
   facts.record_type = record.type();
   facts.record = record.data();
   facts.content = crypto::Sha256({absl::StrCat(record.type().size(), ":"), record.type(), record.data()});
-  facts.now = now;
   return facts;
 }
 
@@ -146,7 +146,18 @@ absl::StatusOr<Resolved> Resolve(const registry::Snapshot& snapshot, const v1::D
   if (resolved.grant->grant->consent_required && !base::FailpointSkips("consent.skip")) {
     return errors::ConsentRequired(target.purpose());
   }
+  resolved.target = TargetMac(target);
   return resolved;
+}
+
+const absl::StatusOr<Resolved>& TargetResolver::Resolve(const v1::DisclosureTarget& target,
+                                                        absl::string_view record_type) {
+  if (target.partner() == partner_ && target.purpose() == purpose_ && record_type == record_type_) return resolved_;
+  partner_ = target.partner();
+  purpose_ = target.purpose();
+  record_type_ = std::string(record_type);
+  resolved_ = disclosure::Resolve(snapshot_, target, record_type, now_, channel_);
+  return resolved_;
 }
 
 storage::Mac16 ShortDigest(std::initializer_list<absl::string_view> parts) {

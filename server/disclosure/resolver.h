@@ -19,21 +19,29 @@
 
 namespace postern::disclosure {
 
-// What holds for all targets of one request. Views are borrowed from request and principal.
-struct RequestFacts {
+// What holds for all requests of one call. Views are borrowed from the principal.
+struct CallFacts {
+  CallFacts(const identity::Principal& caller, absl::Time time);
+
   absl::string_view principal;
-  storage::Mac16 principal_mac{};
+  storage::Mac16 principal_mac;
+  absl::Time now;
+};
+
+// What holds for all targets of one request. Views are borrowed from request and principal.
+struct RequestFacts : CallFacts {
+  explicit RequestFacts(const CallFacts& call) : CallFacts(call) {}
+
   crypto::Uuid request_id;
   absl::string_view record_type;
   absl::string_view record;
   crypto::Sha256Digest content{};
-  absl::Time now;
 };
 
 // Checks what stays true of a request whatever the policy: its id and the record's form. INVALID_ARGUMENT,
 // REQUEST_ID_INVALID, REQUEST_ID_EXPIRED, RECORD_TOO_LARGE.
-absl::StatusOr<RequestFacts> CheckRequest(const identity::Principal& principal, absl::string_view request_id,
-                                          const v1::Record& record, absl::Time now);
+absl::StatusOr<RequestFacts> CheckRequest(const CallFacts& call, absl::string_view request_id,
+                                          const v1::Record& record);
 
 // Checks a request as a whole against the policy in force: POLICY_ABSENT, RECORD_TYPE_UNKNOWN, POLICY_VERSION.
 absl::Status CheckPolicy(const v1::Record& record, absl::string_view policy_version,
@@ -52,6 +60,7 @@ enum class Channel {
 struct Resolved {
   const registry::PartnerView* partner = nullptr;  // owned by the snapshot
   const registry::ActiveGrant* grant = nullptr;
+  storage::Mac16 target{};  // TargetMac
 };
 
 // PARTNER_UNKNOWN, PARTNER_SUSPENDED, PARTNER_TERMINATED, PARTNER_NOT_ACTIVE, PURPOSE_NOT_GRANTED,
@@ -59,6 +68,25 @@ struct Resolved {
 // asked for.
 absl::StatusOr<Resolved> Resolve(const registry::Snapshot& snapshot, const v1::DisclosureTarget& target,
                                  absl::string_view record_type, absl::Time now, Channel channel);
+
+// Resolves the targets of one call's records. Most records of a batch are of one type and go to one target, so the last
+// answer is kept.
+class TargetResolver {
+ public:
+  // `snapshot` must outlive this.
+  TargetResolver(const registry::Snapshot* snapshot, absl::Time now, Channel channel)
+      : snapshot_(*snapshot), now_(now), channel_(channel) {}
+
+  // As the function. Valid until the next call.
+  const absl::StatusOr<Resolved>& Resolve(const v1::DisclosureTarget& target, absl::string_view record_type);
+
+ private:
+  const registry::Snapshot& snapshot_;
+  const absl::Time now_;
+  const Channel channel_;
+  std::string partner_, purpose_, record_type_;  // of the last answer
+  absl::StatusOr<Resolved> resolved_;
+};
 
 // PARTNER_UNKNOWN, PARTNER_SUSPENDED, PARTNER_TERMINATED or PARTNER_NOT_ACTIVE.
 absl::StatusOr<const registry::PartnerView*> FindActivePartner(const registry::Snapshot& snapshot,

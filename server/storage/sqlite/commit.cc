@@ -117,15 +117,7 @@ absl::Status GroupCommit::Admit(const NewDisclosure& entry, absl::Status* verdic
 
 absl::StatusOr<bool> GroupCommit::AdvanceVersion(const NewDisclosure& entry) {
   POSTERN_ASSIGN_OR_RETURN(const int64_t version_scope, VersionScope(entry.grant));
-  POSTERN_RETURN_IF_ERROR(
-      Query(db_,
-            "INSERT INTO record_version(scope, record_key, version) VALUES(?, ?, ?) ON CONFLICT(scope, record_key) "
-            "DO UPDATE SET version = excluded.version WHERE excluded.version > version")
-          .Bind(version_scope)
-          .Bind(View(entry.record_key))
-          .Bind(PackOrdered(entry.record_version))
-          .Run());
-  return db_.changes() == 1;
+  return scope_.versions().Advance(db_, version_scope, entry.record_key, entry.record_version);
 }
 
 absl::StatusOr<int64_t> GroupCommit::VersionScope(GrantId grant) {
@@ -137,30 +129,33 @@ absl::StatusOr<int64_t> GroupCommit::VersionScope(GrantId grant) {
 }
 
 absl::Status GroupCommit::Insert(const NewDisclosure& entry, int64_t seq, uint64_t leaf_index) {
-  POSTERN_RETURN_IF_ERROR(
-      Query(
-          db_,
-          "INSERT INTO disclosure(seq, id, partner, grant_id, lane, exchange, time, record_key, record_version, "
-          "subjects, key_ids, "
-          "order_mac, handle, withheld, sealed_salt, leaf_index, request_id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
-          .Bind(seq)
-          .Bind(View(entry.id))
-          .Bind(entry.partner)
-          .Bind(entry.grant)
-          .Bind(entry.lane)
-          .Bind(entry.exchange ? 1 : 0)
-          .Bind(PackTime(entry.time))
-          .Bind(View(entry.record_key))
-          .Bind(static_cast<int64_t>(entry.record_version))
-          .Bind(PackMacs(entry.subjects))
-          .Bind(PackUuids(entry.key_ids))
-          .Bind(View(entry.order))
-          .Bind(View(entry.handle))
-          .Bind(PackWords(entry.withheld_bits))
-          .Bind(entry.sealed_salt)
-          .Bind(static_cast<int64_t>(leaf_index))
-          .Bind(View(entry.request_id))
-          .Run());
+  Query query(
+      db_,
+      "INSERT INTO disclosure(seq, id, partner, grant_id, lane, exchange, time, record_key, record_version, subjects, "
+      "key_ids, order_mac, handle, withheld, sealed_salt, leaf_index, request_id) "
+      "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+  query.Bind(seq)
+      .Bind(View(entry.id))
+      .Bind(entry.partner)
+      .Bind(entry.grant)
+      .Bind(entry.lane)
+      .Bind(entry.exchange ? 1 : 0)
+      .Bind(PackTime(entry.time))
+      .Bind(View(entry.record_key));
+  if (entry.has_record_version) {
+    query.Bind(static_cast<int64_t>(entry.record_version));
+  } else {
+    query.BindNull();
+  }
+  POSTERN_RETURN_IF_ERROR(query.Bind(PackMacs(entry.subjects))
+                              .Bind(PackUuids(entry.key_ids))
+                              .Bind(View(entry.order))
+                              .Bind(View(entry.handle))
+                              .Bind(PackWords(entry.withheld_bits))
+                              .Bind(entry.sealed_salt)
+                              .Bind(static_cast<int64_t>(leaf_index))
+                              .Bind(View(entry.request_id))
+                              .Run());
   if (entry.exchange) {
     return Query(db_, "INSERT INTO open_exchange(queue_key) VALUES(?)").Bind(QueueKey(entry.partner, seq)).Run();
   }

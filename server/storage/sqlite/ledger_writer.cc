@@ -33,8 +33,9 @@ bool SameTree(const LedgerHead& a, const LedgerHead& b) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<LedgerWriter>> LedgerWriter::Open(const std::string& path, const std::string& vfs,
+                                                                 int64_t version_batch,
                                                                  std::function<void(absl::Duration)> on_sync) {
-  auto writer = std::unique_ptr<LedgerWriter>(new LedgerWriter(path, vfs, std::move(on_sync)));
+  auto writer = std::unique_ptr<LedgerWriter>(new LedgerWriter(path, vfs, version_batch, std::move(on_sync)));
   absl::MutexLock lock(&writer->mutex_);
   POSTERN_RETURN_IF_ERROR(writer->Reopen());
   return writer;
@@ -56,9 +57,15 @@ absl::Status LedgerWriter::Reopen() {
     sqlite3_wal_hook(db_->handle(), KeepLogPages, log_pages_.get());
     Publish();
   } else {
-    db_.reset();
+    Close();
   }
   return status;
+}
+
+// Statements go before their connection.
+void LedgerWriter::Close() {
+  versions_ = RecordVersions();
+  db_.reset();
 }
 
 absl::Status LedgerWriter::Load() {
@@ -91,7 +98,7 @@ absl::Status LedgerWriter::Load() {
   }
   head_ = std::move(head);
   fences_ = std::move(fences);
-  return absl::OkStatus();
+  return versions_.Load(*db_);
 }
 
 absl::Status LedgerWriter::RequireKnownState() {
@@ -101,7 +108,7 @@ absl::Status LedgerWriter::RequireKnownState() {
   POSTERN_RETURN_IF_ERROR(Reopen());
   if (SameTree(head_, before) || SameTree(head_, attempted_)) return absl::OkStatus();
   forked_ = true;
-  db_.reset();
+  Close();
   return errors::LedgerUnavailable("read back", "forked");
 }
 
@@ -109,7 +116,7 @@ absl::Status LedgerWriter::Write(absl::FunctionRef<absl::Status(WriteScope&)> bo
   absl::MutexLock lock(&mutex_);
   POSTERN_RETURN_IF_ERROR(RequireKnownState());
   attempted_ = head_;
-  WriteScope scope(*db_, fences_, attempted_);
+  WriteScope scope(*db_, fences_, versions_, attempted_);
   absl::Status status = db_->Execute("BEGIN IMMEDIATE", "begin");
   if (status.ok()) status = body(scope);
   if (status.ok()) status = StoreTreeHead(scope);
@@ -118,15 +125,17 @@ absl::Status LedgerWriter::Write(absl::FunctionRef<absl::Status(WriteScope&)> bo
     head_ = attempted_;
     for (const WriteScope::RaisedFence& fence : scope.raised_)
       fences_.Raise(fence.scope.kind, fence.scope.id, fence.version);
+    versions_.Committed(head_.last_seq);
     Publish();
     return status;
   }
+  versions_.RolledBack();
   // A refusal by `body` is rolled back and nothing happened. After a failure of the disk, the database or the rollback
   // itself nothing that this connection holds in memory is trusted: it is closed, and the next write reads back what is
   // true.
   const bool refused = ReasonOf(status) != v1::ERROR_REASON_LEDGER_UNAVAILABLE;
   const bool rolled_back = sqlite3_get_autocommit(db_->handle()) != 0 || db_->Execute("ROLLBACK", "roll back").ok();
-  if (!refused || !rolled_back) db_.reset();
+  if (!refused || !rolled_back) Close();
   return status;
 }
 
@@ -160,6 +169,7 @@ absl::Status LedgerWriter::Commit() {
 void LedgerWriter::Publish() {
   fence_version_.store(fences_.newest(), std::memory_order_release);
   last_seq_.store(head_.last_seq, std::memory_order_release);
+  versions_wait_.store(versions_.HasWork(version_batch_), std::memory_order_relaxed);
 }
 
 absl::StatusOr<bool> LedgerWriter::Checkpoint(bool truncate) {

@@ -22,6 +22,7 @@
 #include "server/crypto/merkle.h"
 #include "server/storage/sqlite/connection.h"
 #include "server/storage/sqlite/fence_table.h"
+#include "server/storage/sqlite/record_versions.h"
 #include "server/storage/store.h"
 
 namespace postern::storage {
@@ -45,12 +46,14 @@ class WriteScope {
     Hash32 hash{};
   };
 
-  WriteScope(Connection& db, const FenceTable& fences, LedgerHead& head) : db_(db), fences_(fences), head_(head) {}
+  WriteScope(Connection& db, const FenceTable& fences, RecordVersions& versions, LedgerHead& head)
+      : db_(db), fences_(fences), versions_(versions), head_(head) {}
 
   Connection& db() { return db_; }
   // As it was when the transaction began.
   const FenceTable& fences() const { return fences_; }
   const LedgerHead& head() const { return head_; }
+  RecordVersions& versions() { return versions_; }
 
   int64_t NextSeq() { return ++head_.last_seq; }
   // The last of `count` positions of the outcome feed that are the caller's now.
@@ -69,6 +72,7 @@ class WriteScope {
 
   Connection& db_;
   const FenceTable& fences_;
+  RecordVersions& versions_;
   LedgerHead& head_;
   std::vector<crypto::MerkleNode> completed_;
   std::vector<RaisedFence> raised_;
@@ -78,8 +82,9 @@ class WriteScope {
 class LedgerWriter {
  public:
   // Opens, migrates and recovers. Errors as OpenSqliteStore.
-  // `on_sync` as in SqliteStoreOptions.
+  // `version_batch`, `on_sync` as in SqliteStoreOptions.
   static absl::StatusOr<std::unique_ptr<LedgerWriter>> Open(const std::string& path, const std::string& vfs,
+                                                            int64_t version_batch,
                                                             std::function<void(absl::Duration)> on_sync);
 
   // Runs `body` in a transaction and makes it durable. If `body` fails, nothing is changed and its status is returned.
@@ -96,16 +101,22 @@ class LedgerWriter {
   // After the newest durable commit.
   uint64_t fence_version() const { return fence_version_.load(std::memory_order_acquire); }
   int64_t last_seq() const { return last_seq_.load(std::memory_order_acquire); }
+  // Whether record versions wait to be written to their runs.
+  bool versions_wait() const { return versions_wait_.load(std::memory_order_relaxed); }
 
  private:
-  LedgerWriter(std::string path, std::string vfs, std::function<void(absl::Duration)> on_sync)
-      : path_(std::move(path)), vfs_(std::move(vfs)), on_sync_(std::move(on_sync)) {}
+  LedgerWriter(std::string path, std::string vfs, int64_t version_batch, std::function<void(absl::Duration)> on_sync)
+      : path_(std::move(path)),
+        vfs_(std::move(vfs)),
+        version_batch_(static_cast<size_t>(version_batch)),
+        on_sync_(std::move(on_sync)) {}
 
   // Opens the connection anew and loads the head. What is found may have met an fsync that failed, in this process or in
   // an earlier one: the log is written again and then copied into the database, so that everything stands on writes and
   // an fsync of its own, never on a second fsync of pages whose first one failed.
   absl::Status Reopen() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Close() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status RequireKnownState() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<bool> CheckpointLocked(bool truncate) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status StoreTreeHead(WriteScope& scope) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -114,6 +125,7 @@ class LedgerWriter {
 
   const std::string path_;
   const std::string vfs_;
+  const size_t version_batch_;
   const std::function<void(absl::Duration)> on_sync_;
 
   absl::Mutex mutex_;
@@ -122,12 +134,14 @@ class LedgerWriter {
   LedgerHead attempted_
       ABSL_GUARDED_BY(mutex_);  // of the transaction under way, or of the one whose outcome is unknown
   FenceTable fences_ ABSL_GUARDED_BY(mutex_);
+  RecordVersions versions_ ABSL_GUARDED_BY(mutex_);
   bool forked_ ABSL_GUARDED_BY(mutex_) = false;  // the stored head is neither: somebody else wrote; never served again
 
   // Written by SQLite's hook during a commit, on the heap for its sake.
   const std::unique_ptr<std::atomic<int64_t>> log_pages_ = std::make_unique<std::atomic<int64_t>>(0);
   std::atomic<uint64_t> fence_version_{0};
   std::atomic<int64_t> last_seq_{0};
+  std::atomic<bool> versions_wait_{false};
 };
 
 }  // namespace postern::storage

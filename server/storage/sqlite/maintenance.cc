@@ -18,6 +18,8 @@ constexpr absl::Duration kExpiryRound = absl::Minutes(5);
 constexpr absl::Duration kRequestLifetime = absl::Hours(25);
 // Rows that one transaction deletes: a commit that comes meanwhile waits for it, some milliseconds.
 constexpr int kSlice = 500;
+// Between two steps of a long work, for the commits.
+constexpr absl::Duration kSlicePause = absl::Milliseconds(2);
 
 // The smallest request id (UUIDv7) of a time.
 std::string RequestIdBound(absl::Time time) {
@@ -60,7 +62,9 @@ Maintenance::~Maintenance() {
 }
 
 void Maintenance::Notice() {
-  if (writer_.log_pages() < options_.checkpoint_pages && UnindexedTail() < options_.index_batch) return;
+  if (writer_.log_pages() < options_.checkpoint_pages && !writer_.versions_wait() &&
+      UnindexedTail() < options_.index_batch)
+    return;
   absl::MutexLock lock(&mutex_);
   noticed_ = true;
 }
@@ -108,6 +112,7 @@ Maintenance::Work Maintenance::WaitForWork() {
   work.checkpoint = due && writer_.log_pages() >= options_.checkpoint_pages;
   work.scrub = work.scrub || (due && scrub_left_);
   work.sweep = work.sweep || (due && sweep_left_);
+  work.versions = writer_.versions_wait();
   work.expire = now >= next_expiry_;
   if (work.expire) next_expiry_ = now + kExpiryRound;
   return work;
@@ -116,6 +121,7 @@ Maintenance::Work Maintenance::WaitForWork() {
 void Maintenance::Do(const Work& work) {
   bool done = true;
   if (work.checkpoint) done = writer_.Checkpoint(/*truncate=*/false).value_or(false);
+  if (work.versions) WriteVersions().IgnoreError();
   if (work.index) index_.Extend(readers_, options_.index_batch).IgnoreError();
   if (work.expire) ExpireRequests().IgnoreError();
   bool scrub = work.scrub;
@@ -177,6 +183,14 @@ absl::Status Maintenance::ExpireRequests() {
             .Run());
     return scope.db().changes();
   });
+}
+
+absl::Status Maintenance::WriteVersions() {
+  while (writer_.versions_wait()) {
+    POSTERN_RETURN_IF_ERROR(writer_.Write([](WriteScope& scope) { return scope.versions().WriteSome(scope.db()); }));
+    absl::SleepFor(kSlicePause);
+  }
+  return absl::OkStatus();
 }
 
 int64_t Maintenance::UnindexedTail() const {

@@ -1,5 +1,5 @@
 // Work that is kept off the commit path, in a thread of its own: checkpoints, sweeping ended backlogs, forgetting old
-// requests, indexing.
+// requests, record versions, indexing.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +38,7 @@ class Maintenance {
     bool scrub = false;
     bool sweep = false;
     bool index = false;
+    bool versions = false;
     bool expire = false;
   };
 
@@ -46,6 +47,7 @@ class Maintenance {
   void Do(const Work& work);
   absl::StatusOr<bool> SweepEndedBacklogs();
   absl::Status ExpireRequests();
+  absl::Status WriteVersions();
   int64_t UnindexedTail() const;
 
   LedgerWriter& writer_;

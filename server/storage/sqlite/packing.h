@@ -46,11 +46,6 @@ inline absl::Time UnpackTime(int64_t micros) {
   return absl::FromUnixMicros(micros);
 }
 
-// Keeps the order of unsigned numbers in SQLite's signed ones.
-inline int64_t PackOrdered(uint64_t value) {
-  return static_cast<int64_t>(value ^ (uint64_t{1} << 63));
-}
-
 // The key of a partner's queue: partner and ledger position in one integer, because a B-tree over integers holds whole
 // rows in its leaves, which one over composite keys does not. Good for 2^40 positions and 2^23 partners.
 inline constexpr int kSeqBits = 40;

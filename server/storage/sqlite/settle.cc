@@ -35,7 +35,7 @@ class BatchSettler {
   absl::StatusOr<bool> AddSettledAbove(int64_t seq);
   absl::StatusOr<bool> EndedAlready(const Settlement& settlement, bool exchange);
   // The record of `seq` ended before the partner could have it: the shop may send its version again.
-  absl::Status GiveVersionBack(int64_t seq, uint64_t version);
+  absl::Status GiveVersionBack(int64_t seq);
   absl::Status SetAside(const Settlement& settlement);
   absl::Status DropPayloads(int64_t first, int64_t last);
   absl::Status WriteQueue();
@@ -90,15 +90,12 @@ absl::Status BatchSettler::Acknowledge() {
 absl::Status BatchSettler::End(const Settlement& settlement) {
   bool exchange = false;
   bool replay = false;  // of a dead letter: it was handed over before
-  uint64_t version = 0;
   {
-    Query query(db_,
-                "SELECT exchange, replay_of IS NOT NULL, record_version FROM disclosure WHERE seq = ? AND partner = ?");
+    Query query(db_, "SELECT exchange, replay_of IS NOT NULL FROM disclosure WHERE seq = ? AND partner = ?");
     query.Bind(settlement.seq).Bind(partner_);
     if (!query.Next()) return query.status().ok() ? errors::NotFound("disclosure") : query.status();
     exchange = query.Int(0) != 0;
     replay = query.Int(1) != 0;
-    version = static_cast<uint64_t>(query.Int(2));
   }
   POSTERN_ASSIGN_OR_RETURN(const bool ended, EndedAlready(settlement, exchange));
   if (ended) return absl::OkStatus();
@@ -121,7 +118,7 @@ absl::Status BatchSettler::End(const Settlement& settlement) {
   } else {
     ++settled_;
     if (!replay && !queue_.MayHaveBeenHanded(settlement.seq) && settlement.state != v1::DISCLOSURE_STATE_DELIVERED) {
-      POSTERN_RETURN_IF_ERROR(GiveVersionBack(settlement.seq, version));
+      POSTERN_RETURN_IF_ERROR(GiveVersionBack(settlement.seq));
     }
     if (settlement.seq > queue_.watermark) POSTERN_RETURN_IF_ERROR(AddSettledAbove(settlement.seq).status());
     if (settlement.state == v1::DISCLOSURE_STATE_DEAD_LETTERED) POSTERN_RETURN_IF_ERROR(SetAside(settlement));
@@ -130,16 +127,21 @@ absl::Status BatchSettler::End(const Settlement& settlement) {
   return AddOutcomes(scope_, {partner_, settlement.state, settlement.reason, batch_.time}, {settlement.seq});
 }
 
-absl::Status BatchSettler::GiveVersionBack(int64_t seq, uint64_t version) {
-  // A newer version stays. Which one came before is not known without a scan; one less serves: what is older than this
-  // one stays stale, as it was.
-  const char* const sql =
-      version == 0
-          ? "DELETE FROM record_version WHERE (scope, record_key) = (SELECT g.scope, d.record_key FROM disclosure d "
-            "JOIN grant_ref g ON g.id = d.grant_id WHERE d.seq = ?) AND version = ?"
-          : "UPDATE record_version SET version = version - 1 WHERE (scope, record_key) = (SELECT g.scope, d.record_key "
-            "FROM disclosure d JOIN grant_ref g ON g.id = d.grant_id WHERE d.seq = ?) AND version = ?";
-  return Query(db_, sql).Bind(seq).Bind(PackOrdered(version)).Run();
+absl::Status BatchSettler::GiveVersionBack(int64_t seq) {
+  int64_t version_scope = 0;
+  Mac16 record_key;
+  uint64_t version = 0;
+  {
+    Query query(db_,
+                "SELECT g.scope, d.record_key, d.record_version FROM disclosure d JOIN grant_ref g ON g.id = "
+                "d.grant_id WHERE d.seq = ? AND d.record_version IS NOT NULL");
+    query.Bind(seq);
+    if (!query.Next()) return query.status();
+    version_scope = query.Int(0);
+    POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(1), &record_key));
+    version = static_cast<uint64_t>(query.Int(2));
+  }
+  return scope_.versions().GiveBack(db_, version_scope, record_key, version);
 }
 
 absl::StatusOr<bool> BatchSettler::EndedAlready(const Settlement& settlement, bool exchange) {

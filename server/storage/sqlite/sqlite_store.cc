@@ -308,7 +308,7 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const SqliteStoreOptions&
   POSTERN_ASSIGN_OR_RETURN(const std::string ledger, directory->File(kLedgerFile, options.create_if_missing));
   auto pages = std::make_unique<PageChecksums>(options.vfs);
   POSTERN_ASSIGN_OR_RETURN(std::unique_ptr<LedgerWriter> writer,
-                           LedgerWriter::Open(ledger, pages->name(), options.on_sync));
+                           LedgerWriter::Open(ledger, pages->name(), options.version_batch, options.on_sync));
   auto readers = std::make_unique<ReaderPool>(ledger, pages->name(), options.readers);
   crypto::Uuid instance;
   POSTERN_RETURN_IF_ERROR(readers->Read([&](Connection& db) -> absl::Status {

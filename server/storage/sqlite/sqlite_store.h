@@ -30,6 +30,9 @@ struct SqliteStoreOptions {
   // The subject index is extended by this many disclosures at once. More: fewer, larger runs, and a longer tail that
   // readers scan.
   int64_t index_batch = 8192;
+  // Record versions wait in memory, about 40 bytes each, until there are this many to be written as one sorted run.
+  // More: fewer runs that a commit asks, less merging, and more rows that are read at the start.
+  int64_t version_batch = 16384;
   // The tail is indexed, however short, when the ledger was quiet for this long.
   absl::Duration index_idle = absl::Seconds(5);
   // Connections for reading that may be open at once; each caches up to 4 MiB.

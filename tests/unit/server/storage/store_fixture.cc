@@ -15,13 +15,25 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqlite(const std::string& folder) {
   return OpenSqliteStore(options);
 }
 
+// Everything that is written behind the commits is written at once, in the smallest batches.
+absl::StatusOr<std::unique_ptr<Store>> OpenEagerSqlite(const std::string& folder) {
+  SqliteStoreOptions options;
+  options.directory = folder;
+  options.clock = [] { return At(0); };
+  options.checkpoint_pages = 1;
+  options.index_batch = 1;
+  options.version_batch = 1;
+  return OpenSqliteStore(options);
+}
+
 void PutBigEndian(uint64_t number, uint8_t* end) {
   for (int i = 1; i <= 8; ++i, number >>= 8) *(end - i) = static_cast<uint8_t>(number);
 }
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Stores, StoreTest, ::testing::Values(StoreKind{"Sqlite", OpenSqlite}),
+INSTANTIATE_TEST_SUITE_P(Stores, StoreTest,
+                         ::testing::Values(StoreKind{"Sqlite", OpenSqlite}, StoreKind{"EagerSqlite", OpenEagerSqlite}),
                          [](const auto& kind) { return kind.param.name; });
 
 TemporaryFolder::TemporaryFolder(const std::string& parent) {

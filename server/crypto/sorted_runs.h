@@ -1,39 +1,38 @@
-// The names of keys, and where the newest key of each is, in sorted runs.
+// A map from names to numbers in sorted runs, in tables of an SQLite database.
 //
 // Names are digests: in one B-tree, each new one would dirty a page of its own. So they are written in batches, each a
-// run of its own that is appended chunk by chunk, and when eight runs of a size are there they are merged into one. A
-// lookup asks the runs from the newest on; a filter in memory spares it all but the one that holds the name, and a name
-// that is nowhere costs no read at all.
+// run of its own that is appended chunk by chunk (base/sorted_chunk.h), and when eight runs of a size are there they
+// are merged into one. A lookup asks the runs from the newest on; a filter in memory spares it all but the one that
+// holds the name, and a name that is nowhere costs no read at all.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "server/base/sorted_chunk.h"
-#include "server/crypto/key_id.h"
-#include "server/crypto/name_filter.h"
+#include "server/crypto/run_filter.h"
 #include "server/crypto/sqlite_file.h"
 
 namespace postern::crypto {
 
 // Not thread-safe. Writes are steps of some hundred chunks, each in a transaction of the caller's that must end with
 // Committed or RolledBack.
-class NameRuns {
+class SortedRuns {
  public:
-  // Makes the tables; part of the layout of the key store's file.
-  static const char kTables[];
+  using Name = RunFilter::Name;
 
-  // The tables are there already. Reads the filters, 10 bits a name.
-  absl::Status Open(SqliteFile& file);
+  // The tables are there already: {tables}_runs(run INTEGER PRIMARY KEY, names, filter) and {tables}_chunks(run, first,
+  // entries, PRIMARY KEY(run, first)). Reads the filters, 10 bits a name. The connection must outlive this.
+  absl::Status Open(sqlite3* connection, absl::string_view tables);
 
-  // The newest value of a name, whose incarnation is 0.
-  absl::StatusOr<std::optional<uint64_t>> Find(const KeyId& name);
+  // The newest value of a name.
+  absl::StatusOr<std::optional<uint64_t>> Find(const Name& name);
 
   // Begins a run. `entries` are sorted by name, each name once, and are borrowed until the run can be seen or was
   // rolled back. Not while busy.
@@ -50,7 +49,7 @@ class NameRuns {
   struct Run {
     int64_t id = 0;
     size_t names = 0;
-    NameFilter filter;
+    RunFilter filter;
   };
   // Reads a stored run from its start.
   struct Cursor {
@@ -61,7 +60,7 @@ class NameRuns {
   // A run that is being written.
   struct Job {
     int64_t run = 0;
-    NameFilter filter;
+    RunFilter filter;
     size_t names = 0;                            // so far
     absl::Span<const base::ChunkEntry> entries;  // what is left of Start's
     std::vector<Cursor> inputs;                  // or of the runs that are merged, the newest last

@@ -1,10 +1,11 @@
-#include "server/crypto/name_runs.h"
+#include "server/crypto/sorted_runs.h"
 
 #include <algorithm>
 #include <array>
 #include <limits>
 #include <utility>
 
+#include "absl/strings/substitute.h"
 #include "proto/errors/error.h"
 #include "server/crypto/errors.h"
 
@@ -24,46 +25,35 @@ size_t TierOf(size_t names) {
   return static_cast<size_t>(std::upper_bound(kTierFloors.begin(), kTierFloors.end(), names) - kTierFloors.begin()) - 1;
 }
 
-KeyId NameOf(const ChunkEntry& entry) {
-  return *KeyId::FromBytes(absl::string_view(reinterpret_cast<const char*>(entry.name.data()), entry.name.size()));
-}
-
 }  // namespace
 
-const char NameRuns::kTables[] = R"sql(
-  CREATE TABLE name_runs (run INTEGER PRIMARY KEY, names INTEGER NOT NULL, filter BLOB NOT NULL) STRICT;
-  CREATE TABLE name_chunks (
-    run INTEGER NOT NULL,
-    first BLOB NOT NULL,
-    entries BLOB NOT NULL,
-    PRIMARY KEY (run, first)
-  ) STRICT, WITHOUT ROWID;
-)sql";
-
-absl::Status NameRuns::Open(SqliteFile& file) {
+absl::Status SortedRuns::Open(sqlite3* connection, absl::string_view tables) {
+  const auto prepare = [&](absl::string_view sql) {
+    return SqliteStatement::Prepare(connection, absl::Substitute(sql, tables));
+  };
   const std::pair<SqliteStatement*, absl::string_view> statements[] = {
-      {&find_, "SELECT entries FROM name_chunks WHERE run = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1"},
-      {&next_, "SELECT entries FROM name_chunks WHERE run = ?1 AND first > ?2 ORDER BY first LIMIT 1"},
-      {&insert_, "INSERT INTO name_chunks (run, first, entries) VALUES (?1, ?2, ?3)"},
+      {&find_, "SELECT entries FROM $0_chunks WHERE run = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1"},
+      {&next_, "SELECT entries FROM $0_chunks WHERE run = ?1 AND first > ?2 ORDER BY first LIMIT 1"},
+      {&insert_, "INSERT INTO $0_chunks (run, first, entries) VALUES (?1, ?2, ?3)"},
       {&delete_chunks_,
-       "DELETE FROM name_chunks WHERE run = ?1 AND first IN (SELECT first FROM name_chunks WHERE run = ?1 LIMIT ?2)"
+       "DELETE FROM $0_chunks WHERE run = ?1 AND first IN (SELECT first FROM $0_chunks WHERE run = ?1 LIMIT ?2)"
        " RETURNING 1"},
-      {&insert_run_, "INSERT INTO name_runs (run, names, filter) VALUES (?1, ?2, ?3)"},
-      {&delete_run_, "DELETE FROM name_runs WHERE run = ?1"},
+      {&insert_run_, "INSERT INTO $0_runs (run, names, filter) VALUES (?1, ?2, ?3)"},
+      {&delete_run_, "DELETE FROM $0_runs WHERE run = ?1"},
   };
   for (const auto& [statement, sql] : statements) {
-    POSTERN_ASSIGN_OR_RETURN(*statement, file.Prepare(sql));
+    POSTERN_ASSIGN_OR_RETURN(*statement, prepare(sql));
   }
-  POSTERN_ASSIGN_OR_RETURN(SqliteStatement runs, file.Prepare("SELECT run, names, filter FROM name_runs ORDER BY run"));
+  POSTERN_ASSIGN_OR_RETURN(SqliteStatement runs, prepare("SELECT run, names, filter FROM $0_runs ORDER BY run"));
   for (;;) {
     POSTERN_ASSIGN_OR_RETURN(const bool row, runs.Step());
     if (!row) break;
-    runs_.push_back({runs.Int(0), static_cast<size_t>(runs.Int(1)), NameFilter(runs.Bytes(2))});
+    runs_.push_back({runs.Int(0), static_cast<size_t>(runs.Int(1)), RunFilter(runs.Bytes(2))});
     next_run_ = runs_.back().id + 1;
   }
   // What a crash left of runs that were being written or deleted.
   POSTERN_ASSIGN_OR_RETURN(SqliteStatement stored,
-                           file.Prepare("SELECT run FROM name_chunks WHERE run > ?1 ORDER BY run LIMIT 1"));
+                           prepare("SELECT run FROM $0_chunks WHERE run > ?1 ORDER BY run LIMIT 1"));
   for (int64_t after = 0;;) {
     stored.BindInt(1, after);
     POSTERN_ASSIGN_OR_RETURN(const bool row, stored.Step());
@@ -76,19 +66,19 @@ absl::Status NameRuns::Open(SqliteFile& file) {
   }
 }
 
-absl::StatusOr<std::optional<uint64_t>> NameRuns::Find(const KeyId& name) {
+absl::StatusOr<std::optional<uint64_t>> SortedRuns::Find(const Name& name) {
   for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) {
     if (!run->filter.MayHold(name)) continue;
-    const std::string last = EncodeEntry({name.bytes(), std::numeric_limits<uint64_t>::max()});
+    const std::string last = base::EncodeEntry({name, std::numeric_limits<uint64_t>::max()});
     find_.BindInt(1, run->id).BindBytes(2, last);
     const absl::StatusOr<bool> row = find_.Step();
     std::optional<uint64_t> value;
     if (row.ok() && *row) {
       const absl::string_view entries = find_.Bytes(0);
-      const size_t place = LowerBound(entries, {name.bytes(), 0});
+      const size_t place = base::LowerBound(entries, {name, 0});
       if (place < base::ChunkSize(entries)) {
         const ChunkEntry entry = base::EntryAt(entries, place);
-        if (entry.name == name.bytes()) value = entry.value;
+        if (entry.name == name) value = entry.value;
       }
     }
     find_.Reset();
@@ -98,13 +88,13 @@ absl::StatusOr<std::optional<uint64_t>> NameRuns::Find(const KeyId& name) {
   return std::nullopt;
 }
 
-void NameRuns::Start(absl::Span<const ChunkEntry> entries) {
-  job_ = Job{next_run_++, NameFilter(entries.size())};
+void SortedRuns::Start(absl::Span<const ChunkEntry> entries) {
+  job_ = Job{next_run_++, RunFilter(entries.size())};
   job_->entries = entries;
 }
 
 // How many of the newest runs are to become one; 0 for none.
-size_t NameRuns::RunsToMerge() const {
+size_t SortedRuns::RunsToMerge() const {
   if (runs_.size() < kRunsOfMerge) return 0;
   const size_t tier = TierOf(runs_.back().names);
   if (tier + 1 == kTierFloors.size()) return 0;
@@ -112,7 +102,7 @@ size_t NameRuns::RunsToMerge() const {
   return std::all_of(runs_.end() - kRunsOfMerge, runs_.end(), same_tier) ? kRunsOfMerge : 0;
 }
 
-absl::StatusOr<bool> NameRuns::Step() {
+absl::StatusOr<bool> SortedRuns::Step() {
   if (!job_.has_value() && !garbage_.empty()) {
     POSTERN_RETURN_IF_ERROR(DeleteChunks());
     return false;
@@ -124,10 +114,10 @@ absl::StatusOr<bool> NameRuns::Step() {
   return job_->complete && job_->inputs.empty();
 }
 
-absl::Status NameRuns::StartMerge(size_t runs) {
+absl::Status SortedRuns::StartMerge(size_t runs) {
   size_t names = 0;
   for (size_t i = runs_.size() - runs; i < runs_.size(); ++i) names += runs_[i].names;
-  job_ = Job{next_run_++, NameFilter(names)};
+  job_ = Job{next_run_++, RunFilter(names)};
   for (size_t i = runs_.size() - runs; i < runs_.size(); ++i) {
     Cursor& cursor = job_->inputs.emplace_back();
     cursor.run = runs_[i].id;
@@ -136,7 +126,7 @@ absl::Status NameRuns::StartMerge(size_t runs) {
   return absl::OkStatus();
 }
 
-absl::Status NameRuns::WriteChunks() {
+absl::Status SortedRuns::WriteChunks() {
   for (size_t i = 0; i < kStep; ++i) {
     std::vector<ChunkEntry> merged;
     absl::Span<const ChunkEntry> entries = job_->entries.subspan(0, base::kChunkEntries);
@@ -147,14 +137,14 @@ absl::Status NameRuns::WriteChunks() {
     if (entries.empty()) return Publish();
     const base::Chunk chunk = base::EncodeChunk(entries);
     POSTERN_RETURN_IF_ERROR(insert_.BindInt(1, job_->run).BindBytes(2, chunk.first).BindBytes(3, chunk.entries).Run());
-    for (const ChunkEntry& entry : entries) job_->filter.Add(NameOf(entry));
+    for (const ChunkEntry& entry : entries) job_->filter.Add(entry.name);
     job_->names += entries.size();
     if (job_->inputs.empty()) job_->entries.remove_prefix(entries.size());
   }
   return absl::OkStatus();
 }
 
-absl::Status NameRuns::Publish() {
+absl::Status SortedRuns::Publish() {
   for (const Cursor& input : job_->inputs) POSTERN_RETURN_IF_ERROR(delete_run_.BindInt(1, input.run).Run());
   job_->complete = true;
   return insert_run_.BindInt(1, job_->run)
@@ -163,7 +153,7 @@ absl::Status NameRuns::Publish() {
       .Run();
 }
 
-absl::Status NameRuns::DeleteChunks() {
+absl::Status SortedRuns::DeleteChunks() {
   delete_chunks_.BindInt(1, garbage_.back()).BindInt(2, static_cast<int64_t>(kStep));
   size_t deleted = 0;
   absl::StatusOr<bool> row = false;
@@ -174,7 +164,7 @@ absl::Status NameRuns::DeleteChunks() {
 }
 
 // The next entries of all inputs in order; of a name that is in several runs, the newest.
-absl::StatusOr<std::vector<ChunkEntry>> NameRuns::TakeMerged(size_t count) {
+absl::StatusOr<std::vector<ChunkEntry>> SortedRuns::TakeMerged(size_t count) {
   std::vector<ChunkEntry> merged;
   while (merged.size() < count) {
     const ChunkEntry* least = nullptr;
@@ -194,12 +184,12 @@ absl::StatusOr<std::vector<ChunkEntry>> NameRuns::TakeMerged(size_t count) {
   return merged;
 }
 
-absl::Status NameRuns::Advance(Cursor& cursor) {
+absl::Status SortedRuns::Advance(Cursor& cursor) {
   if (++cursor.place < cursor.chunk.size()) return absl::OkStatus();
-  return LoadChunk(cursor, EncodeEntry(cursor.chunk.back()));
+  return LoadChunk(cursor, base::EncodeEntry(cursor.chunk.back()));
 }
 
-absl::Status NameRuns::LoadChunk(Cursor& cursor, absl::string_view after) {
+absl::Status SortedRuns::LoadChunk(Cursor& cursor, absl::string_view after) {
   next_.BindInt(1, cursor.run).BindBytes(2, after);
   const absl::StatusOr<bool> row = next_.Step();
   cursor.place = 0;
@@ -208,19 +198,19 @@ absl::Status NameRuns::LoadChunk(Cursor& cursor, absl::string_view after) {
   const bool damaged = row.ok() && *row && cursor.chunk.empty();
   next_.Reset();
   POSTERN_RETURN_IF_ERROR(row.status());
-  return damaged ? errors::StoredBytesMalformed("names of keys") : absl::OkStatus();
+  return damaged ? errors::StoredBytesMalformed("a chunk of names") : absl::OkStatus();
 }
 
-void NameRuns::Committed() {
+void SortedRuns::Committed() {
   if (std::exchange(last_of_garbage_, false)) garbage_.pop_back();
   if (!job_.has_value() || !job_->complete) return;
   for (const Cursor& input : job_->inputs) garbage_.push_back(input.run);
-  runs_.resize(runs_.size() - job_->inputs.size());
+  runs_.erase(runs_.end() - static_cast<std::ptrdiff_t>(job_->inputs.size()), runs_.end());
   runs_.push_back({job_->run, job_->names, std::move(job_->filter)});
   job_.reset();
 }
 
-void NameRuns::RolledBack() {
+void SortedRuns::RolledBack() {
   last_of_garbage_ = false;
   if (!job_.has_value()) return;
   garbage_.push_back(job_->run);

@@ -3,25 +3,27 @@
 // "maybe" of 1 to 2 in 100 names that are not there, and of every one that is.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "server/crypto/key_id.h"
 
 namespace postern::crypto {
 
 // Thread-safe while const.
-class NameFilter {
+class RunFilter {
  public:
   // For this many names; 10 bits each.
-  explicit NameFilter(size_t names);
+  explicit RunFilter(size_t names);
   // From Bytes.
-  explicit NameFilter(absl::string_view bytes) : bits_(bytes) {}
+  explicit RunFilter(absl::string_view bytes) : bits_(bytes) {}
 
-  // Names are digests, so their own bits choose the places.
-  void Add(const KeyId& name);
-  bool MayHold(const KeyId& name) const;
+  using Name = std::array<uint8_t, 16>;
+  // The last 12 bytes of a name are of a digest: they choose the places.
+  void Add(const Name& name);
+  bool MayHold(const Name& name) const;
 
   absl::string_view Bytes() const { return bits_; }
 

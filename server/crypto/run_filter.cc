@@ -1,6 +1,5 @@
-#include "server/crypto/name_filter.h"
+#include "server/crypto/run_filter.h"
 
-#include <cstdint>
 #include <cstring>
 
 namespace postern::crypto {
@@ -17,27 +16,27 @@ struct Place {
 };
 
 // Where a name's bits are in a filter of so many bytes.
-Place PlaceOf(const KeyId& name, size_t size) {
+Place PlaceOf(const RunFilter::Name& name, size_t size) {
   Place place;
   uint32_t line = 0;
-  std::memcpy(&line, name.bytes().data() + kDigestOffset, sizeof(line));
-  std::memcpy(&place.probes, name.bytes().data() + kDigestOffset + sizeof(line), sizeof(place.probes));
+  std::memcpy(&line, name.data() + kDigestOffset, sizeof(line));
+  std::memcpy(&place.probes, name.data() + kDigestOffset + sizeof(line), sizeof(place.probes));
   place.line = static_cast<size_t>(uint64_t{line} * (size / kLineBytes) >> 32) * kLineBytes;
   return place;
 }
 
 }  // namespace
 
-NameFilter::NameFilter(size_t names) : bits_((names * kBitsPerName / 8 / kLineBytes + 1) * kLineBytes, '\0') {}
+RunFilter::RunFilter(size_t names) : bits_((names * kBitsPerName / 8 / kLineBytes + 1) * kLineBytes, '\0') {}
 
-void NameFilter::Add(const KeyId& name) {
+void RunFilter::Add(const Name& name) {
   Place place = PlaceOf(name, bits_.size());
   for (int i = 0; i < kProbes; ++i, place.probes >>= 9) {
     bits_[place.line + (place.probes & 0x1ff) / 8] |= static_cast<char>(1 << (place.probes & 7));
   }
 }
 
-bool NameFilter::MayHold(const KeyId& name) const {
+bool RunFilter::MayHold(const Name& name) const {
   if (bits_.size() < kLineBytes) return true;
   Place place = PlaceOf(name, bits_.size());
   for (int i = 0; i < kProbes; ++i, place.probes >>= 9) {
