@@ -60,7 +60,9 @@ absl::StatusOr<DeliveryHub::QueuePtr> DeliveryHub::QueueFor(const registry::Part
   if (QueuePtr queue = FindQueue(partner.id); queue != nullptr) return queue;
   const PartnerQueue::Parts parts{partner.id, partner.resource.name(), partner.fence, store_, keys_,
                                   &grants_,   options_.queue,          options_.clock};
-  POSTERN_ASSIGN_OR_RETURN(QueuePtr opened, PartnerQueue::Open(parts, [this, id = partner.id] { MarkDirty(id); }));
+  const PartnerQueue::Callbacks callbacks{[this, id = partner.id] { MarkDirty(id); },
+                                          [this, id = partner.id] { Settle(id); }};
+  POSTERN_ASSIGN_OR_RETURN(QueuePtr opened, PartnerQueue::Open(parts, callbacks));
   absl::MutexLock lock(&mutex_);
   if (draining_) return disclosure::errors::Draining();
   return queues_.try_emplace(partner.id, std::move(opened)).first->second;
@@ -202,6 +204,10 @@ void DeliveryHub::OnUncertain() {
 void DeliveryHub::MarkDirty(storage::PartnerId partner) {
   absl::MutexLock lock(&mutex_);
   dirty_.insert(partner);
+}
+
+void DeliveryHub::Settle(storage::PartnerId partner) {
+  if (const QueuePtr queue = FindQueue(partner); queue != nullptr) settler_.Notify(queue, queue->Unsettled());
 }
 
 void DeliveryHub::PumpLoop() {

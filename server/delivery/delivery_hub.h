@@ -106,6 +106,7 @@ class DeliveryHub : public disclosure::ReleaseSink, public registry::PartnerCutt
   QueuePtr FindQueue(absl::string_view partner) const;
   std::vector<QueuePtr> AllQueues() const;
   void MarkDirty(storage::PartnerId partner);
+  void Settle(storage::PartnerId partner);
   void PumpLoop();
   // Loads, reserves and hands on for the queues that have something to do.
   void Pump(const std::vector<QueuePtr>& queues);

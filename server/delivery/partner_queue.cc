@@ -18,9 +18,9 @@ constexpr int kDeadLetterPage = 1000;
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<PartnerQueue>> PartnerQueue::Open(const Parts& parts, std::function<void()> wake) {
+absl::StatusOr<std::shared_ptr<PartnerQueue>> PartnerQueue::Open(const Parts& parts, Callbacks callbacks) {
   POSTERN_ASSIGN_OR_RETURN(const storage::LaneState lanes, parts.store->ReadLanes(parts.id));
-  std::shared_ptr<PartnerQueue> queue(new PartnerQueue(parts, std::move(wake), lanes));
+  std::shared_ptr<PartnerQueue> queue(new PartnerQueue(parts, std::move(callbacks), lanes));
   for (int64_t after = 0;;) {
     POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::DeadLetterRow> letters,
                              parts.store->ListDeadLetters(parts.id, after, kDeadLetterPage));
@@ -38,9 +38,9 @@ absl::StatusOr<std::shared_ptr<PartnerQueue>> PartnerQueue::Open(const Parts& pa
   return queue;
 }
 
-PartnerQueue::PartnerQueue(const Parts& parts, std::function<void()> wake, const storage::LaneState& lanes)
+PartnerQueue::PartnerQueue(const Parts& parts, Callbacks callbacks, const storage::LaneState& lanes)
     : parts_(parts),
-      wake_(std::move(wake)),
+      callbacks_(std::move(callbacks)),
       mark_at_open_(lanes.dispatch_mark),
       window_(lanes.watermark),
       mark_(lanes.dispatch_mark),
@@ -217,7 +217,7 @@ void PartnerQueue::Detach(const ReceiveSession* session, const std::vector<int64
       ReadAgain();
     }
   }
-  wake_();
+  callbacks_.wake();
 }
 
 absl::Status PartnerQueue::Take(int64_t max_records, int64_t max_bytes, int64_t soft_bytes,
@@ -255,7 +255,7 @@ absl::Status PartnerQueue::Take(int64_t max_records, int64_t max_bytes, int64_t 
       if (redelivered) ++counters_.redelivered;
     }
   }
-  if (ended) wake_();
+  if (ended) callbacks_.wake();
   return positions->empty() ? trouble : absl::OkStatus();
 }
 
@@ -280,6 +280,21 @@ void PartnerQueue::Acknowledge(const std::vector<int64_t>& positions) {
     if (!settling_.insert(seq).second) continue;
     ends_.acknowledged.push_back(seq);
     ++counters_.acknowledged;
+  }
+}
+
+void PartnerQueue::Proceed() const {
+  bool ended = false;
+  bool may_go = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    ended = !ends_.acknowledged.empty() || !ends_.settlements.empty();
+    may_go = more_ || window_.held_back() || !window_.ready().empty();
+  }
+  if (may_go) {
+    callbacks_.wake();
+  } else if (ended) {
+    callbacks_.settle();
   }
 }
 

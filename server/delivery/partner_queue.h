@@ -70,9 +70,14 @@ class PartnerQueue {
     int64_t acknowledged = 0;
   };
 
-  // Reads lanes and dead letters. `wake` is called, without a lock of the queue held, when there is something to
-  // prepare, to hand over or to settle. LEDGER_UNAVAILABLE.
-  static absl::StatusOr<std::shared_ptr<PartnerQueue>> Open(const Parts& parts, std::function<void()> wake);
+  // Called without a lock of the queue held.
+  struct Callbacks {
+    std::function<void()> wake;    // there is something to prepare, to hand over or to settle
+    std::function<void()> settle;  // there is something to settle, and that is all
+  };
+
+  // Reads lanes and dead letters. LEDGER_UNAVAILABLE.
+  static absl::StatusOr<std::shared_ptr<PartnerQueue>> Open(const Parts& parts, Callbacks callbacks);
 
   storage::PartnerId id() const { return parts_.id; }
   const std::string& name() const { return parts_.name; }
@@ -116,7 +121,9 @@ class PartnerQueue {
   void Acknowledge(const std::vector<int64_t>& positions);
   void Retry(int64_t position);
   void Reject(int64_t position);
-  void Wake() const { wake_(); }
+  // After acknowledgements and credits: has settled what ended, and what can go now prepared. The pump is left asleep
+  // if there is nothing for it, which is usual while a partner keeps up.
+  void Proceed() const;
 
   // --- settling
   // What has ended since the last call; nullopt if nothing has. The next call must come after Settled or SettleFailed.
@@ -145,7 +152,7 @@ class PartnerQueue {
     Credits credits;
   };
 
-  PartnerQueue(const Parts& parts, std::function<void()> wake, const storage::LaneState& lanes);
+  PartnerQueue(const Parts& parts, Callbacks callbacks, const storage::LaneState& lanes);
 
   // True while there is a stream and the fence is open: a stopped partner asks for no mark.
   bool Serving() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !attached_.empty() && parts_.fence->open(); }
@@ -166,7 +173,7 @@ class PartnerQueue {
 
   // Constant after construction.
   const Parts parts_;
-  const std::function<void()> wake_;
+  const Callbacks callbacks_;
   const int64_t mark_at_open_;  // records at or below may have been handed over by an earlier process
 
   mutable absl::Mutex mutex_;

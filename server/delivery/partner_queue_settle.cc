@@ -88,7 +88,7 @@ void PartnerQueue::Reload() {
     window_.DropIdle();
     ReadAgain();
   }
-  wake_();
+  callbacks_.wake();
 }
 
 void PartnerQueue::ReadAgain() {
@@ -128,7 +128,7 @@ absl::Status PartnerQueue::EndDeadLetter(const storage::Mac16& key,
     window_.DropIdle();
     ReadAgain();
   }
-  wake_();
+  callbacks_.wake();
   return replayed.status();
 }
 

@@ -47,7 +47,7 @@ absl::Status ReceiveSession::OnRequest(const v1::ReceiveRequest& request) {
     if (status.ok()) status = TakeRejected(request);
   }
   // Acknowledgements are to be settled, and credits to be reserved for.
-  queue_->Wake();
+  queue_->Proceed();
   return status;
 }
 

@@ -13,6 +13,9 @@
 namespace postern::disclosure {
 namespace {
 
+// What a caller commits itself: one record and its targets.
+constexpr size_t kMaxEntriesAlone = limits::kMaxTargets;
+
 using TargetKey = std::pair<storage::Mac16, storage::Mac16>;  // target and record key
 
 TargetKey KeyOf(const Entry& entry) {
@@ -43,15 +46,28 @@ Committer::~Committer() {
 }
 
 absl::Status Committer::Enqueue(CommitJob& job) {
-  absl::MutexLock lock(&mutex_);
-  if (draining_) return errors::Draining();
-  if (queued_entries_ + job.entries.size() > options_.max_queued_entries) {
-    return errors::Overloaded("disclosures waiting for the ledger");
+  Group group;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (draining_) return errors::Draining();
+    if (queued_entries_ + job.entries.size() > options_.max_queued_entries) {
+      return errors::Overloaded("disclosures waiting for the ledger");
+    }
+    queued_entries_ += job.entries.size();
+    auto pending = std::make_shared<PendingJob>();
+    pending->job = std::move(job);
+    const bool small = pending->job.entries.size() <= kMaxEntriesAlone;
+    queue_.push_back(std::move(pending));
+    const bool alone = ++unanswered_ == 1 && !committing_;
+    if (!alone || !small || !serving_) return absl::OkStatus();
+    committing_ = true;
+    group = TakeGroup();
   }
-  queued_entries_ += job.entries.size();
-  auto pending = std::make_shared<PendingJob>();
-  pending->job = std::move(job);
-  queue_.push_back(std::move(pending));
+  Commit(group);
+  for (const std::shared_ptr<PendingJob>& pending : Finish(group)) Answer(*pending);
+  // Last: Drain waits for it. What came meanwhile is the writer's.
+  absl::MutexLock lock(&mutex_);
+  committing_ = false;
   return absl::OkStatus();
 }
 
@@ -77,9 +93,9 @@ Committer::Stats Committer::stats() const {
 }
 
 void Committer::WriterLoop() {
-  const auto has_work = [this] {
+  const auto may_work = [this] {
     mutex_.AssertReaderHeld();
-    return !queue_.empty() || draining_;
+    return !committing_ && (!queue_.empty() || draining_);
   };
   for (;;) {
     Group group;
@@ -87,19 +103,32 @@ void Committer::WriterLoop() {
     {
       absl::MutexLock lock(&mutex_);
       if (serving_) {
-        mutex_.Await(absl::Condition(&has_work));
+        mutex_.Await(absl::Condition(&may_work));
       } else {
-        probe = !mutex_.AwaitWithTimeout(absl::Condition(&has_work), options_.probe_interval);
+        probe = !mutex_.AwaitWithTimeout(absl::Condition(&may_work), options_.probe_interval);
       }
-      if (queue_.empty() && draining_) break;
-      if (!probe) group = TakeGroup();
+      if (!probe && queue_.empty()) break;
+      if (!probe) {
+        committing_ = true;
+        group = TakeGroup();
+      }
     }
     if (probe) {
       Probe();
       continue;
     }
     Commit(group);
-    Finish(group);
+    std::vector<std::shared_ptr<PendingJob>> complete = Finish(group);
+    {
+      absl::MutexLock lock(&mutex_);
+      committing_ = false;
+      // A single caller is answered here: nobody waits for this thread, and the way through another one costs it time.
+      if (complete.size() != 1 || !queue_.empty() || !completed_.empty()) {
+        for (auto& pending : complete) completed_.push_back(std::move(pending));
+        complete.clear();
+      }
+    }
+    for (const std::shared_ptr<PendingJob>& pending : complete) Answer(*pending);
   }
   absl::MutexLock lock(&mutex_);
   writer_done_ = true;
@@ -219,24 +248,22 @@ void Committer::Release(const std::vector<Entry*>& entries, const std::vector<st
   stats_.committed += fresh;
 }
 
-void Committer::Finish(const Group& group) {
+std::vector<std::shared_ptr<Committer::PendingJob>> Committer::Finish(const Group& group) {
   std::vector<std::shared_ptr<PendingJob>> complete;
   for (const Slot& slot : group) {
     PendingJob& pending = *slot.job;
     if (!slot.entry().result.status.ok()) pending.refused.insert(KeyOf(slot.entry()));
     if (++pending.finished == pending.job.entries.size()) complete.push_back(slot.job);
   }
-  std::shared_ptr<PendingJob> alone;
+  return complete;
+}
+
+void Committer::Answer(PendingJob& pending) {
   {
     absl::MutexLock lock(&mutex_);
-    // A single caller is answered here: nobody waits for this thread, and the way through another one costs it time.
-    if (complete.size() == 1 && queue_.empty() && completed_.empty()) {
-      alone = std::move(complete.front());
-    } else {
-      for (auto& job : complete) completed_.push_back(std::move(job));
-    }
+    --unanswered_;
   }
-  if (alone != nullptr) alone->job.done(std::move(alone->job.entries));
+  pending.job.done(std::move(pending.job.entries));
 }
 
 void Committer::CompletionLoop() {
@@ -253,7 +280,7 @@ void Committer::CompletionLoop() {
       next = std::move(completed_.front());
       completed_.pop_front();
     }
-    next->job.done(std::move(next->job.entries));
+    Answer(*next);
   }
 }
 

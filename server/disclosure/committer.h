@@ -2,6 +2,9 @@
 //
 // A group is whatever is queued when the previous one is durable. One key store transaction makes the keys of a group,
 // one ledger transaction commits it; then its entries are released and its callers answered.
+//
+// One thread at a time commits. It is the writer's, but for a caller that is alone: that one commits its own group and
+// answers itself, because the way through other threads costs more than the work.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +43,8 @@ struct CommitterOptions {
 // the job EARLIER_RECORD_REFUSED.
 struct CommitJob {
   std::vector<Entry> entries;
-  // Called exactly once when every entry has its result (Entry::result), from a thread of the committer.
+  // Called exactly once when every entry has its result (Entry::result), from a thread of the committer or from inside
+  // Enqueue.
   std::function<void(std::vector<Entry> entries)> done;
 };
 
@@ -62,7 +66,8 @@ class Committer {
   Committer& operator=(const Committer&) = delete;
 
   // Takes a job. OVERLOADED if the queue is full and DRAINING after Drain; then `done` is not called and `job` is left
-  // as it was.
+  // as it was. While nobody else waits for an answer, a small job is committed before this returns: then the caller's
+  // thread waits for the disk, one of all callers' at most.
   absl::Status Enqueue(CommitJob& job);
   // Refuses new jobs, answers all that were taken, and returns.
   void Drain();
@@ -87,8 +92,9 @@ class Committer {
   void Commit(const Group& group);
   absl::Status WriteGroup(const std::vector<Entry*>& entries);
   void Release(const std::vector<Entry*>& entries, const std::vector<storage::CommitResult>& results);
-  // Counts the entries as done and answers the jobs that are complete.
-  void Finish(const Group& group);
+  // Counts the entries as done; returns the jobs that are complete.
+  static std::vector<std::shared_ptr<PendingJob>> Finish(const Group& group);
+  void Answer(PendingJob& pending);
   void SetServing(bool serving);
   void Probe();
 
@@ -98,13 +104,15 @@ class Committer {
   ReleaseSink* const sink_;
   const CommitterOptions options_;
 
-  // The committing thread's own.
+  // The committing thread's own, whichever that is.
   Sealer sealer_;
   int64_t next_seq_ = 0;  // position that the next entry gets; 0: to be read from the store
 
   mutable absl::Mutex mutex_;
+  bool committing_ ABSL_GUARDED_BY(mutex_) = false;  // somebody is
   std::deque<std::shared_ptr<PendingJob>> queue_ ABSL_GUARDED_BY(mutex_);
   size_t queued_entries_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t unanswered_ ABSL_GUARDED_BY(mutex_) = 0;  // jobs that were taken
   std::deque<std::shared_ptr<PendingJob>> completed_ ABSL_GUARDED_BY(mutex_);
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool writer_done_ ABSL_GUARDED_BY(mutex_) = false;

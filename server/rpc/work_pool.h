@@ -1,4 +1,4 @@
-// Threads for calls that block on the store. The threads of gRPC never do.
+// Threads for calls that block on the store. The threads of gRPC never do, but for one that commits a lone disclosure.
 #pragma once
 
 #include <cstddef>

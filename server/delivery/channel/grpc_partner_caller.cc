@@ -177,6 +177,9 @@ class GrpcLine : public PartnerCaller::Line {
 }  // namespace
 
 // Waits on one completion queue for channels to be ready.
+//
+// The queue is polled only while a channel is being waited for: whoever polls any queue of this process does the
+// reading for all of its connections, the listeners' too, and then has to wake the thread that was meant to.
 class GrpcPartnerCaller::Impl {
  public:
   Impl(ClientCertificate certificate, GrpcPartnerCallerOptions options)
@@ -190,6 +193,7 @@ class GrpcPartnerCaller::Impl {
         return waiting_ == 0;
       };
       mutex_.Await(absl::Condition(&nobody_waits));
+      closed_ = true;
     }
     queue_.Shutdown();
     watcher_.join();
@@ -245,6 +249,10 @@ class GrpcPartnerCaller::Impl {
     if (!ready && !failed && !stopping_ && now < wait->deadline) {
       wait->may_have_failed = wait->may_have_failed && state == GRPC_CHANNEL_TRANSIENT_FAILURE;
       const absl::Time look_again = std::min(wait->deadline, now + kLookAgain);
+      {
+        absl::MutexLock lock(&mutex_);
+        ++queued_;
+      }
       wait->channel->NotifyOnStateChange(state, Deadline(look_again), &queue_, wait);
       return;
     }
@@ -260,9 +268,24 @@ class GrpcPartnerCaller::Impl {
   }
 
   void WatchLoop() {
+    const auto has_work = [this] {
+      mutex_.AssertReaderHeld();
+      return queued_ > 0 || closed_;
+    };
     void* tag = nullptr;
     bool in_time = false;
-    while (queue_.Next(&tag, &in_time)) Advance(static_cast<Wait*>(tag));
+    for (;;) {
+      {
+        absl::MutexLock lock(&mutex_);
+        mutex_.Await(absl::Condition(&has_work));
+      }
+      if (!queue_.Next(&tag, &in_time)) return;
+      {
+        absl::MutexLock lock(&mutex_);
+        --queued_;
+      }
+      Advance(static_cast<Wait*>(tag));
+    }
   }
 
   std::shared_ptr<grpc::Channel> ChannelTo(const std::string& partner, const v1::PartnerEndpoint& endpoint) {
@@ -303,7 +326,9 @@ class GrpcPartnerCaller::Impl {
   grpc::CompletionQueue queue_;
   std::atomic<bool> stopping_{false};
   absl::Mutex mutex_;
-  int waiting_ ABSL_GUARDED_BY(mutex_) = 0;
+  int waiting_ ABSL_GUARDED_BY(mutex_) = 0;      // calls of Connect that are not answered
+  int queued_ ABSL_GUARDED_BY(mutex_) = 0;       // of these, in the queue
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;  // the queue has been shut down, or is about to be
   ClientCertificate certificate_ ABSL_GUARDED_BY(mutex_);
   // By partner, endpoint id and digest of the endpoint, a line each.
   absl::flat_hash_map<std::string, OpenChannel> channels_ ABSL_GUARDED_BY(mutex_);

@@ -1,5 +1,7 @@
 #include "server/delivery/exchange.h"
 
+#include <thread>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -220,17 +222,21 @@ TEST_F(ExchangeTest, AFenceThatMovedAfterTheCommitLetsNothingThrough) {
   store.Hold(true);
   absl::Notification answered;
   absl::Status status;
-  exchanger_->Exchange(fixture_.gateway->shop(), fixture_.gateway->Payment("P-1"), absl::InfiniteFuture(),
-                       [&](absl::StatusOr<v1::ExchangeResponse> response) {
-                         status = response.status();
-                         answered.Notify();
-                       });
+  // On a thread of its own: it is alone, and waits for the ledger itself.
+  std::thread caller([&] {
+    exchanger_->Exchange(fixture_.gateway->shop(), fixture_.gateway->Payment("P-1"), absl::InfiniteFuture(),
+                         [&](absl::StatusOr<v1::ExchangeResponse> response) {
+                           status = response.status();
+                           answered.Notify();
+                         });
+  });
   while (store.commits() == before) absl::SleepFor(absl::Milliseconds(1));
   const auto fence = fixture_.gateway->View(kClearPay).fence;
   ASSERT_TRUE(fence->Close(absl::Seconds(5)));
   fence->Open();
   store.Hold(false);
   answered.WaitForNotification();
+  caller.join();
   EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_FENCED);
   EXPECT_EQ(partner_.connects, 0) << "no connection is made to a partner that is being stopped";
   EXPECT_EQ(partner_.calls, 0);

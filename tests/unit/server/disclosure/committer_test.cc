@@ -98,18 +98,21 @@ TEST(CommitterTest, RefusesWhatDoesNotFitAndCommitsWhatWaitsAsOneGroup) {
   std::atomic<int> overloaded{0};
   constexpr int kCalls = 10;
   absl::BlockingCounter answered(kCalls);
-  for (int i = 0; i < kCalls; ++i) {
+  const auto call = [&](int i) {
     gateway.discloser->Create(gateway.shop(), gateway.Shipment(absl::StrCat("S-", i), 1),
                               [&](absl::StatusOr<v1::CreateDisclosureResponse> response) {
                                 if (response.ok()) ++committed;
                                 if (ReasonOf(response.status()) == v1::ERROR_REASON_OVERLOADED) ++overloaded;
                                 answered.DecrementCount();
                               });
-    // The first is under way alone before the others come.
-    while (i == 0 && gateway.store->commits() == 0) absl::SleepFor(absl::Milliseconds(1));
-  }
+  };
+  // The first is alone and waits for the ledger itself; the others come meanwhile.
+  std::thread first([&] { call(0); });
+  while (gateway.store->commits() == 0) absl::SleepFor(absl::Milliseconds(1));
+  for (int i = 1; i < kCalls; ++i) call(i);
   EXPECT_EQ(overloaded, 1);
   gateway.store->Hold(false);
+  first.join();
   answered.Wait();
   EXPECT_EQ(committed, 9);
   EXPECT_EQ(gateway.store->commits(), 2);
@@ -120,17 +123,35 @@ TEST(CommitterTest, DrainAnswersWhatWasTakenAndRefusesTheRest) {
   gateway.store->Hold(true);
   absl::Notification answered;
   absl::Status status;
-  gateway.discloser->Create(gateway.shop(), gateway.Shipment("S-1", 1),
-                            [&](absl::StatusOr<v1::CreateDisclosureResponse> response) {
-                              status = response.status();
-                              answered.Notify();
-                            });
+  std::thread caller([&] {
+    gateway.discloser->Create(gateway.shop(), gateway.Shipment("S-1", 1),
+                              [&](absl::StatusOr<v1::CreateDisclosureResponse> response) {
+                                status = response.status();
+                                answered.Notify();
+                              });
+  });
+  while (gateway.store->commits() == 0) absl::SleepFor(absl::Milliseconds(1));
   std::thread drain([&] { gateway.committer->Drain(); });
   gateway.store->Hold(false);
   drain.join();
   EXPECT_TRUE(answered.HasBeenNotified());
+  caller.join();
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_EQ(gateway.RefusalOf(gateway.Shipment("S-2", 1)), v1::ERROR_REASON_DRAINING);
+}
+
+TEST(CommitterTest, ACallerThatIsAloneIsAnsweredOnItsOwnThread) {
+  CountingSink sink;
+  GatewayFixture gateway([&](GatewayFixture&) { return &sink; });
+  std::thread::id answered_by;
+  gateway.discloser->Create(gateway.shop(), gateway.Shipment("S-1", 1),
+                            [&](absl::StatusOr<v1::CreateDisclosureResponse> response) {
+                              EXPECT_TRUE(response.ok()) << response.status();
+                              answered_by = std::this_thread::get_id();
+                            });
+  // No synchronisation: the answer came from inside the call, after the record was released.
+  EXPECT_EQ(answered_by, std::this_thread::get_id());
+  EXPECT_EQ(sink.released, 1);
 }
 
 TEST(CommitterTest, ManyThreadsGetTheirOwnAnswersInLedgerOrder) {
