@@ -233,6 +233,8 @@ void DeliveryHub::PumpLoop() {
       Tick();
       next_tick = absl::Now() + options_.tick;
     }
+    absl::MutexLock lock(&mutex_);
+    mutex_.AwaitWithTimeout(absl::Condition(&draining_), options_.linger);
   }
 }
 

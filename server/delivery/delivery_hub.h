@@ -38,6 +38,9 @@ struct DeliveryHubOptions {
   SettlerOptions settler;
   // Open streams a partner may have; one more is refused with OVERLOADED.
   int max_streams_per_partner = 64;
+  // After a round of handing over the next one waits this long, so that records committed meanwhile go together: one
+  // message costs as much as many records. The first record after a pause goes at once.
+  absl::Duration linger = absl::Milliseconds(2);
   // How often pending times and certificates are looked at.
   absl::Duration tick = absl::Seconds(1);
   absl::Duration expiry_interval = absl::Minutes(1);

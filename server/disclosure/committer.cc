@@ -95,7 +95,7 @@ Committer::Stats Committer::stats() const {
 void Committer::WriterLoop() {
   const auto may_work = [this] {
     mutex_.AssertReaderHeld();
-    return !committing_ && (!queue_.empty() || draining_);
+    return MayWork();
   };
   for (;;) {
     Group group;
@@ -132,6 +132,12 @@ void Committer::WriterLoop() {
   }
   absl::MutexLock lock(&mutex_);
   writer_done_ = true;
+}
+
+bool Committer::MayWork() const {
+  if (committing_) return false;
+  if (draining_ || queued_entries_ >= limits::kFullGroupRows) return true;
+  return !queue_.empty() && completed_.empty();
 }
 
 Committer::Group Committer::TakeGroup() {

@@ -87,6 +87,9 @@ class Committer {
 
   void WriterLoop();
   void CompletionLoop();
+  // Whether the writer has something to do. Callers who are being answered right now are likely to come again: a small
+  // group waits for them, since every group costs two waits for the disk.
+  bool MayWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The next group, in queue order. It ends before an entry whose fate depends on one that is in it already.
   Group TakeGroup() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Commit(const Group& group);

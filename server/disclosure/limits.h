@@ -20,8 +20,10 @@ inline constexpr absl::Duration kRequestIdWindow = absl::Hours(24);
 inline constexpr absl::Duration kClockSkew = absl::Minutes(5);
 
 // --- one commit group
-inline constexpr size_t kMaxGroupRequests = 64;
+inline constexpr size_t kMaxGroupRequests = 256;
 inline constexpr size_t kMaxGroupRows = 512;
+// So many entries are worth a transaction even while callers of the last one are being answered, who come again.
+inline constexpr size_t kFullGroupRows = 64;
 
 // --- one Receive response
 inline constexpr int kMaxResponseRecords = 256;
