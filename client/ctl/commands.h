@@ -7,16 +7,18 @@
 
 namespace postern::client::ctl {
 
-void AddApplyCommands(CLI::App& app, Session& session);       // apply, diff, activate
-void AddPartnerCommands(CLI::App& app, Session& session);     // get, describe, enrol, dead-letter
-void AddRevocationCommands(CLI::App& app, Session& session);  // suspend, resume, terminate
-void AddCampaignCommands(CLI::App& app, Session& session);    // campaign
-void AddAuditCommands(CLI::App& app, Session& session);       // audit
-void AddPolicyCommands(CLI::App& app, Session& session);      // policy lint|explain|render
-void AddPreviewCommand(CLI::App& policy, Session& session);   // policy preview (offline)
-void AddContractCommands(CLI::App& app, Session& session);    // contract export-schema (offline)
-void AddPkiCommands(CLI::App& app, Session& session);         // pki dev|csr (offline)
-void AddWatchCommand(CLI::App& app, Session& session);        // watch
-void AddCompletionCommand(CLI::App& app, Session& session);   // completion
+void AddApplyCommands(CLI::App& app, Session& session);               // apply, diff, activate
+void AddPartnerCommands(CLI::App& app, Session& session);             // get, describe, enrol, dead-letter
+void AddRevocationCommands(CLI::App& app, Session& session);          // suspend, resume, terminate
+void AddCampaignCommands(CLI::App& app, Session& session);            // campaign
+void AddSubjectCommands(CLI::App& app, Session& session);             // subject
+void AddSubjectRequestCommands(CLI::App& subject, Session& session);  // subject request
+void AddAuditCommands(CLI::App& app, Session& session);               // audit
+void AddPolicyCommands(CLI::App& app, Session& session);              // policy lint|explain|render
+void AddPreviewCommand(CLI::App& policy, Session& session);           // policy preview (offline)
+void AddContractCommands(CLI::App& app, Session& session);            // contract export-schema (offline)
+void AddPkiCommands(CLI::App& app, Session& session);                 // pki dev|csr (offline)
+void AddWatchCommand(CLI::App& app, Session& session);                // watch
+void AddCompletionCommand(CLI::App& app, Session& session);           // completion
 
 }  // namespace postern::client::ctl

@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   AddPartnerCommands(app, session);
   AddRevocationCommands(app, session);
   AddCampaignCommands(app, session);
+  AddSubjectCommands(app, session);
   AddAuditCommands(app, session);
   AddPolicyCommands(app, session);
   AddContractCommands(app, session);

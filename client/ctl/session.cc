@@ -62,6 +62,14 @@ absl::StatusOr<v1::AuditService::StubInterface*> Session::Audit() {
   return audit_.get();
 }
 
+absl::StatusOr<v1::SubjectRightsService::StubInterface*> Session::Rights() {
+  if (rights_ == nullptr) {
+    POSTERN_ASSIGN_OR_RETURN(auto channel, Channel());
+    rights_ = v1::SubjectRightsService::NewStub(channel);
+  }
+  return rights_.get();
+}
+
 std::unique_ptr<grpc::ClientContext> Session::Call() const {
   auto context = std::make_unique<grpc::ClientContext>();
   context->set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(timeout_seconds_)));

@@ -76,6 +76,10 @@ class DeliveryHub : public disclosure::ReleaseSink, public registry::PartnerCutt
   // Ends what has been pending longer than the contracts allow, settles it and reports it to the shop. Called on a
   // timer; public for tests and for an operator's hand.
   absl::Status ExpirePending();
+  // Withdraws records that wait for the partner, durably when it returns, and tells the shop; those on their way stay
+  // and are not handed over again. Returns how many were withdrawn.
+  absl::StatusOr<int64_t> Recall(const registry::PartnerView& partner,
+                                 const std::vector<storage::PendingPayload>& records, v1::ErrorReason reason);
   // See PartnerQueue::EndDeadLetter. Also LEDGER_UNAVAILABLE before `commit` was run.
   absl::Status EndDeadLetter(const registry::PartnerView& partner, const storage::Mac16& record_key,
                              absl::FunctionRef<absl::StatusOr<int64_t>()> commit);

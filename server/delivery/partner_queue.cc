@@ -233,6 +233,12 @@ absl::Status PartnerQueue::Take(int64_t max_records, int64_t max_bytes, int64_t 
       const WindowEntry& entry = *window_.Find(seq);
       const auto size = static_cast<int64_t>(entry.bytes->size());
       if (bytes + size > max_bytes || (!positions->empty() && bytes + size > soft_bytes)) break;
+      if (const auto recalled = recalled_.find(seq); recalled != recalled_.end()) {
+        const storage::PendingPayload payload = entry.payload;
+        EndRecord(payload, v1::DISCLOSURE_STATE_WITHDRAWN, recalled->second);
+        ended = true;
+        continue;
+      }
       // A key that was destroyed since the record was read ends the record, wherever its bytes are.
       const absl::Status keys = entry.shreds == parts_.keys->shreds() ? absl::OkStatus() : CheckKeys(entry.payload);
       if (disclosure::LostForGood(keys)) {
@@ -277,6 +283,7 @@ void PartnerQueue::Acknowledge(const std::vector<int64_t>& positions) {
   absl::MutexLock lock(&mutex_);
   for (const int64_t seq : positions) {
     window_.Remove(seq);
+    recalled_.erase(seq);
     if (!settling_.insert(seq).second) continue;
     ends_.acknowledged.push_back(seq);
     ++counters_.acknowledged;
@@ -318,6 +325,11 @@ void PartnerQueue::Reject(int64_t position) {
 
 void PartnerQueue::DeadLetter(int64_t position, v1::ErrorReason reason) {
   const storage::PendingPayload payload = window_.Find(position)->payload;
+  // What was taken back must not be there to be replayed.
+  if (const auto recalled = recalled_.find(position); recalled != recalled_.end()) {
+    EndRecord(payload, v1::DISCLOSURE_STATE_WITHDRAWN, recalled->second);
+    return;
+  }
   EndRecord(payload, v1::DISCLOSURE_STATE_DEAD_LETTERED, reason);
   window_.Block(payload.record_key);
 }
@@ -325,6 +337,7 @@ void PartnerQueue::DeadLetter(int64_t position, v1::ErrorReason reason) {
 void PartnerQueue::EndRecord(const storage::PendingPayload& payload, v1::DisclosureState state,
                              v1::ErrorReason reason) {
   window_.Remove(payload.seq);
+  recalled_.erase(payload.seq);
   if (!settling_.insert(payload.seq).second) return;
   ends_.settlements.push_back({payload.seq, state, disclosure::ReasonName(reason)});
   ended_ids_.push_back(payload.id);

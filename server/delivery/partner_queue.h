@@ -140,6 +140,9 @@ class PartnerQueue {
   void Reload();
   // Ends records that have waited too long, except those on their way. Returns how many.
   int64_t Expire(const std::vector<storage::PendingPayload>& overdue);
+  // Ends records with WITHDRAWN and `reason`, except those on their way: they are not handed over again. Returns how
+  // many were ended.
+  int64_t Recall(const std::vector<storage::PendingPayload>& recalled, v1::ErrorReason reason);
   // Runs `commit`, which makes durable that the dead letter of a key is gone: replayed, and it returns the new
   // position, or given up, and it returns 0. Until that is known here nothing is taken for complete. Its errors; after
   // LEDGER_UNAVAILABLE the key stays blocked until the next start.
@@ -192,6 +195,7 @@ class PartnerQueue {
   std::vector<crypto::Uuid> ended_ids_ ABSL_GUARDED_BY(mutex_);    // of ends_.settlements
   std::vector<crypto::Uuid> taken_ids_ ABSL_GUARDED_BY(mutex_);    // of the batch that is being settled
   absl::flat_hash_set<int64_t> settling_ ABSL_GUARDED_BY(mutex_);  // ended, not yet durable: a page may still have them
+  absl::flat_hash_map<int64_t, v1::ErrorReason> recalled_ ABSL_GUARDED_BY(mutex_);  // on their way, never again
   int64_t durable_watermark_ ABSL_GUARDED_BY(mutex_);
   Counters counters_ ABSL_GUARDED_BY(mutex_);
 };

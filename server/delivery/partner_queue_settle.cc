@@ -111,6 +111,21 @@ int64_t PartnerQueue::Expire(const std::vector<storage::PendingPayload>& overdue
   return ended;
 }
 
+int64_t PartnerQueue::Recall(const std::vector<storage::PendingPayload>& recalled, v1::ErrorReason reason) {
+  absl::MutexLock lock(&mutex_);
+  int64_t ended = 0;
+  for (const storage::PendingPayload& payload : recalled) {
+    if (settling_.contains(payload.seq)) continue;
+    if (window_.InFlight(payload.seq)) {
+      recalled_[payload.seq] = reason;
+      continue;
+    }
+    EndRecord(payload, v1::DISCLOSURE_STATE_WITHDRAWN, reason);
+    ++ended;
+  }
+  return ended;
+}
+
 absl::Status PartnerQueue::EndDeadLetter(const storage::Mac16& key,
                                          absl::FunctionRef<absl::StatusOr<int64_t>()> commit) {
   {

@@ -1,4 +1,5 @@
-// What a partner never fetched: after the contract's max_pending_hours it is shredded and the shop is told.
+// Records that end while they wait: what a partner never fetched within the contract's max_pending_hours, and what its
+// subject took back. The shop is told.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -80,6 +81,17 @@ absl::Status DeliveryHub::ExpirePartner(const registry::PartnerView& partner, ab
     }
     if (last_page) return absl::OkStatus();
   }
+}
+
+absl::StatusOr<int64_t> DeliveryHub::Recall(const registry::PartnerView& partner,
+                                            const std::vector<storage::PendingPayload>& records,
+                                            v1::ErrorReason reason) {
+  POSTERN_ASSIGN_OR_RETURN(const QueuePtr queue, QueueFor(partner));
+  const int64_t ended = queue->Recall(records, reason);
+  // Also what ended by itself just now: whoever reads the ledger next sees how.
+  settler_.Notify(queue, queue->Unsettled());
+  POSTERN_RETURN_IF_ERROR(settler_.Flush());
+  return ended;
 }
 
 }  // namespace postern::delivery

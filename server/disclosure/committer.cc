@@ -68,7 +68,18 @@ absl::Status Committer::Enqueue(CommitJob& job) {
   // Last: Drain waits for it. What came meanwhile is the writer's.
   absl::MutexLock lock(&mutex_);
   committing_ = false;
+  ++groups_released_;
   return absl::OkStatus();
+}
+
+void Committer::AwaitReleased() {
+  absl::MutexLock lock(&mutex_);
+  const uint64_t taken = groups_taken_;
+  const auto released = [this, taken] {
+    mutex_.AssertReaderHeld();
+    return groups_released_ >= taken;
+  };
+  mutex_.Await(absl::Condition(&released));
 }
 
 void Committer::Drain() {
@@ -122,6 +133,7 @@ void Committer::WriterLoop() {
     {
       absl::MutexLock lock(&mutex_);
       committing_ = false;
+      ++groups_released_;
       // A single caller is answered here: nobody waits for this thread, and the way through another one costs it time.
       if (complete.size() != 1 || !queue_.empty() || !completed_.empty()) {
         for (auto& pending : complete) completed_.push_back(std::move(pending));
@@ -142,6 +154,7 @@ bool Committer::MayWork() const {
 
 Committer::Group Committer::TakeGroup() {
   Group group;
+  ++groups_taken_;
   for (size_t jobs = 0; jobs < limits::kMaxGroupRequests && !queue_.empty(); ++jobs) {
     const std::shared_ptr<PendingJob> pending = queue_.front();
     std::vector<Entry>& entries = pending->job.entries;

@@ -69,6 +69,8 @@ class Committer {
   // as it was. While nobody else waits for an answer, a small job is committed before this returns: then the caller's
   // thread waits for the disk, one of all callers' at most.
   absl::Status Enqueue(CommitJob& job);
+  // Returns when every group that is being committed now has been released: what the ledger holds then, the sink has.
+  void AwaitReleased();
   // Refuses new jobs, answers all that were taken, and returns.
   void Drain();
 
@@ -117,6 +119,8 @@ class Committer {
   size_t queued_entries_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t unanswered_ ABSL_GUARDED_BY(mutex_) = 0;  // jobs that were taken
   std::deque<std::shared_ptr<PendingJob>> completed_ ABSL_GUARDED_BY(mutex_);
+  uint64_t groups_taken_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t groups_released_ ABSL_GUARDED_BY(mutex_) = 0;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool writer_done_ ABSL_GUARDED_BY(mutex_) = false;
   bool serving_ ABSL_GUARDED_BY(mutex_) = true;

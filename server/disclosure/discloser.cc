@@ -44,15 +44,16 @@ class Discloser::RefusedKeys {
   absl::flat_hash_set<std::pair<storage::Mac16, storage::Mac16>> refused_;
 };
 
-Discloser::Discloser(const registry::SnapshotHolder* snapshots, storage::Store* store, crypto::KeyStore* keys,
-                     Committer* committer, RefusalRecorder* refusals, DiscloserOptions options)
+Discloser::Discloser(const registry::SnapshotHolder* snapshots, const registry::SubjectStandings* standings,
+                     storage::Store* store, crypto::KeyStore* keys, Committer* committer, RefusalRecorder* refusals,
+                     DiscloserOptions options)
     : snapshots_(snapshots),
       store_(store),
       committer_(committer),
       refusals_(refusals),
       options_(std::move(options)),
       originals_(store, keys),
-      preparer_(keys->index_key(), options_.verify_one_in, options_.on_finding),
+      preparer_(keys->index_key(), standings, options_.verify_one_in, options_.on_finding),
       grants_(store) {}
 
 void Discloser::Create(const identity::Principal& principal, const v1::CreateDisclosureRequest& request,

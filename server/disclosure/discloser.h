@@ -25,6 +25,7 @@
 #include "server/disclosure/resolver.h"
 #include "server/identity/principal.h"
 #include "server/registry/snapshot.h"
+#include "server/registry/subject_standings.h"
 
 namespace postern::disclosure {
 
@@ -58,8 +59,9 @@ class Discloser {
   using Requests = google::protobuf::RepeatedPtrField<v1::CreateDisclosureRequest>;
 
   // Borrows the parts, which must outlive this; so must this every call under way, which Committer::Drain waits for.
-  Discloser(const registry::SnapshotHolder* snapshots, storage::Store* store, crypto::KeyStore* keys,
-            Committer* committer, RefusalRecorder* refusals, DiscloserOptions options);
+  Discloser(const registry::SnapshotHolder* snapshots, const registry::SubjectStandings* standings,
+            storage::Store* store, crypto::KeyStore* keys, Committer* committer, RefusalRecorder* refusals,
+            DiscloserOptions options);
 
   // One record to its targets. Not OK: the whole request is refused (INVALID_ARGUMENT, REQUEST_ID_*, RECORD_TOO_LARGE,
   // RECORD_TYPE_UNKNOWN, POLICY_ABSENT, POLICY_VERSION, LEDGER_UNAVAILABLE, OVERLOADED, DRAINING); refusals of single

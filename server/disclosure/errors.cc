@@ -41,6 +41,15 @@ absl::Status ConsentRequired(absl::string_view purpose) {
   return MakeError(v1::ERROR_REASON_CONSENT_REQUIRED, "the subject's consent is not on record", {{"purpose", purpose}});
 }
 
+absl::Status SubjectRestricted(absl::string_view purpose) {
+  return MakeError(v1::ERROR_REASON_SUBJECT_RESTRICTED, "a subject of the record has closed this use",
+                   {{"purpose", purpose}});
+}
+
+absl::Status SubjectSuppressed() {
+  return MakeError(v1::ERROR_REASON_SUBJECT_SUPPRESSED, "a subject of the record was erased and has not come back");
+}
+
 absl::Status EarlierRecordRefused() {
   return MakeError(v1::ERROR_REASON_EARLIER_RECORD_REFUSED, "an earlier record of the same key was refused");
 }

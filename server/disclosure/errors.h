@@ -15,6 +15,8 @@ absl::Status PolicyVersion(absl::string_view active);
 absl::Status PurposeNotGranted(absl::string_view partner, absl::string_view purpose, absl::string_view record_type);
 absl::Status RecordTypeUnknown(absl::string_view record_type);
 absl::Status ConsentRequired(absl::string_view purpose);
+absl::Status SubjectRestricted(absl::string_view purpose);
+absl::Status SubjectSuppressed();
 absl::Status EarlierRecordRefused();
 absl::Status RequestIdInvalid();
 absl::Status RequestIdExpired();

@@ -6,31 +6,20 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
 #include "server/base/failpoint.h"
 #include "server/crypto/handle.h"
 #include "server/crypto/name_digest.h"
+#include "server/disclosure/contact.h"
 #include "server/disclosure/errors.h"
+#include "server/disclosure/subject_check.h"
 #include "server/registry/times.h"
 
 namespace postern::disclosure {
 namespace {
 
 using crypto::NameDomain;
-
-// One form for the ways to write a contact, so that the same person is found again: e-mail addresses in lower case,
-// of phone numbers the digits and a leading plus.
-std::string NormaliseContact(absl::string_view contact) {
-  contact = absl::StripAsciiWhitespace(contact);
-  if (contact.find('@') != absl::string_view::npos) return absl::AsciiStrToLower(contact);
-  std::string digits;
-  for (const char c : contact) {
-    if (absl::ascii_isdigit(static_cast<unsigned char>(c)) || (c == '+' && digits.empty())) digits.push_back(c);
-  }
-  return digits.empty() ? absl::AsciiStrToLower(contact) : digits;
-}
 
 // What a projection takes from outside the record.
 class Context {
@@ -41,13 +30,14 @@ class Context {
           std::memcpy(digest, mac.data(), mac.size());
         }),
         context_{registry::UtcDay(now), pseudonym_} {}
+  void GrantConsents(uint64_t consents) { context_.consents_granted = consents; }
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
   const policy::ProjectionContext& operator*() const { return context_; }
 
  private:
   const std::function<void(absl::string_view, uint8_t[32])> pseudonym_;
-  const policy::ProjectionContext context_;
+  policy::ProjectionContext context_;
 };
 
 // The plan's pseudonyms and the partner's handles need keys that a termination destroys.
@@ -69,9 +59,20 @@ absl::StatusOr<Entry> Preparer::Prepare(const RequestFacts& facts, const Resolve
                                         std::shared_ptr<const registry::Snapshot> snapshot, bool exchange) {
   POSTERN_RETURN_IF_ERROR(CheckPartnerKeys(resolved));
   const policy::CompiledGrant& grant = *resolved.grant->grant;
-  const Context context(*resolved.partner, facts.now);
+  Context context(*resolved.partner, facts.now);
   policy::ProjectionResult result;
+  Entry entry;
+  storage::NewDisclosure& row = entry.row;
+  // Before the look-up: what changes after it is newer than the entry, and the commit refuses it.
+  row.subjects_resolved_at = standings_->version();
   POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, *context, facts.record, &result));
+  const size_t asked = NameSubjects(result.extracts, &entry);
+  POSTERN_ASSIGN_OR_RETURN(const uint64_t consents, JudgeSubjects(*standings_, row.subjects, asked, grant));
+  if (consents != 0) {
+    // Rare enough to do it again: who the subjects are is known only from the record.
+    context.GrantConsents(consents);
+    POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, *context, facts.record, &result));
+  }
   if (base::FailpointSkips("projector.narrow")) result.bytes = std::string(facts.record);
   if (projected_.fetch_add(1, std::memory_order_relaxed) % verify_one_in_ == 0) {
     verified_.fetch_add(1, std::memory_order_relaxed);
@@ -82,13 +83,11 @@ absl::StatusOr<Entry> Preparer::Prepare(const RequestFacts& facts, const Resolve
   }
   if (base::FailpointSkips("projection.skip")) result.bytes = std::string(facts.record);
 
-  Entry entry;
   entry.principal = std::string(facts.principal);
   entry.content = facts.content;
   entry.partner = resolved.partner;
   entry.grant = resolved.grant;
   entry.fence_generation = resolved.partner->fence->generation();
-  storage::NewDisclosure& row = entry.row;
   row.partner = resolved.partner->id;
   row.grant = resolved.grant->grant_id;
   row.resolved_at = snapshot->fence_version;  // model: resolve
@@ -104,7 +103,6 @@ absl::StatusOr<Entry> Preparer::Prepare(const RequestFacts& facts, const Resolve
   row.handle = crypto::MakeHandle(*resolved.partner->handle, grant.purpose, extracts.record_key);
   row.withheld_bits = std::move(result.withheld_bits);
   row.fences.push_back({storage::FenceScope::Kind::kPartner, resolved.partner->resource.name()});
-  NameSubjects(extracts, &entry);
   for (const storage::Mac16& subject : row.subjects) {
     row.fences.push_back(Scope(storage::FenceScope::Kind::kSubject, subject));
   }
@@ -114,7 +112,7 @@ absl::StatusOr<Entry> Preparer::Prepare(const RequestFacts& facts, const Resolve
   return entry;
 }
 
-void Preparer::NameSubjects(const policy::Extracts& extracts, Entry* entry) const {
+size_t Preparer::NameSubjects(const policy::Extracts& extracts, Entry* entry) const {
   using crypto::KeyKind;
   using crypto::KeyRealm;
   const KeyRealm realm = extracts.minor == policy::Extracts::Minor::kYes ? KeyRealm::kMinors : KeyRealm::kStandard;
@@ -128,6 +126,7 @@ void Preparer::NameSubjects(const policy::Extracts& extracts, Entry* entry) cons
     const crypto::Sha256Digest name = crypto::DigestName(index_key_, NameDomain::kSubject, id);
     add(realm, name, name);
   }
+  const size_t with_id = entry->row.subjects.size();
   // A person without an id is a subject of this order only: the key is the order's own, while the index value is that
   // of the contact, so that the person's orders can be found together.
   for (const absl::string_view contact : extracts.subject_contacts) {
@@ -136,6 +135,7 @@ void Preparer::NameSubjects(const policy::Extracts& extracts, Entry* entry) cons
     add(realm, crypto::DigestName(index_key_, NameDomain::kContact, scoped),
         crypto::DigestName(index_key_, NameDomain::kContact, normal));
   }
+  const size_t asked = with_id > 0 ? with_id : entry->row.subjects.size();
   // A guardian is of age whoever the ward is.
   for (const absl::string_view id : extracts.guardian_ids) {
     const crypto::Sha256Digest name = crypto::DigestName(index_key_, NameDomain::kSubject, id);
@@ -144,6 +144,7 @@ void Preparer::NameSubjects(const policy::Extracts& extracts, Entry* entry) cons
   const crypto::Sha256Digest order = crypto::DigestName(index_key_, NameDomain::kOrder, extracts.order_id);
   entry->row.order = Truncated(order);
   entry->keys.push_back({KeyKind::kOrder, realm, order});
+  return asked;
 }
 
 absl::StatusOr<storage::Mac16> Preparer::RecordKeyOf(const Resolved& resolved, absl::string_view record,
@@ -156,9 +157,15 @@ absl::StatusOr<storage::Mac16> Preparer::RecordKeyOf(const Resolved& resolved, a
 absl::Status Preparer::Preview(const Resolved& resolved, absl::string_view record, absl::Time now,
                                policy::ProjectionResult* result, std::vector<policy::WithheldField>* withheld) const {
   POSTERN_RETURN_IF_ERROR(CheckPartnerKeys(resolved));
-  const Context context(*resolved.partner, now);
-  POSTERN_RETURN_IF_ERROR(policy::Project(*resolved.grant->grant->plan, *context, record, result));
-  return policy::ExplainWithheld(*resolved.grant->grant->plan, *context, record, withheld);
+  const policy::CompiledGrant& grant = *resolved.grant->grant;
+  Context context(*resolved.partner, now);
+  POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, *context, record, result));
+  Entry named;
+  const size_t asked = NameSubjects(result->extracts, &named);
+  POSTERN_ASSIGN_OR_RETURN(const uint64_t consents, JudgeSubjects(*standings_, named.row.subjects, asked, grant));
+  context.GrantConsents(consents);
+  POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, *context, record, result));
+  return policy::ExplainWithheld(*grant.plan, *context, record, withheld);
 }
 
 }  // namespace postern::disclosure

@@ -142,10 +142,6 @@ absl::StatusOr<Resolved> Resolve(const registry::Snapshot& snapshot, const v1::D
   if (channel == Channel::kExchange && !exchange) {
     return errors::InvalidField("target", "has a contract without an exchange method");
   }
-  // No consent is on record anywhere yet, so whatever needs one stays closed.
-  if (resolved.grant->grant->consent_required && !base::FailpointSkips("consent.skip")) {
-    return errors::ConsentRequired(target.purpose());
-  }
   resolved.target = TargetMac(target);
   return resolved;
 }

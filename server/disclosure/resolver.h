@@ -64,8 +64,8 @@ struct Resolved {
 };
 
 // PARTNER_UNKNOWN, PARTNER_SUSPENDED, PARTNER_TERMINATED, PARTNER_NOT_ACTIVE, PURPOSE_NOT_GRANTED,
-// CONTRACT_NOT_IN_FORCE, DOCUMENT_EXPIRED, CONSENT_REQUIRED; INVALID_ARGUMENT if the contract's channel is not the one
-// asked for.
+// CONTRACT_NOT_IN_FORCE, DOCUMENT_EXPIRED; INVALID_ARGUMENT if the contract's channel is not the one asked for. What
+// the subjects have to say is asked when they are known (subject_check.h).
 absl::StatusOr<Resolved> Resolve(const registry::Snapshot& snapshot, const v1::DisclosureTarget& target,
                                  absl::string_view record_type, absl::Time now, Channel channel);
 

@@ -97,8 +97,8 @@ absl::Status BuildMainPath(const config::Config& config, const Clock& clock, con
   discloser.on_finding = [findings = core.findings.get()](const std::string& partner, const std::string& path) {
     findings->Stop(partner, path);
   };
-  core.discloser = std::make_unique<disclosure::Discloser>(&core.snapshots, store, keys, core.committer.get(),
-                                                           core.refusals.get(), discloser);
+  core.discloser = std::make_unique<disclosure::Discloser>(&core.snapshots, &core.standings, store, keys,
+                                                           core.committer.get(), core.refusals.get(), discloser);
   core.archive = std::make_unique<registry::GrantArchive>(store);
   core.reader =
       std::make_unique<disclosure::Reader>(&core.snapshots, core.archive.get(), store, keys, core.origin, clock);
@@ -141,6 +141,26 @@ void BuildOperatorsWork(const Clock& clock, Core& core) {
                                                                     core.terminator.get(), core.campaigns.get());
 }
 
+void BuildRights(const Clock& clock, Core& core) {
+  rights::RightsPlane& plane = core.rights_plane;
+  plane.store = core.store.get();
+  plane.keys = core.keys.get();
+  plane.snapshots = &core.snapshots;
+  plane.standings = &core.standings;
+  plane.control = &core.control;
+  plane.committer = core.committer.get();
+  plane.hub = core.hub.get();
+  plane.campaigns = core.campaigns->options();
+  plane.clock = clock;
+  core.subject_ledger = std::make_unique<rights::SubjectLedger>(&plane);
+  core.subjects = std::make_unique<rights::SubjectDesk>(&plane, core.subject_ledger.get());
+  core.eraser = std::make_unique<rights::Eraser>(&plane, core.subject_ledger.get());
+  core.requests = std::make_unique<rights::RequestDesk>(&plane, core.eraser.get());
+  core.reports =
+      std::make_unique<rights::AccessReporter>(&plane, core.subject_ledger.get(), core.signer->VerifierKey());
+  core.rights_clock = std::make_unique<rights::RightsClock>(core.requests.get());
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, const Clock& clock,
@@ -158,22 +178,29 @@ absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, con
   core->builder =
       std::make_unique<registry::SnapshotBuilder>(core->store.get(), core->keys.get(), &core->snapshots, clock);
   POSTERN_RETURN_IF_ERROR(core->builder->Rebuild());
+  POSTERN_RETURN_IF_ERROR(core->standings.Load(*core->store));
   POSTERN_RETURN_IF_ERROR(delivery::SettleAbandonedExchanges(*core->store, clock()));
   POSTERN_RETURN_IF_ERROR(BuildMainPath(config, clock, log, serving, metrics, *core));
   BuildOperatorsWork(clock, *core);
   POSTERN_RETURN_IF_ERROR(core->terminator->ResumeTerminations());
   // Before anything listens: what ended while the gateway was down is never served.
   POSTERN_RETURN_IF_ERROR(core->contract_clock->RunOnce());
+  BuildRights(clock, *core);
+  // Likewise: what a person closed before a crash is handed to no partner.
+  POSTERN_RETURN_IF_ERROR(core->subjects->Resume());
+  POSTERN_RETURN_IF_ERROR(core->requests->RunOnce());
   return core;
 }
 
 void StartCore(Core& core) {
   core.campaigns->Start();
   core.contract_clock->Start();
+  core.rights_clock->Start();
   core.checkpoints->Start();
 }
 
 void DrainCore(Core& core) {
+  core.rights_clock->Stop();
   core.contract_clock->Stop();
   core.campaigns->Stop();
   core.committer->Drain();

@@ -36,12 +36,20 @@
 #include "server/registry/partner_registry.h"
 #include "server/registry/snapshot.h"
 #include "server/registry/snapshot_builder.h"
+#include "server/registry/subject_standings.h"
 #include "server/revocation/attestation.h"
 #include "server/revocation/campaign_runner.h"
 #include "server/revocation/contract_clock.h"
 #include "server/revocation/notice_reader.h"
 #include "server/revocation/suspender.h"
 #include "server/revocation/terminator.h"
+#include "server/rights/access_report.h"
+#include "server/rights/erasure.h"
+#include "server/rights/plane.h"
+#include "server/rights/request_desk.h"
+#include "server/rights/rights_clock.h"
+#include "server/rights/subject_desk.h"
+#include "server/rights/subject_ledger.h"
 #include "server/rpc/connection_table.h"
 #include "server/storage/store.h"
 
@@ -62,6 +70,7 @@ struct Core {
   registry::SnapshotHolder snapshots;
   std::unique_ptr<registry::SnapshotBuilder> builder;
   std::unique_ptr<registry::GrantArchive> archive;
+  registry::SubjectStandings standings;
   registry::EventFeed events;
   registry::EventFeed::Subscription event_log;
   rpc::ConnectionTable connections;
@@ -89,6 +98,15 @@ struct Core {
   std::unique_ptr<revocation::NoticeReader> notices;
   std::unique_ptr<revocation::AttestationDesk> attestations;
   std::unique_ptr<revocation::ContractClock> contract_clock;
+
+  // People's rights.
+  rights::RightsPlane rights_plane;
+  std::unique_ptr<rights::SubjectLedger> subject_ledger;
+  std::unique_ptr<rights::SubjectDesk> subjects;
+  std::unique_ptr<rights::Eraser> eraser;
+  std::unique_ptr<rights::RequestDesk> requests;
+  std::unique_ptr<rights::AccessReporter> reports;
+  std::unique_ptr<rights::RightsClock> rights_clock;
 };
 
 // Opens the stores, checks the ledger against the last checkpoint, rebuilds the snapshot, takes up what a crash

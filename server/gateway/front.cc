@@ -130,6 +130,16 @@ absl::Status Front::BuildServices(Core& core) {
   audit.store = core.store.get();
   audit.verifier_key = core.signer->VerifierKey();
   audit_ = std::make_unique<rpc::AuditService>(audit);
+
+  rpc::SubjectRightsService::Parts rights;
+  rights.gate = faces_[kShop].gate.get();
+  rights.subjects = core.subjects.get();
+  rights.requests = core.requests.get();
+  rights.eraser = core.eraser.get();
+  rights.reports = core.reports.get();
+  shop_rights_ = std::make_unique<rpc::SubjectRightsService>(rights);
+  rights.gate = faces_[kOperators].gate.get();
+  operator_rights_ = std::make_unique<rpc::SubjectRightsService>(rights);
   return absl::OkStatus();
 }
 
@@ -141,11 +151,15 @@ absl::Status Front::Listen(Core& core) {
     rpc::Listener::Options options;
     options.kind = kListeners[face];
     options.address = ConfigOf(face).address();
-    if (face == kShop) options.services = {{v1::StorefrontService::service_full_name(), storefront_.get()}};
+    if (face == kShop) {
+      options.services = {{v1::StorefrontService::service_full_name(), storefront_.get()},
+                          {v1::SubjectRightsService::service_full_name(), shop_rights_.get()}};
+    }
     if (face == kPartners) options.services = {{v1::PartnerService::service_full_name(), partner_.get()}};
     if (face == kOperators) {
       options.services = {{v1::OperatorService::service_full_name(), operator_.get()},
-                          {v1::AuditService::service_full_name(), audit_.get()}};
+                          {v1::AuditService::service_full_name(), audit_.get()},
+                          {v1::SubjectRightsService::service_full_name(), operator_rights_.get()}};
     }
     options.gate = faces_[face].gate.get();
     options.quota = quota_.get();

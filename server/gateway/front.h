@@ -21,6 +21,7 @@
 #include "server/rpc/operator_service.h"
 #include "server/rpc/partner_service.h"
 #include "server/rpc/storefront_service.h"
+#include "server/rpc/subject_rights_service.h"
 #include "server/rpc/tls.h"
 #include "server/rpc/work_pool.h"
 
@@ -76,6 +77,7 @@ class Front {
   std::unique_ptr<rpc::PartnerService> partner_;
   std::unique_ptr<rpc::OperatorService> operator_;
   std::unique_ptr<rpc::AuditService> audit_;
+  std::unique_ptr<rpc::SubjectRightsService> shop_rights_, operator_rights_;
   std::array<FaceParts, 3> faces_;
 };
 

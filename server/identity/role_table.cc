@@ -22,6 +22,10 @@ constexpr uint8_t kPartnerSide = ListenerBit(Listener::kPartners);
 constexpr uint8_t kOperatorSide = ListenerBit(Listener::kOperators);
 constexpr uint8_t kEverySide = kShopSide | kPartnerSide | kOperatorSide;
 
+// Who acts for people: the shop's backend, and operators at its side.
+constexpr uint8_t kServe = kShop | kOperator | kOfficer;
+constexpr uint8_t kBoth = kShopSide | kOperatorSide;
+
 constexpr bool kAfterTermination = true;
 constexpr bool kRead = true;
 
@@ -65,6 +69,22 @@ constexpr MethodRule kRules[] = {
     {"postern.v1.OperatorService.DropDeadLetter", kOperatorSide, kOperator},
     {"postern.v1.OperatorService.WatchEvents", kOperatorSide, kLook, false, kRead},
 
+    {"postern.v1.SubjectRightsService.DescribeSubject", kBoth, kShop | kLook, false, kRead},
+    {"postern.v1.SubjectRightsService.SetConsent", kBoth, kServe},
+    {"postern.v1.SubjectRightsService.SetRestriction", kBoth, kServe},
+    {"postern.v1.SubjectRightsService.LiftSuppression", kBoth, kServe},
+    {"postern.v1.SubjectRightsService.PlaceLegalHold", kOperatorSide, kOfficer},
+    {"postern.v1.SubjectRightsService.ReleaseLegalHold", kOperatorSide, kOfficer},
+    {"postern.v1.SubjectRightsService.CreateSubjectRequest", kBoth, kServe},
+    {"postern.v1.SubjectRightsService.GetSubjectRequest", kBoth, kShop | kLook, false, kRead},
+    {"postern.v1.SubjectRightsService.ListSubjectRequests", kBoth, kShop | kLook, false, kRead},
+    {"postern.v1.SubjectRightsService.VerifySubjectRequest", kBoth, kServe},
+    {"postern.v1.SubjectRightsService.RunSubjectRequest", kBoth, kServe},
+    {"postern.v1.SubjectRightsService.DenySubjectRequest", kBoth, kServe},
+    {"postern.v1.SubjectRightsService.CancelSubjectRequest", kBoth, kServe},
+    {"postern.v1.SubjectRightsService.GetAccessReport", kBoth, kShop | kOfficer | kAuditor, false, kRead},
+    {"postern.v1.SubjectRightsService.GetErasureCertificate", kBoth, kShop | kLook, false, kRead},
+
     {"postern.v1.AuditService.GetCheckpoint", kOperatorSide, kAuditor, false, kRead},
     {"postern.v1.AuditService.ListEntries", kOperatorSide, kAuditor, false, kRead},
     {"postern.v1.AuditService.GetInclusionProof", kOperatorSide, kAuditor, false, kRead},
@@ -75,6 +95,20 @@ constexpr MethodRule kRules[] = {
     {"grpc.health.v1.Health.Watch", kEverySide, kEveryRole},
     {"grpc.reflection.v1alpha.ServerReflection.ServerReflectionInfo", kOperatorSide, kLook},
 };
+
+// The roles of `rule` that count on `listener`: each counts on its own side only, and none where the method is not.
+uint8_t RolesOn(const MethodRule& rule, Listener listener) {
+  if ((rule.listeners & ListenerBit(listener)) == 0) return 0;
+  switch (listener) {
+    case Listener::kShop:
+      return rule.roles & kShop;
+    case Listener::kPartners:
+      return rule.roles & kPartner;
+    case Listener::kOperators:
+      return static_cast<uint8_t>(rule.roles & ~(kShop | kPartner));
+  }
+  return 0;
+}
 
 absl::Status PartnerStanding(v1::PartnerState state, const MethodRule& rule) {
   if (state == v1::PARTNER_STATE_ACTIVE || rule.after_termination) return absl::OkStatus();
@@ -106,9 +140,10 @@ const MethodRule* FindRule(absl::string_view method) {
 absl::Status Authorise(const Principal& principal, Listener listener, const MethodRule* rule,
                        v1::PartnerState partner_state) {
   if (rule == nullptr) return errors::RoleDenied("");
-  if ((rule->listeners & ListenerBit(listener)) == 0) return errors::RoleDenied(rule->method);
+  const uint8_t roles = RolesOn(*rule, listener);
+  if (roles == 0) return errors::RoleDenied(rule->method);
   bool granted = false;
-  for (const Role role : principal.roles) granted = granted || (rule->roles & RoleBit(role)) != 0;
+  for (const Role role : principal.roles) granted = granted || (roles & RoleBit(role)) != 0;
   if (!granted && !base::FailpointSkips("roles.skip")) return errors::RoleDenied(rule->method);
   return principal.partner.empty() ? absl::OkStatus() : PartnerStanding(partner_state, *rule);
 }

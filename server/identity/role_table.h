@@ -11,7 +11,7 @@
 
 namespace postern::identity {
 
-// The mutual-TLS listener that a call came in on.
+// The mutual-TLS listener that a call came in on. Each role counts on its own side only.
 enum class Listener : uint8_t { kShop, kPartners, kOperators };
 
 constexpr uint8_t ListenerBit(Listener listener) {

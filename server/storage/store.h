@@ -24,6 +24,7 @@
 #include "proto/postern/v1/disclosure.pb.h"
 #include "server/crypto/uuid7.h"  // crypto::Uuid, 16 bytes
 #include "server/storage/resource_rows.h"
+#include "server/storage/subject_rows.h"
 #include "server/storage/types.h"
 
 namespace postern::storage {
@@ -55,7 +56,8 @@ struct NewDisclosure {
   int lane = 0;                          // 0..kLanes-1, from the record key
   absl::Time time;
   uint64_t resolved_at = 0;              // FenceVersion of the snapshot that resolved it
-  std::vector<FenceScope> fences;        // checked in the transaction: none may be raised after resolved_at
+  uint64_t subjects_resolved_at = 0;     // FenceVersion of what was known about its subjects
+  std::vector<FenceScope> fences;        // checked in the transaction: none may be raised after the version of its kind
   Mac16 record_key{};                    // partner- and type-independent HMAC of the record key
   uint64_t record_version = 0;
   bool has_record_version = false;       // a version not above the last one of (partner, purpose, record key) is refused
@@ -156,6 +158,7 @@ struct DisclosureRow {
   uint64_t leaf_index = 0;
   crypto::Uuid request_id;
   bool exchange = false;
+  bool may_be_held = false;              // by the partner, as ListHeld says
 };
 
 // The end of one disclosure that was not simply acknowledged. An exchange always ends by one of these, DELIVERED included.
@@ -213,6 +216,8 @@ struct ChangeSet {
   std::vector<NoticeRow> notices;        // insert or replace by name
   std::vector<HandleOutcomeRow> handle_outcomes;
   std::vector<OrderEventRow> order_events;  // the first time of an event stays
+  std::vector<SubjectRecordRow> subject_records;    // insert, replace or (empty resource) delete by subject, kind and key
+  std::vector<SubjectRequestRow> subject_requests;  // insert or replace by name
   std::vector<SettleBatch> settlements;
   struct SubmittedResult {
     int64_t seq = 0;
@@ -250,10 +255,8 @@ struct TreeHead {
   Hash32 root{};
 };
 
-class Store {
+class Store : public SubjectReads {
  public:
-  virtual ~Store() = default;
-
   // --- hot path
   // Commits a group: per entry fence, idempotency and version checks, then rows, audit leaves, tree head and `marks`, all in one durable
   // transaction. `results` has one element per entry, in order. Not OK: nothing of the group is committed.

@@ -5,6 +5,7 @@
 #include "proto/errors/error.h"
 #include "server/storage/sqlite/resources.h"
 #include "server/storage/sqlite/settle.h"
+#include "server/storage/sqlite/subjects.h"
 
 namespace postern::storage {
 
@@ -24,6 +25,8 @@ absl::Status ApplyIn(WriteScope& scope, const ChangeSet& change, AppliedChange* 
   for (const NoticeRow& row : change.notices) POSTERN_RETURN_IF_ERROR(WriteNotice(scope, row));
   for (const HandleOutcomeRow& row : change.handle_outcomes) POSTERN_RETURN_IF_ERROR(WriteHandleOutcome(scope, row));
   for (const OrderEventRow& row : change.order_events) POSTERN_RETURN_IF_ERROR(WriteOrderEvent(scope, row));
+  for (const SubjectRecordRow& row : change.subject_records) POSTERN_RETURN_IF_ERROR(WriteSubjectRecord(scope, row));
+  for (const SubjectRequestRow& row : change.subject_requests) POSTERN_RETURN_IF_ERROR(WriteSubjectRequest(scope, row));
   for (const ChangeSet::SubmittedResult& result : change.results)
     POSTERN_RETURN_IF_ERROR(SubmitResultIn(scope, result));
   applied->first_leaf = scope.head().tree.size();

@@ -101,10 +101,16 @@ absl::Status GroupCommit::ReadOriginal(const NewDisclosure& entry, CommitResult*
 
 // model: commit
 absl::Status GroupCommit::Admit(const NewDisclosure& entry, absl::Status* verdict) {
+  const FenceTable& fences = scope_.fences();
+  const auto seen = [&entry](FenceScope::Kind kind) {
+    return kind == FenceScope::Kind::kSubject ? entry.subjects_resolved_at : entry.resolved_at;
+  };
   // What was resolved after every fence was raised stands behind none.
-  if (scope_.fences().newest() > entry.resolved_at && !base::FailpointSkips("fence.skip")) {
+  const bool behind = fences.newest() > entry.resolved_at ||
+                      fences.NewestOf(FenceScope::Kind::kSubject) > entry.subjects_resolved_at;
+  if (behind && !base::FailpointSkips("fence.skip")) {
     for (const FenceScope& fence : entry.fences) {
-      if (scope_.fences().VersionOf(fence) <= entry.resolved_at) continue;
+      if (fences.VersionOf(fence) <= seen(fence.kind)) continue;
       *verdict = errors::Fenced(fence.kind);
       return absl::OkStatus();
     }

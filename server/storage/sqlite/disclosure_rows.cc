@@ -100,6 +100,7 @@ absl::StatusOr<ReadRow> DisclosureReader::Current(const Query& query) {
   POSTERN_RETURN_IF_ERROR(ReadStored(query, &read.row));
   POSTERN_ASSIGN_OR_RETURN(const QueueState* queue, Queue(read.row.partner));
   DeriveState(query, *queue, &read);
+  read.row.may_be_held = read.held;
   return read;
 }
 

@@ -21,16 +21,20 @@ class FenceTable {
   }
   void Raise(FenceScope::Kind kind, absl::string_view id, uint64_t version) {
     versions_[Slot(kind)][std::string(id)] = version;
+    if (version > newest_of_[Slot(kind)]) newest_of_[Slot(kind)] = version;
     if (version > newest_) newest_ = version;
   }
   // The highest version ever given; FenceVersion of the store.
   uint64_t newest() const { return newest_; }
+  // The highest version given to a fence of `kind`.
+  uint64_t NewestOf(FenceScope::Kind kind) const { return newest_of_[Slot(kind)]; }
 
  private:
   static size_t Slot(FenceScope::Kind kind) { return static_cast<size_t>(kind) % kSlots; }
 
   static constexpr size_t kSlots = 4;
   absl::flat_hash_map<std::string, uint64_t> versions_[kSlots];
+  uint64_t newest_of_[kSlots] = {};
   uint64_t newest_ = 0;
 };
 

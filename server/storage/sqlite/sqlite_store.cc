@@ -22,6 +22,7 @@
 #include "server/storage/sqlite/resources.h"
 #include "server/storage/sqlite/settle.h"
 #include "server/storage/sqlite/subject_index.h"
+#include "server/storage/sqlite/subjects.h"
 
 namespace postern::storage {
 namespace {
@@ -227,6 +228,26 @@ class SqliteStore final : public Store {
   }
   absl::StatusOr<std::vector<OrderEventRow>> ListOrderEvents(const Mac16& order) override {
     return ReadBy<std::vector<OrderEventRow>>([&](Connection& db) { return ListOrderEventsFrom(db, order); });
+  }
+
+  absl::StatusOr<std::vector<SubjectRecordRow>> ListSubjectRecords(int64_t after, int limit) override {
+    return ReadBy<std::vector<SubjectRecordRow>>(
+        [&](Connection& db) { return ListSubjectRecordsFrom(db, after, limit); });
+  }
+  absl::StatusOr<std::vector<SubjectRecordRow>> ReadSubjectRecords(const Mac16& subject) override {
+    return ReadBy<std::vector<SubjectRecordRow>>([&](Connection& db) { return ReadSubjectRecordsFrom(db, subject); });
+  }
+  absl::StatusOr<SubjectRequestRow> ReadSubjectRequest(absl::string_view name) override {
+    return ReadBy<SubjectRequestRow>([&](Connection& db) { return ReadSubjectRequestFrom(db, name); });
+  }
+  absl::StatusOr<SubjectRequestRow> FindSubjectRequest(const Mac16& principal,
+                                                       const crypto::Uuid& request_id) override {
+    return ReadBy<SubjectRequestRow>([&](Connection& db) { return FindSubjectRequestIn(db, principal, request_id); });
+  }
+  absl::StatusOr<std::vector<SubjectRequestRow>> ListSubjectRequests(bool open_only, int64_t offset,
+                                                                     int limit) override {
+    return ReadBy<std::vector<SubjectRequestRow>>(
+        [&](Connection& db) { return ListSubjectRequestsFrom(db, open_only, offset, limit); });
   }
 
   absl::StatusOr<TreeHead> ReadTreeHead() override {

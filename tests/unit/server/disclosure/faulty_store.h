@@ -149,6 +149,14 @@ class FaultyStore : public Store {
   POSTERN_FORWARD(absl::StatusOr<int64_t>, ReadLastSeq, (), ())
   POSTERN_FORWARD(absl::StatusOr<std::vector<OrderEventRow>>, ListOrderEvents, (const Mac16& order), (order))
   POSTERN_FORWARD(void, RequestScrub, (), ())
+  POSTERN_FORWARD(absl::StatusOr<std::vector<SubjectRecordRow>>, ListSubjectRecords, (int64_t after, int limit),
+                  (after, limit))
+  POSTERN_FORWARD(absl::StatusOr<std::vector<SubjectRecordRow>>, ReadSubjectRecords, (const Mac16& subject), (subject))
+  POSTERN_FORWARD(absl::StatusOr<SubjectRequestRow>, ReadSubjectRequest, (absl::string_view name), (name))
+  POSTERN_FORWARD(absl::StatusOr<SubjectRequestRow>, FindSubjectRequest,
+                  (const Mac16& principal, const crypto::Uuid& id), (principal, id))
+  POSTERN_FORWARD(absl::StatusOr<std::vector<SubjectRequestRow>>, ListSubjectRequests,
+                  (bool open_only, int64_t offset, int limit), (open_only, offset, limit))
 #undef POSTERN_FORWARD
   crypto::Uuid instance() const override {
     return real_->instance();

@@ -45,8 +45,8 @@ void GatewayFixture::Open(const MakeSink& make_sink) {
   options.on_finding = [this](const std::string& partner, const std::string& path) {
     if (on_finding) on_finding(partner, path);
   };
-  discloser = std::make_unique<Discloser>(&control->holder, store.get(), control->keys.get(), committer.get(),
-                                          refusals.get(), options);
+  discloser = std::make_unique<Discloser>(&control->holder, &standings, store.get(), control->keys.get(),
+                                          committer.get(), refusals.get(), options);
 }
 
 void GatewayFixture::Close() {

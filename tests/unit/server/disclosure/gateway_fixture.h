@@ -68,6 +68,7 @@ class GatewayFixture {
   std::unique_ptr<storage::FaultyStore> store;
   std::unique_ptr<RefusalRecorder> refusals;
   std::unique_ptr<Committer> committer;
+  registry::SubjectStandings standings;
   std::unique_ptr<Discloser> discloser;
   std::function<void(const std::string& partner, const std::string& path)> on_finding;  // of the verifier; may be null
   std::vector<bool> serving;  // as told by the committer; read it when nothing is under way

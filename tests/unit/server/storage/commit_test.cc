@@ -125,6 +125,7 @@ TEST_P(StoreTest, RaisedFenceRefusesWhatWasResolvedBefore) {
   NewDisclosure after = Entry();
   after.fences = {partner_one, subject};
   after.resolved_at = applied.fence_version;
+  after.subjects_resolved_at = applied.fence_version;
   Reopen();
   const std::vector<CommitResult> results = CommitAll({before, by_subject, same_id_other_kind, after});
   EXPECT_REASON(results[0].status, FENCED);

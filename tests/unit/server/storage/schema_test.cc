@@ -13,7 +13,8 @@
 namespace postern::storage {
 namespace {
 
-constexpr char kGolden[] = "tests/golden/storage/schema_v1.sql";
+constexpr char kGolden[] = "tests/golden/storage/schema_v2.sql";
+constexpr char kFirst[] = "tests/golden/storage/schema_v1.sql";
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path);
@@ -61,6 +62,25 @@ TEST_F(SchemaTest, IsTheOneThatIsWrittenDown) {
   if (getenv("POSTERN_REGENERATE_GOLDENS") != nullptr) std::ofstream(kGolden) << schema;
   EXPECT_EQ(schema, ReadFile(kGolden)) << "run with POSTERN_REGENERATE_GOLDENS=1 to write " << kGolden
                                        << " anew, before a release only";
+}
+
+// A ledger that an earlier release left behind is brought forward with what is in it.
+TEST_F(SchemaTest, EarlierVersionIsBroughtForward) {
+  Query("DROP TABLE subject_record; DROP TABLE subject_request; PRAGMA user_version = 1");
+  const std::string old = Query(
+      "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type DESC, name");
+  ASSERT_EQ(old + "-- user_version 1;\n", ReadFile(kFirst)) << "the test does not start from what was released";
+  Query("INSERT INTO order_event(order_mac, event, time) VALUES(zeroblob(16), 3, 7000000)");
+  sqlite3_close(db_);
+  db_ = nullptr;
+  {
+    const std::unique_ptr<Store> store = Value(OpenSqliteStore(options_));
+    ASSERT_TRUE(store->Check().ok());
+    EXPECT_EQ(Value(store->ListOrderEvents(Mac16{})).size(), 1u);
+    EXPECT_TRUE(Value(store->ListSubjectRecords(0, 10)).empty());
+  }
+  ASSERT_EQ(sqlite3_open((options_.directory + "/ledger.db").c_str(), &db_), SQLITE_OK);
+  EXPECT_EQ(Query("PRAGMA user_version"), "2;\n");
 }
 
 TEST_F(SchemaTest, LaterVersionIsRefused) {

@@ -1,0 +1,23 @@
+#include "server/rights/errors.h"
+
+#include "absl/strings/str_cat.h"
+#include "proto/errors/error.h"
+
+namespace postern::rights::errors {
+
+absl::Status IdentityUnverified(absl::string_view request) {
+  return MakeError(v1::ERROR_REASON_IDENTITY_UNVERIFIED, "no verification of the person's identity is on record",
+                   {{"resource", request}});
+}
+
+absl::Status RequestState(absl::string_view request, v1::SubjectRequest::State state) {
+  const std::string& name = v1::SubjectRequest::State_Name(state);
+  return MakeError(v1::ERROR_REASON_REQUEST_STATE, absl::StrCat("the request is in ", name),
+                   {{"resource", request}, {"state", name}});
+}
+
+absl::Status RequestIdReused() {
+  return MakeError(v1::ERROR_REASON_REQUEST_ID_REUSED, "the request id was used for another request");
+}
+
+}  // namespace postern::rights::errors

@@ -1,0 +1,16 @@
+// Errors of people's rights. Resource names, fields and states are public; identifiers of people never appear.
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "proto/postern/v1/subject_rights.pb.h"
+
+namespace postern::rights::errors {
+
+absl::Status IdentityUnverified(absl::string_view request);
+// REQUEST_STATE: `request` is in `state`, which does not allow what was asked.
+absl::Status RequestState(absl::string_view request, v1::SubjectRequest::State state);
+// ALREADY_EXISTS with REQUEST_ID_REUSED.
+absl::Status RequestIdReused();
+
+}  // namespace postern::rights::errors

@@ -1,0 +1,65 @@
+// A gateway with one carrier that answers notices, and people whose data it gets.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "policy/retail/shop/v1/shipment.pb.h"
+#include "proto/postern/v1/subject_rights_service.grpc.pb.h"
+#include "server/crypto/signature.h"
+#include "tests/support/test_gateway.h"
+
+namespace postern::testing {
+
+class RightsTest : public ::testing::Test {
+ protected:
+  static constexpr char kCarrier[] = "swift-parcel";
+
+  RightsTest();
+
+  // A shipment of customer `customer` whose alternative recipient is "Neighbour".
+  static v1::CreateDisclosureRequest Shipment(const std::string& reference, const std::string& customer,
+                                              uint64_t version = 1);
+  // The disclosure, or the reason of its refusal.
+  struct Outcome {
+    v1::Disclosure disclosure;
+    std::string reason;
+  };
+  Outcome Disclose(const v1::CreateDisclosureRequest& request);
+  static std::string ReasonOf(const google::rpc::Status& status);
+
+  // Receives and acknowledges `count` records.
+  std::vector<shop::v1::Shipment> Receive(int count);
+  v1::DisclosureState StateOf(const std::string& disclosure);
+  void ReportOrder(const std::string& order, v1::OrderEvent event);
+
+  v1::SetConsentResponse SetConsent(const std::string& customer, bool granted);
+  v1::SetRestrictionResponse Restrict(const std::string& customer, const std::string& purpose, bool restricted);
+  v1::SubjectRequest Ask(const std::string& customer, v1::SubjectRequest::Kind kind, bool verified = true);
+  grpc::Status Run(const std::string& name, v1::SubjectRequest* request);
+  v1::SubjectRequest Get(const std::string& name);
+  // Waits, at most ten seconds.
+  v1::SubjectRequest Await(const std::string& name, v1::SubjectRequest::State state);
+
+  v1::ListDeletionNoticesResponse OpenNotices();
+  std::vector<v1::DeletionNoticeStatement> Notices();
+  // Answers every open notice; returns the number of handles deleted.
+  int AnswerNotices();
+
+  // Kills the gateway and starts it again on its data, with these failpoints armed (server/base/failpoint.h).
+  void Restart(const std::string& failpoints = "");
+  // Waits until a failpoint has killed the gateway.
+  void AwaitDeath();
+  void Connect();
+
+  TestGateway gateway_;
+  crypto::PrivateKey attestation_key_;
+  std::unique_ptr<v1::StorefrontService::Stub> shop_;
+  std::unique_ptr<v1::SubjectRightsService::Stub> rights_;
+  std::unique_ptr<v1::PartnerService::Stub> partner_;
+};
+
+}  // namespace postern::testing
