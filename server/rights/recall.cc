@@ -29,20 +29,23 @@ const registry::PartnerView* FindById(const registry::Snapshot& snapshot, storag
   return nullptr;
 }
 
-// A dead letter could be replayed: its payload goes, and what it held back is free.
-absl::Status DropDeadLetter(RightsPlane& plane, const registry::PartnerView& partner,
-                            const storage::DisclosureRow& letter, v1::ErrorReason reason) {
-  POSTERN_ASSIGN_OR_RETURN(
-      const std::string leaf,
-      disclosure::SettlementLeaf(plane.clock(), registry::kGatewayPrincipal,
-                                 disclosure::DisclosureName(partner.resource.name(), letter.id), letter.state, reason));
-  const absl::Status dropped =
-      plane.hub->EndDeadLetter(partner, letter.record_key, [&]() -> absl::StatusOr<int64_t> {
-        POSTERN_RETURN_IF_ERROR(plane.store->DropDeadLetter(letter.id, leaf));
-        return 0;
-      });
-  // Replayed or dropped since it was read; a replayed one waits, and is found in the next round.
-  return absl::IsNotFound(dropped) ? absl::OkStatus() : dropped;
+// A dead letter could be replayed: its payload goes, and what it held back is free. False if it was replayed or given
+// up since it was read; a replayed one waits, and is found in the next round.
+absl::StatusOr<bool> WithdrawDeadLetter(RightsPlane& plane, const registry::PartnerView& partner,
+                                        const storage::DisclosureRow& letter, v1::ErrorReason reason) {
+  const absl::Time now = plane.clock();
+  POSTERN_ASSIGN_OR_RETURN(const std::string leaf,
+                           disclosure::SettlementLeaf(now, registry::kGatewayPrincipal,
+                                                      disclosure::DisclosureName(partner.resource.name(), letter.id),
+                                                      v1::DISCLOSURE_STATE_WITHDRAWN, reason));
+  const auto withdraw = [&]() -> absl::StatusOr<int64_t> {
+    POSTERN_RETURN_IF_ERROR(plane.store->WithdrawDeadLetter(letter.id, disclosure::ReasonName(reason), now, leaf));
+    return 0;
+  };
+  const absl::Status withdrawn = plane.hub->EndDeadLetter(partner, letter.record_key, withdraw);
+  if (absl::IsNotFound(withdrawn)) return false;
+  POSTERN_RETURN_IF_ERROR(withdrawn);
+  return true;
 }
 
 // One look at the ledger: what waits, by partner, and what waits for an operator.
@@ -73,18 +76,22 @@ absl::StatusOr<Waiting> FindWaiting(RightsPlane& plane, absl::Span<const storage
   return waiting;
 }
 
-// Withdraws what waits until a look finds no dead letter, which may be of a record that was recalled a moment before.
+// Withdraws what waits, until a round finds no dead letter: a record may have become one just before it was recalled.
 // Returns how many records were withdrawn.
 absl::StatusOr<int64_t> WithdrawWaiting(RightsPlane& plane, absl::Span<const storage::Mac16> subjects,
                                         v1::ErrorReason reason, DisclosureFilter concerned) {
   int64_t withdrawn = 0;
-  for (int round = 0; round < kMaxRounds; ++round) {
+  int64_t letters = 1;
+  for (int round = 0; round < kMaxRounds && letters > 0; ++round) {
     POSTERN_ASSIGN_OR_RETURN(const Waiting waiting, FindWaiting(plane, subjects, concerned));
-    if (round > 0 && waiting.dead_letters.empty()) break;
     const std::shared_ptr<const registry::Snapshot> snapshot = plane.snapshots->Get();
+    if (round > 0) letters = 0;
     for (const storage::DisclosureRow& letter : waiting.dead_letters) {
       const registry::PartnerView* partner = FindById(*snapshot, letter.partner);
-      if (partner != nullptr) POSTERN_RETURN_IF_ERROR(DropDeadLetter(plane, *partner, letter, reason));
+      if (partner == nullptr) continue;
+      POSTERN_ASSIGN_OR_RETURN(const bool found, WithdrawDeadLetter(plane, *partner, letter, reason));
+      letters += found ? 1 : 0;
+      withdrawn += found ? 1 : 0;
     }
     for (const auto& [id, records] : waiting.records) {
       const registry::PartnerView* partner = FindById(*snapshot, id);

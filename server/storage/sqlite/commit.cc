@@ -106,8 +106,8 @@ absl::Status GroupCommit::Admit(const NewDisclosure& entry, absl::Status* verdic
     return kind == FenceScope::Kind::kSubject ? entry.subjects_resolved_at : entry.resolved_at;
   };
   // What was resolved after every fence was raised stands behind none.
-  const bool behind = fences.newest() > entry.resolved_at ||
-                      fences.NewestOf(FenceScope::Kind::kSubject) > entry.subjects_resolved_at;
+  const bool behind =
+      fences.newest() > entry.resolved_at || fences.NewestOf(FenceScope::Kind::kSubject) > entry.subjects_resolved_at;
   if (behind && !base::FailpointSkips("fence.skip")) {
     for (const FenceScope& fence : entry.fences) {
       if (fences.VersionOf(fence) <= seen(fence.kind)) continue;

@@ -111,7 +111,8 @@ TEST_F(SchemaTest, TamperingIsFound) {
     const std::unique_ptr<Store> store = Value(OpenSqliteStore(options_));
     EntryMaker maker;
     std::vector<NewDisclosure> group = {maker.Make(1), maker.Make(1), maker.Make(1)};
-    for (NewDisclosure& entry : group) entry.grant = Value(store->InternGrant({1, "delivery", "t", "r", "p", "l", "d"}));
+    for (NewDisclosure& entry : group)
+      entry.grant = Value(store->InternGrant({1, "delivery", "t", "r", "p", "l", "d"}));
     std::vector<CommitResult> results;
     ASSERT_TRUE(store->CommitGroup(group, {}, &results).ok());
     ASSERT_TRUE(store->Check().ok());
