@@ -81,23 +81,6 @@ TEST_F(RightsTest, PagesOfTheReportTellEachDisclosureOnce) {
   EXPECT_EQ(std::set<std::string>(told.begin(), told.end()).size(), 5u);
 }
 
-TEST_F(RightsTest, NothingIsDoneForWhoIsNotVerified) {
-  Disclose(Shipment("N-1", "anna"));
-  const Request asked = Ask("anna", Request::KIND_ERASURE, /*verified=*/false);
-  EXPECT_EQ(asked.state(), Request::STATE_NEED_USER_VERIFICATION);
-  Request ran;
-  EXPECT_EQ(testing::ReasonOf(Run(asked.name(), &ran)), "ERROR_REASON_IDENTITY_UNVERIFIED");
-  EXPECT_EQ(Disclose(Shipment("N-2", "anna")).reason, "");
-
-  v1::VerifySubjectRequestRequest verify;
-  verify.set_name(asked.name());
-  verify.mutable_verification()->set_method("passport at the counter");
-  Request verified;
-  ASSERT_TRUE(rights_->VerifySubjectRequest(Deadline().get(), verify, &verified).ok());
-  EXPECT_EQ(verified.state(), Request::STATE_OPEN);
-  EXPECT_EQ(verified.verification().principal(), "storefront/spiffe://shop.test/storefront");
-}
-
 // Clause: P1.5c, W5c
 TEST_F(RightsTest, ErasureKillsWhatIsStoredAndIsFollowedToASignedEnd) {
   const Outcome held = Disclose(Shipment("E-1", "anna"));
@@ -246,34 +229,6 @@ TEST_F(RightsTest, WhoComesBackAfterAnErasureHasConsentedToNothing) {
   EXPECT_THAT(subject.consents(), IsEmpty());
   EXPECT_EQ(Disclose(Shipment("B-1", "anna")).reason, "");
   EXPECT_EQ(Receive(1)[0].preferences().alternative_recipient(), "");
-}
-
-TEST_F(RightsTest, ARequestIsTakenOnceAndBackBeforeItBegins) {
-  v1::CreateSubjectRequestRequest create;
-  create.mutable_subject()->set_id("anna");
-  create.set_kind(Request::KIND_ERASURE);
-  create.set_request_id(NewRequestId());
-  create.mutable_verification()->set_method("login");
-  Request preview, first, again;
-  create.set_validate_only(true);
-  ASSERT_TRUE(rights_->CreateSubjectRequest(Deadline().get(), create, &preview).ok());
-  EXPECT_EQ(preview.name(), "");
-  create.set_validate_only(false);
-  ASSERT_TRUE(rights_->CreateSubjectRequest(Deadline().get(), create, &first).ok());
-  ASSERT_TRUE(rights_->CreateSubjectRequest(Deadline().get(), create, &again).ok());
-  EXPECT_EQ(first.name(), again.name());
-  create.mutable_subject()->set_id("bert");
-  EXPECT_EQ(testing::ReasonOf(rights_->CreateSubjectRequest(Deadline().get(), create, &again)),
-            "ERROR_REASON_REQUEST_ID_REUSED");
-
-  v1::CancelSubjectRequestRequest cancel;
-  cancel.set_name(first.name());
-  Request cancelled;
-  ASSERT_TRUE(rights_->CancelSubjectRequest(Deadline().get(), cancel, &cancelled).ok());
-  EXPECT_EQ(cancelled.state(), Request::STATE_CANCELLED);
-  Request ran;
-  EXPECT_EQ(testing::ReasonOf(Run(first.name(), &ran)), "ERROR_REASON_REQUEST_STATE");
-  EXPECT_EQ(Disclose(Shipment("K-1", "anna")).reason, "");
 }
 
 }  // namespace
