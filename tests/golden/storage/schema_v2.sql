@@ -17,8 +17,8 @@ CREATE TABLE disclosure(
 CREATE TABLE fence(kind INTEGER NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, PRIMARY KEY(kind, id)) STRICT, WITHOUT ROWID;
 CREATE TABLE grant_ref(
   id INTEGER PRIMARY KEY, partner INTEGER NOT NULL, purpose TEXT NOT NULL, record_type TEXT NOT NULL, contract_revision TEXT NOT NULL,
-  policy_version TEXT NOT NULL, locator_path TEXT NOT NULL, scope INTEGER NOT NULL,
-  UNIQUE(partner, purpose, record_type, contract_revision, policy_version, locator_path)) STRICT;
+  policy_version TEXT NOT NULL, locator_path TEXT NOT NULL, bundle_digest TEXT NOT NULL, scope INTEGER NOT NULL,
+  UNIQUE(partner, purpose, record_type, contract_revision, policy_version, locator_path, bundle_digest)) STRICT;
 CREATE TABLE handle_outcome(
   notice TEXT NOT NULL, handle BLOB NOT NULL, result INTEGER NOT NULL, ground TEXT NOT NULL, until INTEGER,
   PRIMARY KEY(notice, handle)) STRICT, WITHOUT ROWID;
@@ -65,6 +65,7 @@ CREATE TABLE tree_node(
 CREATE INDEX campaign_by_partner ON campaign(partner);
 CREATE UNIQUE INDEX disclosure_by_id ON disclosure(id) WHERE replay_of IS NULL;
 CREATE INDEX disclosure_by_partner ON disclosure(partner);
+CREATE INDEX disclosure_replayed ON disclosure(partner) WHERE replay_of IS NOT NULL;
 CREATE INDEX notice_by_partner ON notice(partner);
 CREATE INDEX revision_by_partner ON revision(partner);
 CREATE INDEX subject_request_by_urgency ON subject_request(ended, due, row);
