@@ -13,6 +13,7 @@ void AddRevocationCommands(CLI::App& app, Session& session);          // suspend
 void AddCampaignCommands(CLI::App& app, Session& session);            // campaign
 void AddSubjectCommands(CLI::App& app, Session& session);             // subject
 void AddSubjectRequestCommands(CLI::App& subject, Session& session);  // subject request
+void AddRetentionCommands(CLI::App& app, Session& session);           // retention
 void AddAuditCommands(CLI::App& app, Session& session);               // audit
 void AddPolicyCommands(CLI::App& app, Session& session);              // policy lint|explain|render
 void AddPreviewCommand(CLI::App& policy, Session& session);           // policy preview (offline)

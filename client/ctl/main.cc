@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   AddRevocationCommands(app, session);
   AddCampaignCommands(app, session);
   AddSubjectCommands(app, session);
+  AddRetentionCommands(app, session);
   AddAuditCommands(app, session);
   AddPolicyCommands(app, session);
   AddContractCommands(app, session);

@@ -70,6 +70,14 @@ absl::StatusOr<v1::SubjectRightsService::StubInterface*> Session::Rights() {
   return rights_.get();
 }
 
+absl::StatusOr<v1::RetentionService::StubInterface*> Session::Retention() {
+  if (retention_ == nullptr) {
+    POSTERN_ASSIGN_OR_RETURN(auto channel, Channel());
+    retention_ = v1::RetentionService::NewStub(channel);
+  }
+  return retention_.get();
+}
+
 std::unique_ptr<grpc::ClientContext> Session::Call() const {
   auto context = std::make_unique<grpc::ClientContext>();
   context->set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(timeout_seconds_)));

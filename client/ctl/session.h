@@ -14,6 +14,7 @@
 #include "client/transport/channel.h"
 #include "proto/postern/v1/audit_service.grpc.pb.h"
 #include "proto/postern/v1/operator_service.grpc.pb.h"
+#include "proto/postern/v1/retention_service.grpc.pb.h"
 #include "proto/postern/v1/subject_rights_service.grpc.pb.h"
 
 namespace postern::client::ctl {
@@ -42,6 +43,7 @@ class Session {
   absl::StatusOr<v1::OperatorService::StubInterface*> Operator();
   absl::StatusOr<v1::AuditService::StubInterface*> Audit();
   absl::StatusOr<v1::SubjectRightsService::StubInterface*> Rights();
+  absl::StatusOr<v1::RetentionService::StubInterface*> Retention();
   // A context with the --timeout deadline.
   std::unique_ptr<grpc::ClientContext> Call() const;
 
@@ -64,6 +66,7 @@ class Session {
   std::unique_ptr<v1::OperatorService::StubInterface> operator_;
   std::unique_ptr<v1::AuditService::StubInterface> audit_;
   std::unique_ptr<v1::SubjectRightsService::StubInterface> rights_;
+  std::unique_ptr<v1::RetentionService::StubInterface> retention_;
   std::function<int()> run_;
 };
 

@@ -87,6 +87,7 @@ void FillIn(config::Config* config) {
   fill(&config::Limits::partner_connections, &config::Limits::set_partner_connections, 1024);
   fill(&config::Limits::delivery_bytes_per_partner, &config::Limits::set_delivery_bytes_per_partner, 4 << 20);
   fill(&config::Limits::drain_seconds, &config::Limits::set_drain_seconds, 20);
+  fill(&config::Limits::retention_settle_seconds, &config::Limits::set_retention_settle_seconds, 600);
   fill(&config::Limits::partner_calls_per_second, &config::Limits::set_partner_calls_per_second, 50);
   fill(&config::Limits::verify_one_in, &config::Limits::set_verify_one_in, 16);
 }

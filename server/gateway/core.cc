@@ -141,7 +141,7 @@ void BuildOperatorsWork(const Clock& clock, Core& core) {
                                                                     core.terminator.get(), core.campaigns.get());
 }
 
-void BuildRights(const Clock& clock, Core& core) {
+void BuildRights(const config::Config& config, const Clock& clock, Core& core) {
   rights::RightsPlane& plane = core.rights_plane;
   plane.store = core.store.get();
   plane.keys = core.keys.get();
@@ -159,6 +159,9 @@ void BuildRights(const Clock& clock, Core& core) {
   core.reports =
       std::make_unique<rights::AccessReporter>(&plane, core.subject_ledger.get(), core.signer->VerifierKey());
   core.rights_clock = std::make_unique<rights::RightsClock>(core.requests.get());
+  core.retention_guard = std::make_unique<retention::ClockGuard>(
+      clock, retention::TimeSinceBoot, absl::Seconds(config.limits().retention_settle_seconds()));
+  core.retention = std::make_unique<retention::Executor>(&plane, core.retention_guard.get());
 }
 
 }  // namespace
@@ -185,7 +188,7 @@ absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, con
   POSTERN_RETURN_IF_ERROR(core->terminator->ResumeTerminations());
   // Before anything listens: what ended while the gateway was down is never served.
   POSTERN_RETURN_IF_ERROR(core->contract_clock->RunOnce());
-  BuildRights(clock, *core);
+  BuildRights(config, clock, *core);
   // Likewise: what a person closed before a crash is handed to no partner.
   POSTERN_RETURN_IF_ERROR(core->subjects->Resume());
   POSTERN_RETURN_IF_ERROR(core->requests->RunOnce());
@@ -196,10 +199,12 @@ void StartCore(Core& core) {
   core.campaigns->Start();
   core.contract_clock->Start();
   core.rights_clock->Start();
+  core.retention->Start();
   core.checkpoints->Start();
 }
 
 void DrainCore(Core& core) {
+  core.retention->Stop();
   core.rights_clock->Stop();
   core.contract_clock->Stop();
   core.campaigns->Stop();

@@ -37,6 +37,8 @@
 #include "server/registry/snapshot.h"
 #include "server/registry/snapshot_builder.h"
 #include "server/registry/subject_standings.h"
+#include "server/retention/clock_guard.h"
+#include "server/retention/executor.h"
 #include "server/revocation/attestation.h"
 #include "server/revocation/campaign_runner.h"
 #include "server/revocation/contract_clock.h"
@@ -107,6 +109,8 @@ struct Core {
   std::unique_ptr<rights::RequestDesk> requests;
   std::unique_ptr<rights::AccessReporter> reports;
   std::unique_ptr<rights::RightsClock> rights_clock;
+  std::unique_ptr<retention::ClockGuard> retention_guard;
+  std::unique_ptr<retention::Executor> retention;
 };
 
 // Opens the stores, checks the ledger against the last checkpoint, rebuilds the snapshot, takes up what a crash

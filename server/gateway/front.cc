@@ -140,6 +140,7 @@ absl::Status Front::BuildServices(Core& core) {
   shop_rights_ = std::make_unique<rpc::SubjectRightsService>(rights);
   rights.gate = faces_[kOperators].gate.get();
   operator_rights_ = std::make_unique<rpc::SubjectRightsService>(rights);
+  retention_ = std::make_unique<rpc::RetentionService>(faces_[kOperators].gate.get(), core.retention.get());
   return absl::OkStatus();
 }
 
@@ -159,7 +160,8 @@ absl::Status Front::Listen(Core& core) {
     if (face == kOperators) {
       options.services = {{v1::OperatorService::service_full_name(), operator_.get()},
                           {v1::AuditService::service_full_name(), audit_.get()},
-                          {v1::SubjectRightsService::service_full_name(), operator_rights_.get()}};
+                          {v1::SubjectRightsService::service_full_name(), operator_rights_.get()},
+                          {v1::RetentionService::service_full_name(), retention_.get()}};
     }
     options.gate = faces_[face].gate.get();
     options.quota = quota_.get();

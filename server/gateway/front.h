@@ -20,6 +20,7 @@
 #include "server/rpc/listener.h"
 #include "server/rpc/operator_service.h"
 #include "server/rpc/partner_service.h"
+#include "server/rpc/retention_service.h"
 #include "server/rpc/storefront_service.h"
 #include "server/rpc/subject_rights_service.h"
 #include "server/rpc/tls.h"
@@ -78,6 +79,7 @@ class Front {
   std::unique_ptr<rpc::OperatorService> operator_;
   std::unique_ptr<rpc::AuditService> audit_;
   std::unique_ptr<rpc::SubjectRightsService> shop_rights_, operator_rights_;
+  std::unique_ptr<rpc::RetentionService> retention_;
   std::array<FaceParts, 3> faces_;
 };
 

@@ -85,6 +85,10 @@ constexpr MethodRule kRules[] = {
     {"postern.v1.SubjectRightsService.GetAccessReport", kBoth, kShop | kOfficer | kAuditor, false, kRead},
     {"postern.v1.SubjectRightsService.GetErasureCertificate", kBoth, kShop | kLook, false, kRead},
 
+    {"postern.v1.RetentionService.PlanRetention", kOperatorSide, kLook, false, kRead},
+    {"postern.v1.RetentionService.RunRetention", kOperatorSide, kOperator | kOfficer},
+    {"postern.v1.RetentionService.GetRetentionReport", kOperatorSide, kLook, false, kRead},
+
     {"postern.v1.AuditService.GetCheckpoint", kOperatorSide, kAuditor, false, kRead},
     {"postern.v1.AuditService.ListEntries", kOperatorSide, kAuditor, false, kRead},
     {"postern.v1.AuditService.GetInclusionProof", kOperatorSide, kAuditor, false, kRead},

@@ -7,6 +7,7 @@
 #include "absl/strings/strip.h"
 #include "proto/errors/error.h"
 #include "server/registry/errors.h"
+#include "server/registry/times.h"
 
 namespace postern::registry {
 namespace {
@@ -35,8 +36,12 @@ absl::Status AddRecord(const storage::SubjectRecordRow& row, SubjectStanding* st
     case storage::SubjectRecordRow::Kind::kSuppression:
       standing->suppressed = true;
       break;
-    case storage::SubjectRecordRow::Kind::kLegalHold:
+    case storage::SubjectRecordRow::Kind::kLegalHold: {
+      v1::LegalHold hold;
+      if (!hold.ParseFromString(row.resource)) return errors::StoreInconsistent("a legal hold does not parse");
+      standing->held_until = std::max(standing->held_until, ToTime(hold.end_time()));
       break;
+    }
   }
   return absl::OkStatus();
 }

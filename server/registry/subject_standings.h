@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "server/storage/store.h"
 
 namespace postern::registry {
@@ -28,6 +29,7 @@ struct SubjectStanding {
   std::vector<std::string> restricted_purposes;  // closed by restriction or objection
   bool restricted = false;                       // everything is
   bool suppressed = false;                       // erased, and not come back
+  absl::Time held_until = absl::InfinitePast();  // the end of the legal hold that ends last
 
   bool Consents(absl::string_view key) const;
   bool Allows(absl::string_view purpose) const;

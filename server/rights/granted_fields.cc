@@ -42,6 +42,7 @@ absl::Status GrantedFields::ReadFields(GrantFacts* facts) {
   for (const storage::RevisionRow& row : revisions) {
     if (row.revision.name() != facts->ref.contract_revision) continue;
     POSTERN_ASSIGN_OR_RETURN(const v1::Contract contract, registry::ParseContract(row.revision.source()));
+    facts->partner_retention = contract.partner_retention();
     for (const v1::Grant& grant : contract.grants()) {
       if (grant.purpose() != facts->ref.purpose || grant.record_type() != facts->ref.record_type) continue;
       for (const v1::FieldGrant& field : grant.fields()) {

@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "proto/postern/v1/contract.pb.h"
 #include "proto/postern/v1/subject_rights.pb.h"
 #include "server/registry/snapshot.h"
 #include "server/storage/store.h"
@@ -20,6 +21,8 @@ struct GrantFacts {
   storage::GrantRef ref;
   // Granted leaves with their categories by the policy in force; in the contract's order.
   std::vector<v1::AccessEntry::DisclosedField> fields;
+  // How long the partner may keep the record, by the contract of then.
+  v1::PartnerRetention partner_retention;
   // Null unless the grant is still in force; owned by the snapshot.
   const registry::ActiveGrant* active = nullptr;
 

@@ -24,6 +24,7 @@
 #include "proto/postern/v1/disclosure.pb.h"
 #include "server/crypto/uuid7.h"  // crypto::Uuid, 16 bytes
 #include "server/storage/resource_rows.h"
+#include "server/storage/retention_rows.h"
 #include "server/storage/subject_rows.h"
 #include "server/storage/types.h"
 
@@ -215,9 +216,11 @@ struct ChangeSet {
   std::vector<CampaignRow> campaigns;    // insert or replace by name
   std::vector<NoticeRow> notices;        // insert or replace by name
   std::vector<HandleOutcomeRow> handle_outcomes;
-  std::vector<OrderEventRow> order_events;  // the first time of an event stays
+  std::vector<OrderEventRow> order_events;  // the first time of an event stays; each makes the order due for retention
   std::vector<SubjectRecordRow> subject_records;    // insert, replace or (empty resource) delete by subject, kind and key
   std::vector<SubjectRequestRow> subject_requests;  // insert or replace by name
+  std::vector<RetentionOrderRow> retention_orders;  // insert or replace by order
+  std::optional<std::string> retention_totals;
   std::vector<SettleBatch> settlements;
   struct SubmittedResult {
     int64_t seq = 0;
@@ -255,7 +258,7 @@ struct TreeHead {
   Hash32 root{};
 };
 
-class Store : public SubjectReads {
+class Store : public SubjectReads, public RetentionReads {
  public:
   // --- hot path
   // Commits a group: per entry fence, idempotency and version checks, then rows, audit leaves, tree head and `marks`, all in one durable
@@ -295,7 +298,7 @@ class Store : public SubjectReads {
   virtual absl::StatusOr<std::vector<DisclosureRow>> ListHeld(PartnerId partner, int64_t after, int64_t to, int limit) = 0;
   // Exchanges that nothing was settled of, not even that their outcome is unknown; by partner, oldest first.
   virtual absl::StatusOr<std::vector<DisclosureRow>> ListOpenExchanges() = 0;
-  // Disclosures that concern a subject, oldest first. Sees the unindexed tail too.
+  // Disclosures that concern a subject, or are of an order (DisclosureRow::order), oldest first. Sees the unindexed tail too.
   virtual absl::StatusOr<std::vector<DisclosureRow>> ListBySubject(const Mac16& subject, int64_t after, int limit) = 0;
   struct BacklogCounts {
     int64_t delivered = 0;      // acknowledged ever

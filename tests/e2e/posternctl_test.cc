@@ -197,5 +197,60 @@ TEST_F(PosternctlTest, ADocumentStandsForAnAttestationWhenTwoPersonsSaySo) {
   EXPECT_THAT(Say("vera", "campaign wait --seconds 5 " + campaign), HasSubstr("closed"));
 }
 
+// Clause: P1.5a, P1.5c, P1.5d
+TEST_F(PosternctlTest, APersonIsServedFromTheQuestionToTheCertificate) {
+  shop_.Open();
+  shop::v1::Shipment shipment = PlainShipment("S-1");
+  shipment.set_customer_id("anna");
+  ASSERT_TRUE(shop_.Disclose(RecordOf(shipment), "swift-parcel", "delivery").has_disclosure());
+  shop_.Receive("swift-parcel", 1);
+
+  // What is on record, and what anna closes.
+  EXPECT_THAT(Say("bob", "subject consent id:anna --category alternative_recipient --evidence form-7"),
+              HasSubstr("given"));
+  EXPECT_THAT(Say("bob", "subject restrict id:anna --purpose delivery --objection"),
+              HasSubstr("purpose delivery by objection"));
+  EXPECT_THAT(Say("vera", "subject show id:anna"), HasSubstr("category alternative_recipient given"));
+  shipment.set_version(2);
+  EXPECT_FALSE(shop_.Disclose(RecordOf(shipment), "swift-parcel", "delivery").has_disclosure());
+  EXPECT_THAT(Ctl("vera", "subject restrict id:anna --purpose delivery --lift").output, HasSubstr("ROLE_DENIED"));
+  Say("bob", "subject restrict id:anna --purpose delivery --lift");
+  EXPECT_THAT(Ctl("bob", "subject restrict id:anna --purpose delivry").output, HasSubstr("not declared"));
+
+  // The report.
+  const std::string access = Word(Say("bob", "subject request create id:anna --kind access"), "subjectRequests/");
+  EXPECT_THAT(Ctl("bob", "subject request run " + access).output, HasSubstr("IDENTITY_UNVERIFIED"));
+  Say("bob", "subject request verify " + access + " --verified-by 'account login'");
+  EXPECT_THAT(Say("bob", "subject request run " + access), HasSubstr("fulfilled"));
+  EXPECT_EQ(Ctl("vera", "subject request report " + access).exit_code, 3) << "a viewer reads no report";
+  const std::string report = Say("alice", "subject request report " + access);
+  EXPECT_THAT(report, HasSubstr("swift-parcel"));
+  EXPECT_THAT(report, HasSubstr("delivery_name: recipient.name"));
+  EXPECT_THAT(report, Not(HasSubstr("anna"))) << "the report says what was told, and repeats nothing of it";
+
+  // The erasure waits for the order and is then followed to its end.
+  const std::string create = "subject request create id:anna --kind erasure --verified-by 'account login'";
+  EXPECT_THAT(Say("bob", create + " --dry-run"), HasSubstr("order_open"));
+  const std::string erasure = Word(Say("bob", create), "subjectRequests/");
+  EXPECT_THAT(Say("bob", "subject request run " + erasure), HasSubstr("scheduled"));
+  EXPECT_THAT(Say("vera", "subject request list --open"), HasSubstr(erasure));
+  EXPECT_THAT(Say("bob", "subject request cancel " + erasure), HasSubstr("cancelled"));
+  EXPECT_EQ(Ctl("bob", "subject request run " + erasure).exit_code, 3);
+  EXPECT_EQ(Ctl("bob", "subject request certificate " + erasure).exit_code, 3);
+  const std::string other =
+      Word(Say("bob", "subject request create contact:+41445550102 --kind erasure"), "subjectRequests/");
+  EXPECT_THAT(Say("bob", "subject request deny " + other + " --reason identity_not_verified"),
+              HasSubstr("denied/identity_not_verified"));
+}
+
+TEST_F(PosternctlTest, RetentionIsPlannedRunAndReported) {
+  shop_.Open();
+  EXPECT_THAT(Say("vera", "retention plan --days 365"), HasSubstr("0 closed"));
+  EXPECT_THAT(Say("vera", "retention report"), HasSubstr("Due:       0 orders"));
+  EXPECT_THAT(Ctl("vera", "retention run").output, HasSubstr("ROLE_DENIED"));
+  EXPECT_THAT(Ctl("alice", "retention run").output, HasSubstr("CLOCK_UNSETTLED")) << "the gateway has just started";
+  EXPECT_EQ(Ctl("vera", "retention plan --days 100000").exit_code, 3);
+}
+
 }  // namespace
 }  // namespace postern::testing

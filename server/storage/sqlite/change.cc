@@ -4,6 +4,7 @@
 
 #include "proto/errors/error.h"
 #include "server/storage/sqlite/resources.h"
+#include "server/storage/sqlite/retention.h"
 #include "server/storage/sqlite/settle.h"
 #include "server/storage/sqlite/subjects.h"
 
@@ -24,7 +25,12 @@ absl::Status ApplyIn(WriteScope& scope, const ChangeSet& change, AppliedChange* 
   for (const CampaignRow& row : change.campaigns) POSTERN_RETURN_IF_ERROR(WriteCampaign(scope, row));
   for (const NoticeRow& row : change.notices) POSTERN_RETURN_IF_ERROR(WriteNotice(scope, row));
   for (const HandleOutcomeRow& row : change.handle_outcomes) POSTERN_RETURN_IF_ERROR(WriteHandleOutcome(scope, row));
-  for (const OrderEventRow& row : change.order_events) POSTERN_RETURN_IF_ERROR(WriteOrderEvent(scope, row));
+  for (const OrderEventRow& row : change.order_events) {
+    POSTERN_RETURN_IF_ERROR(WriteOrderEvent(scope, row));
+    POSTERN_RETURN_IF_ERROR(WakeRetentionOrder(scope, row.order));
+  }
+  for (const RetentionOrderRow& row : change.retention_orders) POSTERN_RETURN_IF_ERROR(WriteRetentionOrder(scope, row));
+  if (change.retention_totals) POSTERN_RETURN_IF_ERROR(WriteRetentionTotals(scope, *change.retention_totals));
   for (const SubjectRecordRow& row : change.subject_records) POSTERN_RETURN_IF_ERROR(WriteSubjectRecord(scope, row));
   for (const SubjectRequestRow& row : change.subject_requests) POSTERN_RETURN_IF_ERROR(WriteSubjectRequest(scope, row));
   for (const ChangeSet::SubmittedResult& result : change.results)

@@ -20,6 +20,7 @@
 #include "server/storage/sqlite/queue.h"
 #include "server/storage/sqlite/reader_pool.h"
 #include "server/storage/sqlite/resources.h"
+#include "server/storage/sqlite/retention.h"
 #include "server/storage/sqlite/settle.h"
 #include "server/storage/sqlite/subject_index.h"
 #include "server/storage/sqlite/subjects.h"
@@ -248,6 +249,16 @@ class SqliteStore final : public Store {
                                                                      int limit) override {
     return ReadBy<std::vector<SubjectRequestRow>>(
         [&](Connection& db) { return ListSubjectRequestsFrom(db, open_only, offset, limit); });
+  }
+
+  absl::StatusOr<std::vector<RetentionOrderRow>> ListDueOrders(absl::Time time, int limit) override {
+    return ReadBy<std::vector<RetentionOrderRow>>([&](Connection& db) { return ListDueOrdersFrom(db, time, limit); });
+  }
+  absl::StatusOr<RetentionCounts> CountOrders(absl::Time until) override {
+    return ReadBy<RetentionCounts>([&](Connection& db) { return CountOrdersFrom(db, until); });
+  }
+  absl::StatusOr<std::string> ReadRetentionTotals() override {
+    return ReadBy<std::string>([](Connection& db) { return ReadRetentionTotalsFrom(db); });
   }
 
   absl::StatusOr<TreeHead> ReadTreeHead() override {

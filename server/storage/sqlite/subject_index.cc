@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 
+#include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
 #include "server/storage/errors.h"
 #include "server/storage/sqlite/disclosure_rows.h"
@@ -15,6 +16,8 @@ namespace {
 
 constexpr char kFile[] = "index.db";
 constexpr int kCacheKib = 4 * 1024;
+// Of what is indexed, and how: 2 since orders are too.
+constexpr int64_t kFormat = 2;
 
 // Nothing here is precious: after a loss of power the newest runs may be gone, and are written again.
 constexpr char kSetup[] =
@@ -134,6 +137,7 @@ absl::Status SubjectIndex::StartAnew() {
   for (const char* name : {"index.db", "index.db-wal", "index.db-shm"})
     POSTERN_RETURN_IF_ERROR(directory_.Remove(name));
   POSTERN_RETURN_IF_ERROR(OpenFile());
+  POSTERN_RETURN_IF_ERROR(writer_->Execute(absl::StrCat("PRAGMA user_version = ", kFormat).c_str(), "set the format"));
   return Query(*writer_, "INSERT INTO indexed(one, instance, through, last_id) VALUES(1, ?, 0, zeroblob(16))")
       .Bind(View(instance_))
       .Run();
@@ -143,6 +147,10 @@ absl::Status SubjectIndex::StartAnew() {
 absl::StatusOr<bool> SubjectIndex::BelongsTo(ReaderPool& ledger) {
   int64_t through = 0;
   std::string last_id;
+  {
+    Query format(*writer_, "PRAGMA user_version");
+    if (!format.Next() || format.Int(0) != kFormat) return false;
+  }
   {
     Query query(*writer_, "SELECT through, last_id FROM indexed WHERE instance = ?");
     query.Bind(View(instance_));
@@ -168,13 +176,15 @@ absl::Status SubjectIndex::Extend(ReaderPool& ledger, int64_t batch_size) {
     Batch batch;
     read = 0;
     const absl::Status read_status = ledger.Read([&](Connection& db) -> absl::Status {
-      Query query(db, "SELECT seq, id, subjects FROM disclosure WHERE seq > ? ORDER BY seq LIMIT ?");
+      Query query(db, "SELECT seq, id, subjects, order_mac FROM disclosure WHERE seq > ? ORDER BY seq LIMIT ?");
       query.Bind(indexed_through()).Bind(batch_size);
       for (; query.Next(); ++read) {
         batch.through = query.Int(0);
         POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(1), &batch.last_id));
         std::vector<Mac16> subjects;
         POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(2), &subjects));
+        subjects.emplace_back();
+        POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(3), &subjects.back()));
         for (const Mac16& subject : subjects) batch.entries.push_back({subject, static_cast<uint64_t>(batch.through)});
       }
       return query.status();

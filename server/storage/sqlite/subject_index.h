@@ -1,5 +1,5 @@
-// index.db: which disclosures concern a subject. Built from ledger.db behind its back, and rebuilt from nothing
-// whenever it is missing, damaged or of another ledger.
+// index.db: which disclosures concern a subject, or an order. Built from ledger.db behind its back, and rebuilt from
+// nothing whenever it is missing, damaged or of another ledger.
 //
 // Entries (subject, seq) are written in sorted runs, chunk by chunk (base/sorted_chunk.h), never inserted all over a
 // B-tree; when eight runs of a size are there they are merged into one. A lookup asks every run and then scans the tail

@@ -8,9 +8,13 @@ namespace postern::storage {
 absl::StatusOr<std::vector<int64_t>> ScanForSubject(Connection& ledger, const Mac16& subject, int64_t after,
                                                     int limit) {
   std::vector<int64_t> seqs;
-  Query query(ledger, "SELECT seq, subjects FROM disclosure WHERE seq > ? ORDER BY seq");
+  Query query(ledger, "SELECT seq, subjects, order_mac FROM disclosure WHERE seq > ? ORDER BY seq");
   query.Bind(after);
   while (static_cast<int>(seqs.size()) < limit && query.Next()) {
+    if (query.Bytes(2) == View(subject)) {
+      seqs.push_back(query.Int(0));
+      continue;
+    }
     for (absl::string_view subjects = query.Bytes(1); subjects.size() >= subject.size();
          subjects.remove_prefix(subject.size())) {
       if (subjects.substr(0, subject.size()) != View(subject)) continue;

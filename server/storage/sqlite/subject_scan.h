@@ -10,7 +10,8 @@
 
 namespace postern::storage {
 
-// Positions above `after`, ascending, of disclosures that concern the subject; at most `limit`.
+// Positions above `after`, ascending, of disclosures that concern the subject, or order, of that value; at most
+// `limit`.
 absl::StatusOr<std::vector<int64_t>> ScanForSubject(Connection& ledger, const Mac16& subject, int64_t after, int limit);
 
 }  // namespace postern::storage

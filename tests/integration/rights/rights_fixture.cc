@@ -22,7 +22,8 @@ v1::SubjectRef Customer(const std::string& customer) {
 
 }  // namespace
 
-RightsTest::RightsTest() : attestation_key_(*crypto::PrivateKey::Generate(crypto::SignatureAlgorithm::kEd25519)) {
+RightsTest::RightsTest(const std::string& extra_config)
+    : gateway_(extra_config), attestation_key_(*crypto::PrivateKey::Generate(crypto::SignatureAlgorithm::kEd25519)) {
   gateway_.Start();
   gateway_.CreatePartner(kCarrier, "logistics", attestation_key_.public_key().ToPem());
   gateway_.CreatePartner("nordic-freight", "logistics");
@@ -123,11 +124,11 @@ v1::DisclosureState RightsTest::StateOf(const std::string& disclosure) {
   return found.state();
 }
 
-void RightsTest::ReportOrder(const std::string& order, v1::OrderEvent event) {
+void RightsTest::ReportOrder(const std::string& order, v1::OrderEvent event, absl::Time time) {
   v1::ReportOrderEventRequest request;
   request.set_order_id(order);
   request.set_event(event);
-  registry::SetTime(absl::Now(), request.mutable_event_time());
+  registry::SetTime(time, request.mutable_event_time());
   v1::ReportOrderEventResponse response;
   const grpc::Status status = shop_->ReportOrderEvent(Deadline().get(), request, &response);
   EXPECT_TRUE(status.ok()) << status.error_message();

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "policy/retail/shop/v1/shipment.pb.h"
 #include "proto/postern/v1/subject_rights_service.grpc.pb.h"
 #include "server/crypto/signature.h"
@@ -18,7 +19,7 @@ class RightsTest : public ::testing::Test {
  protected:
   static constexpr char kCarrier[] = "swift-parcel";
 
-  RightsTest();
+  explicit RightsTest(const std::string& extra_config = "");
 
   // A shipment of customer `customer` whose alternative recipient is "Neighbour".
   static v1::CreateDisclosureRequest Shipment(const std::string& reference, const std::string& customer,
@@ -34,7 +35,7 @@ class RightsTest : public ::testing::Test {
   // Receives and acknowledges `count` records.
   std::vector<shop::v1::Shipment> Receive(int count);
   v1::DisclosureState StateOf(const std::string& disclosure);
-  void ReportOrder(const std::string& order, v1::OrderEvent event);
+  void ReportOrder(const std::string& order, v1::OrderEvent event, absl::Time time = absl::Now());
 
   v1::SetConsentResponse SetConsent(const std::string& customer, bool granted);
   v1::SetRestrictionResponse Restrict(const std::string& customer, const std::string& purpose, bool restricted);

@@ -157,6 +157,10 @@ class FaultyStore : public Store {
                   (const Mac16& principal, const crypto::Uuid& id), (principal, id))
   POSTERN_FORWARD(absl::StatusOr<std::vector<SubjectRequestRow>>, ListSubjectRequests,
                   (bool open_only, int64_t offset, int limit), (open_only, offset, limit))
+  POSTERN_FORWARD(absl::StatusOr<std::vector<RetentionOrderRow>>, ListDueOrders, (absl::Time time, int limit),
+                  (time, limit))
+  POSTERN_FORWARD(absl::StatusOr<RetentionCounts>, CountOrders, (absl::Time until), (until))
+  POSTERN_FORWARD(absl::StatusOr<std::string>, ReadRetentionTotals, (), ())
 #undef POSTERN_FORWARD
   crypto::Uuid instance() const override {
     return real_->instance();

@@ -13,7 +13,7 @@
 namespace postern::storage {
 namespace {
 
-constexpr char kGolden[] = "tests/golden/storage/schema_v2.sql";
+constexpr char kGolden[] = "tests/golden/storage/schema_v3.sql";
 constexpr char kFirst[] = "tests/golden/storage/schema_v1.sql";
 
 std::string ReadFile(const std::string& path) {
@@ -66,7 +66,7 @@ TEST_F(SchemaTest, IsTheOneThatIsWrittenDown) {
 
 // A ledger that an earlier release left behind is brought forward with what is in it.
 TEST_F(SchemaTest, EarlierVersionIsBroughtForward) {
-  Query("DROP TABLE subject_record; DROP TABLE subject_request; PRAGMA user_version = 1");
+  Query("DROP TABLE subject_record; DROP TABLE subject_request; DROP TABLE retention_order; PRAGMA user_version = 1");
   const std::string old = Query(
       "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type DESC, name");
   ASSERT_EQ(old + "-- user_version 1;\n", ReadFile(kFirst)) << "the test does not start from what was released";
@@ -78,9 +78,10 @@ TEST_F(SchemaTest, EarlierVersionIsBroughtForward) {
     ASSERT_TRUE(store->Check().ok());
     EXPECT_EQ(Value(store->ListOrderEvents(Mac16{})).size(), 1u);
     EXPECT_TRUE(Value(store->ListSubjectRecords(0, 10)).empty());
+    EXPECT_EQ(Value(store->ListDueOrders(At(0), 10)).size(), 1u) << "orders with events are due to be looked at";
   }
   ASSERT_EQ(sqlite3_open((options_.directory + "/ledger.db").c_str(), &db_), SQLITE_OK);
-  EXPECT_EQ(Query("PRAGMA user_version"), "2;\n");
+  EXPECT_EQ(Query("PRAGMA user_version"), "3;\n");
 }
 
 TEST_F(SchemaTest, LaterVersionIsRefused) {
