@@ -19,6 +19,7 @@ struct SubjectOptions {
   std::string hold;
   std::string ground;
   std::string until;
+  std::string guardian;
   bool withdraw = false;
   bool everything = false;
   bool lift = false;
@@ -52,6 +53,7 @@ int Consent(Session& session, const SubjectOptions& options) {
   *request.mutable_subject() = PersonOf(options.person);
   *request.mutable_scope() = ScopeOf(options);
   request.set_granted(!options.withdraw);
+  if (!options.guardian.empty()) *request.mutable_guardian() = PersonOf(options.guardian);
   request.set_evidence(options.evidence);
   v1::SetConsentResponse response;
   const grpc::Status status = (*gateway)->SetConsent(session.Call().get(), request, &response);
@@ -90,6 +92,21 @@ int ComeBack(Session& session, const SubjectOptions& options) {
   request.set_evidence(options.evidence);
   v1::Subject subject;
   const grpc::Status status = (*gateway)->LiftSuppression(session.Call().get(), request, &subject);
+  if (!status.ok()) return session.FailRpc(status);
+  session.out().Result(subject, TextOf(subject));
+  return kOk;
+}
+
+int Guardian(Session& session, const SubjectOptions& options) {
+  const auto gateway = session.Rights();
+  if (!gateway.ok()) return session.Fail(gateway.status());
+  v1::SetGuardianRequest request;
+  *request.mutable_subject() = PersonOf(options.person);
+  *request.mutable_guardian() = PersonOf(options.guardian);
+  request.set_until(options.until);
+  request.set_evidence(options.evidence);
+  v1::Subject subject;
+  const grpc::Status status = (*gateway)->SetGuardian(session.Call().get(), request, &subject);
   if (!status.ok()) return session.FailRpc(status);
   session.out().Result(subject, TextOf(subject));
   return kOk;
@@ -145,6 +162,7 @@ void AddSubjectCommands(CLI::App& app, Session& session) {
   consent->add_option("--category", options->category, "Data category");
   consent->add_option("--purpose", options->purpose, "Purpose");
   consent->add_option("--evidence", options->evidence, "Your reference to the proof");
+  consent->add_option("--guardian", options->guardian, "Who speaks for the person, a minor");
   consent->add_flag("--withdraw", options->withdraw, "The consent is withdrawn");
 
   CLI::App* restriction = add("restrict", "Close a use, or open it again", Restrict);
@@ -156,6 +174,11 @@ void AddSubjectCommands(CLI::App& app, Session& session) {
 
   CLI::App* back = add("come-back", "Record that an erased person has come back", ComeBack);
   back->add_option("--evidence", options->evidence, "Your reference to the new relationship")->required();
+
+  CLI::App* guardian = add("guardian", "Record who acts for a minor, or end that", Guardian);
+  guardian->add_option("--guardian", options->guardian, "id:ID, contact:CONTACT or subjects/KEY")->required();
+  guardian->add_option("--until", options->until, "The day of majority, YYYY-MM-DD, UTC; without it the link ends");
+  guardian->add_option("--evidence", options->evidence, "Your reference to the proof")->required();
 
   CLI::App* hold = add("hold", "Record a legal duty to keep", Hold);
   hold->add_option("--hold", options->hold, "Id of the hold")->required();

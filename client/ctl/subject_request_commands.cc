@@ -16,6 +16,7 @@ namespace {
 
 struct RequestOptions {
   std::string person;
+  std::string guardian;
   std::vector<std::string> also;
   std::string kind = "access";
   std::string name;
@@ -61,6 +62,7 @@ int Create(Session& session, const RequestOptions& options) {
   request.set_kind(kind);
   request.set_request_id(NewRequestId(absl::Now()));
   request.set_validate_only(options.dry_run);
+  if (!options.guardian.empty()) *request.mutable_guardian() = PersonOf(options.guardian);
   if (!options.method.empty()) {
     request.mutable_verification()->set_method(options.method);
     request.mutable_verification()->set_evidence(options.evidence);
@@ -181,6 +183,7 @@ void AddSubjectRequestCommands(CLI::App& subject, Session& session) {
   CLI::App* create = add("create", "Take a request", Create);
   create->add_option("person", options->person, "id:ID, contact:CONTACT or subjects/KEY")->required();
   create->add_option("--also", options->also, "Further identifiers of the same person");
+  create->add_option("--guardian", options->guardian, "Who asks for the person, a minor");
   create->add_option("--kind", options->kind, "access, erasure or account-cancellation")->required();
   create->add_option("--verified-by", options->method, "How the identity was verified, if it was");
   create->add_option("--evidence", options->evidence, "Your reference to the proof");

@@ -62,6 +62,9 @@ std::string TextOf(const v1::Subject& subject) {
                     ShortEnum(v1::Restriction::Ground_Name(restriction.ground()), "GROUND_"), " ",
                     FormatTime(restriction.time()), "\n");
   }
+  for (const v1::GuardianLink& link : subject.guardians()) {
+    absl::StrAppend(&text, "Guardian:     ", link.guardian(), " until ", FormatTime(link.until_time()), "\n");
+  }
   for (const v1::LegalHold& hold : subject.legal_holds()) {
     absl::StrAppend(&text, "Legal hold:   ", hold.id(), " until ", FormatTime(hold.end_time()), ": ", hold.ground(),
                     "\n");
@@ -79,6 +82,7 @@ std::string TextOf(const v1::SubjectRequest& request) {
                    "\nKind:         ", ShortEnum(v1::SubjectRequest::Kind_Name(request.kind()), "KIND_"),
                    "\nState:        ", StateOf(request), "\nReceived:     ", FormatTime(request.receive_time()),
                    "\nExpected by:  ", FormatTime(request.expected_by()), "\n");
+  if (!request.guardian().empty()) absl::StrAppend(&text, "Asked by:     guardian ", request.guardian(), "\n");
   if (request.has_verification()) {
     absl::StrAppend(&text, "Verified:     ", request.verification().method(), ", ",
                     FormatTime(request.verification().time()), "\n");

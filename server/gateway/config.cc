@@ -96,6 +96,8 @@ identity::Role RoleOf(int role) {
   switch (role) {
     case config::Operator::ROLE_OPERATOR:
       return identity::Role::kOperator;
+    case config::Operator::ROLE_MINORS_OFFICER:
+      return identity::Role::kMinorsOfficer;
     case config::Operator::ROLE_PRIVACY_OFFICER:
       return identity::Role::kPrivacyOfficer;
     case config::Operator::ROLE_AUDITOR:

@@ -155,7 +155,7 @@ void BuildRights(const config::Config& config, const Clock& clock, Core& core) {
   core.subject_ledger = std::make_unique<rights::SubjectLedger>(&plane);
   core.subjects = std::make_unique<rights::SubjectDesk>(&plane, core.subject_ledger.get());
   core.eraser = std::make_unique<rights::Eraser>(&plane, core.subject_ledger.get());
-  core.requests = std::make_unique<rights::RequestDesk>(&plane, core.eraser.get());
+  core.requests = std::make_unique<rights::RequestDesk>(&plane, core.subject_ledger.get(), core.eraser.get());
   core.reports =
       std::make_unique<rights::AccessReporter>(&plane, core.subject_ledger.get(), core.signer->VerifierKey());
   core.rights_clock = std::make_unique<rights::RightsClock>(core.requests.get());

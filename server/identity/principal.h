@@ -8,7 +8,7 @@
 
 namespace postern::identity {
 
-enum class Role { kStorefront, kPartner, kViewer, kOperator, kPrivacyOfficer, kAuditor };
+enum class Role { kStorefront, kPartner, kViewer, kOperator, kPrivacyOfficer, kAuditor, kMinorsOfficer };
 
 // An authenticated caller.
 struct Principal {

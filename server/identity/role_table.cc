@@ -12,6 +12,7 @@ constexpr uint8_t kPartner = RoleBit(Role::kPartner);
 constexpr uint8_t kOperator = RoleBit(Role::kOperator);
 constexpr uint8_t kOfficer = RoleBit(Role::kPrivacyOfficer);
 constexpr uint8_t kAuditor = RoleBit(Role::kAuditor);
+constexpr uint8_t kMinorsOfficer = RoleBit(Role::kMinorsOfficer);
 // Whoever may change may look; an auditor looks at everything.
 constexpr uint8_t kLook = RoleBit(Role::kViewer) | kOperator | kOfficer | kAuditor;
 
@@ -73,6 +74,7 @@ constexpr MethodRule kRules[] = {
     {"postern.v1.SubjectRightsService.SetConsent", kBoth, kServe},
     {"postern.v1.SubjectRightsService.SetRestriction", kBoth, kServe},
     {"postern.v1.SubjectRightsService.LiftSuppression", kBoth, kServe},
+    {"postern.v1.SubjectRightsService.SetGuardian", kBoth, kShop | kMinorsOfficer},
     {"postern.v1.SubjectRightsService.PlaceLegalHold", kOperatorSide, kOfficer},
     {"postern.v1.SubjectRightsService.ReleaseLegalHold", kOperatorSide, kOfficer},
     {"postern.v1.SubjectRightsService.CreateSubjectRequest", kBoth, kServe},

@@ -36,6 +36,8 @@ absl::Status AddRecord(const storage::SubjectRecordRow& row, SubjectStanding* st
     case storage::SubjectRecordRow::Kind::kSuppression:
       standing->suppressed = true;
       break;
+    case storage::SubjectRecordRow::Kind::kGuardian:
+      break;
     case storage::SubjectRecordRow::Kind::kLegalHold: {
       v1::LegalHold hold;
       if (!hold.ParseFromString(row.resource)) return errors::StoreInconsistent("a legal hold does not parse");

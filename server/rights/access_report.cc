@@ -22,6 +22,7 @@
 #include "server/rights/erasure.h"
 #include "server/rights/errors.h"
 #include "server/rights/granted_fields.h"
+#include "server/rights/guardians.h"
 
 namespace postern::rights {
 namespace {
@@ -94,8 +95,10 @@ class EntryWriter {
 
 }  // namespace
 
-absl::StatusOr<v1::GetAccessReportResponse> AccessReporter::Report(const v1::GetAccessReportRequest& request) {
+absl::StatusOr<v1::GetAccessReportResponse> AccessReporter::Report(const identity::Principal& caller,
+                                                                   const v1::GetAccessReportRequest& request) {
   POSTERN_ASSIGN_OR_RETURN(const storage::SubjectRequestRow asked, plane_.store->ReadSubjectRequest(request.name()));
+  POSTERN_RETURN_IF_ERROR(CheckMayHandle(ledger_, caller, asked.request));
   if (asked.request.kind() != v1::SubjectRequest::KIND_ACCESS ||
       asked.request.state() != v1::SubjectRequest::STATE_FULFILLED) {
     return errors::RequestState(request.name(), asked.request.state());
@@ -131,7 +134,8 @@ absl::StatusOr<v1::GetAccessReportResponse> AccessReporter::Report(const v1::Get
         const bool told = std::any_of(row.subjects.begin(), row.subjects.end(), [&](const storage::Mac16& one) {
           return std::find(earlier.begin(), earlier.end(), one) != earlier.end();
         });
-        if (!told && !base::FailpointSkips("access_report.skip")) POSTERN_RETURN_IF_ERROR(writer.Write(row, response.add_entries()));
+        if (!told && !base::FailpointSkips("access_report.skip"))
+          POSTERN_RETURN_IF_ERROR(writer.Write(row, response.add_entries()));
       }
     }
     if (response.entries_size() == size) {

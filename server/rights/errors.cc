@@ -20,4 +20,13 @@ absl::Status RequestIdReused() {
   return MakeError(v1::ERROR_REASON_REQUEST_ID_REUSED, "the request id was used for another request");
 }
 
+absl::Status GuardianUnlinked(absl::string_view subject) {
+  return MakeError(v1::ERROR_REASON_GUARDIAN_UNLINKED, "no link on record makes the person this minor's guardian",
+                   {{"resource", subject}});
+}
+
+absl::Status MinorsOfficerOnly() {
+  return MakeError(v1::ERROR_REASON_ROLE_DENIED, "what concerns minors needs the role of a minors' officer");
+}
+
 }  // namespace postern::rights::errors

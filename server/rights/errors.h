@@ -12,5 +12,9 @@ absl::Status IdentityUnverified(absl::string_view request);
 absl::Status RequestState(absl::string_view request, v1::SubjectRequest::State state);
 // ALREADY_EXISTS with REQUEST_ID_REUSED.
 absl::Status RequestIdReused();
+// `subject`, a minor, is spoken for by somebody who is not, or by nobody.
+absl::Status GuardianUnlinked(absl::string_view subject);
+// ROLE_DENIED: what concerns minors is for those who have the role.
+absl::Status MinorsOfficerOnly();
 
 }  // namespace postern::rights::errors

@@ -12,6 +12,7 @@
 #include "server/registry/page.h"
 #include "server/registry/times.h"
 #include "server/rights/errors.h"
+#include "server/rights/guardians.h"
 #include "server/rights/subject_name.h"
 
 namespace postern::rights {
@@ -46,7 +47,7 @@ v1::IdentityVerification Recorded(const v1::IdentityVerification& given, absl::s
 }
 
 bool SameContent(const Request& a, const Request& b) {
-  if (a.kind() != b.kind() || a.subjects_size() != b.subjects_size()) return false;
+  if (a.kind() != b.kind() || a.guardian() != b.guardian() || a.subjects_size() != b.subjects_size()) return false;
   for (int i = 0; i < a.subjects_size(); ++i) {
     if (a.subjects(i) != b.subjects(i)) return false;
   }
@@ -76,7 +77,13 @@ absl::StatusOr<Request> RequestDesk::Create(const identity::Principal& caller,
   resource.set_kind(request.kind());
   resource.set_state(Request::STATE_NEED_USER_VERIFICATION);
   registry::SetTime(now, resource.mutable_receive_time());
-  registry::SetTime(now + kRequestTerm, resource.mutable_expected_by());
+  if (request.has_guardian()) {
+    POSTERN_ASSIGN_OR_RETURN(const storage::Mac16 guardian,
+                             SubjectOf(plane_.keys->index_key(), "guardian", request.guardian()));
+    resource.set_guardian(SubjectName(guardian));
+  }
+  const absl::Duration term = request.has_guardian() ? kGuardianTerm : kRequestTerm;
+  registry::SetTime(now + term, resource.mutable_expected_by());
   if (request.has_verification()) {
     POSTERN_RETURN_IF_ERROR(CheckVerification(request.verification()));
     *resource.mutable_verification() = Recorded(request.verification(), caller.name, now);
@@ -84,6 +91,8 @@ absl::StatusOr<Request> RequestDesk::Create(const identity::Principal& caller,
   }
 
   absl::MutexLock lock(&plane_.mutex);
+  POSTERN_RETURN_IF_ERROR(CheckMayHandle(ledger_, caller, resource));
+  POSTERN_RETURN_IF_ERROR(CheckAsker(resource));
   if (request.validate_only()) {
     if (request.kind() != Request::KIND_ACCESS) POSTERN_RETURN_IF_ERROR(eraser_.Preview(&resource));
     return resource;
@@ -117,8 +126,16 @@ absl::StatusOr<v1::ListSubjectRequestsResponse> RequestDesk::List(const v1::List
   return response;
 }
 
-absl::StatusOr<storage::SubjectRequestRow> RequestDesk::ReadWaiting(absl::string_view name) {
+absl::Status RequestDesk::CheckAsker(const Request& request) {
+  if (request.guardian().empty()) return absl::OkStatus();
+  POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::Mac16> subjects, SubjectsOf(request));
+  return CheckGuardian(ledger_, subjects, request.guardian());
+}
+
+absl::StatusOr<storage::SubjectRequestRow> RequestDesk::ReadWaiting(absl::string_view name,
+                                                                    const identity::Principal& caller) {
   POSTERN_ASSIGN_OR_RETURN(storage::SubjectRequestRow row, plane_.store->ReadSubjectRequest(name));
+  POSTERN_RETURN_IF_ERROR(CheckMayHandle(ledger_, caller, row.request));
   if (!HasNotBegun(row.request)) return errors::RequestState(name, row.request.state());
   return row;
 }
@@ -128,6 +145,7 @@ absl::StatusOr<Request> RequestDesk::Verify(const identity::Principal& caller,
   POSTERN_RETURN_IF_ERROR(CheckVerification(request.verification()));
   absl::MutexLock lock(&plane_.mutex);
   POSTERN_ASSIGN_OR_RETURN(storage::SubjectRequestRow row, plane_.store->ReadSubjectRequest(request.name()));
+  POSTERN_RETURN_IF_ERROR(CheckMayHandle(ledger_, caller, row.request));
   if (row.request.state() != Request::STATE_NEED_USER_VERIFICATION) {
     return errors::RequestState(request.name(), row.request.state());
   }
@@ -140,10 +158,11 @@ absl::StatusOr<Request> RequestDesk::Verify(const identity::Principal& caller,
 absl::StatusOr<Request> RequestDesk::Run(const identity::Principal& caller,
                                          const v1::RunSubjectRequestRequest& request) {
   absl::MutexLock lock(&plane_.mutex);
-  POSTERN_ASSIGN_OR_RETURN(storage::SubjectRequestRow row, ReadWaiting(request.name()));
+  POSTERN_ASSIGN_OR_RETURN(storage::SubjectRequestRow row, ReadWaiting(request.name(), caller));
   if (!row.request.has_verification() && !base::FailpointSkips("verification.skip")) {
     return errors::IdentityUnverified(request.name());
   }
+  POSTERN_RETURN_IF_ERROR(CheckAsker(row.request));
   if (row.request.kind() == Request::KIND_ACCESS) {
     // The report is read from the ledger when it is asked for, so nothing of it is kept.
     POSTERN_RETURN_IF_ERROR(End(&row, Request::STATE_FULFILLED, caller.name, "subject_request.fulfilled"));
@@ -159,7 +178,7 @@ absl::StatusOr<Request> RequestDesk::Deny(const identity::Principal& caller,
     return InvalidField("reason", "is missing or unknown");
   }
   absl::MutexLock lock(&plane_.mutex);
-  POSTERN_ASSIGN_OR_RETURN(storage::SubjectRequestRow row, ReadWaiting(request.name()));
+  POSTERN_ASSIGN_OR_RETURN(storage::SubjectRequestRow row, ReadWaiting(request.name(), caller));
   row.request.set_denial_reason(request.reason());
   POSTERN_RETURN_IF_ERROR(End(&row, Request::STATE_DENIED, caller.name, "subject_request.denied"));
   return row.request;
@@ -168,7 +187,7 @@ absl::StatusOr<Request> RequestDesk::Deny(const identity::Principal& caller,
 absl::StatusOr<Request> RequestDesk::Cancel(const identity::Principal& caller,
                                             const v1::CancelSubjectRequestRequest& request) {
   absl::MutexLock lock(&plane_.mutex);
-  POSTERN_ASSIGN_OR_RETURN(storage::SubjectRequestRow row, ReadWaiting(request.name()));
+  POSTERN_ASSIGN_OR_RETURN(storage::SubjectRequestRow row, ReadWaiting(request.name(), caller));
   POSTERN_RETURN_IF_ERROR(End(&row, Request::STATE_CANCELLED, caller.name, "subject_request.cancelled"));
   return row.request;
 }
@@ -215,6 +234,14 @@ absl::Status RequestDesk::RunOnce() {
 absl::Status RequestDesk::Tick(storage::SubjectRequestRow row) {
   const absl::Time now = plane_.clock();
   Request& request = row.request;
+  if (HasNotBegun(request)) {
+    const absl::Status asker = CheckAsker(request);
+    // Whoever came of age decides alone.
+    if (absl::IsFailedPrecondition(asker)) {
+      return End(&row, Request::STATE_EXPIRED, registry::kGatewayPrincipal, "subject_request.guardian_gone");
+    }
+    POSTERN_RETURN_IF_ERROR(asker);
+  }
   switch (request.state()) {
     case Request::STATE_NEED_USER_VERIFICATION:
       if (registry::ToTime(request.receive_time()) + kVerificationTerm > now) break;

@@ -11,7 +11,9 @@
 #include "server/registry/errors.h"
 #include "server/registry/times.h"
 #include "server/revocation/targeted_campaign.h"
+#include "server/rights/errors.h"
 #include "server/rights/granted_fields.h"
+#include "server/rights/guardians.h"
 #include "server/rights/subject_name.h"
 
 namespace postern::rights {
@@ -81,6 +83,18 @@ absl::Status SubjectDesk::Write(const Record& record, absl::string_view principa
   return ledger_.Change({record.subject}, std::move(change));
 }
 
+// Anyone may say no; yes for a minor says the guardian.
+absl::Status SubjectDesk::CheckConsentGiver(const v1::SetConsentRequest& request, const storage::Mac16& subject) {
+  if (!request.has_guardian()) {
+    if (!request.granted() || base::FailpointSkips("guardian.skip")) return absl::OkStatus();
+    POSTERN_ASSIGN_OR_RETURN(const bool minor, HaveGuardian(ledger_, {subject}));
+    return minor ? errors::GuardianUnlinked(SubjectName(subject)) : absl::OkStatus();
+  }
+  POSTERN_ASSIGN_OR_RETURN(const storage::Mac16 guardian,
+                           SubjectOf(plane_.keys->index_key(), "guardian", request.guardian()));
+  return CheckGuardian(ledger_, {subject}, SubjectName(guardian));
+}
+
 absl::StatusOr<v1::SetConsentResponse> SubjectDesk::SetConsent(const identity::Principal& caller,
                                                                const v1::SetConsentRequest& request) {
   POSTERN_RETURN_IF_ERROR(CheckEvidence(request.evidence()));
@@ -93,6 +107,7 @@ absl::StatusOr<v1::SetConsentResponse> SubjectDesk::SetConsent(const identity::P
   POSTERN_ASSIGN_OR_RETURN(record.subject, Find(request.subject()));
 
   absl::MutexLock lock(&plane_.mutex);
+  POSTERN_RETURN_IF_ERROR(CheckConsentGiver(request, record.subject));
   v1::SetConsentResponse response;
   v1::Consent& consent = *response.mutable_consent();
   *consent.mutable_scope() = request.scope();
@@ -190,6 +205,36 @@ absl::StatusOr<v1::Subject> SubjectDesk::LiftSuppression(const identity::Princip
   POSTERN_ASSIGN_OR_RETURN(const v1::Subject before, ledger_.Describe(record.subject));
   if (!before.has_suppression()) return registry::errors::NotFound(before.name());
   POSTERN_RETURN_IF_ERROR(Write(record, caller.name, "suppression.lifted"));
+  return ledger_.Describe(record.subject);
+}
+
+absl::StatusOr<v1::Subject> SubjectDesk::SetGuardian(const identity::Principal& caller,
+                                                     const v1::SetGuardianRequest& request) {
+  if (request.evidence().empty()) return InvalidField("evidence", "is missing");
+  POSTERN_RETURN_IF_ERROR(CheckEvidence(request.evidence()));
+  Record record;
+  record.kind = Kind::kGuardian;
+  POSTERN_ASSIGN_OR_RETURN(record.subject, Find(request.subject()));
+  POSTERN_ASSIGN_OR_RETURN(const storage::Mac16 guardian,
+                           SubjectOf(plane_.keys->index_key(), "guardian", request.guardian()));
+  if (guardian == record.subject) return InvalidField("guardian", "is the minor");
+  record.key = SubjectName(guardian);
+  const absl::Time now = plane_.clock();
+  if (!request.until().empty()) {
+    absl::CivilDay until;
+    if (!absl::ParseCivilTime(request.until(), &until) || until <= registry::UtcDay(now)) {
+      return InvalidField("until", "must be a day in the future, YYYY-MM-DD");
+    }
+    v1::GuardianLink link;
+    link.set_guardian(record.key);
+    link.set_evidence(request.evidence());
+    registry::SetTime(absl::FromCivil(until, absl::UTCTimeZone()), link.mutable_until_time());
+    registry::SetTime(now, link.mutable_time());
+    record.resource = link.SerializeAsString();
+  }
+  absl::MutexLock lock(&plane_.mutex);
+  POSTERN_RETURN_IF_ERROR(
+      Write(record, caller.name, request.until().empty() ? "guardian.unlinked" : "guardian.linked"));
   return ledger_.Describe(record.subject);
 }
 

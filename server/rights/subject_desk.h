@@ -25,7 +25,7 @@ class SubjectDesk {
 
   absl::StatusOr<v1::Subject> Describe(const v1::DescribeSubjectRequest& request);
   // A withdrawal is in force when this returns: disclosures that need the consent are refused or go without what needs
-  // it, queued ones are withdrawn, and partners that rely on it have their notices.
+  // it, queued ones are withdrawn, and partners that rely on it have their notices. GUARDIAN_UNLINKED.
   absl::StatusOr<v1::SetConsentResponse> SetConsent(const identity::Principal& caller,
                                                     const v1::SetConsentRequest& request);
   absl::StatusOr<v1::SetRestrictionResponse> SetRestriction(const identity::Principal& caller,
@@ -33,6 +33,7 @@ class SubjectDesk {
   // NOT_FOUND if the person is not suppressed.
   absl::StatusOr<v1::Subject> LiftSuppression(const identity::Principal& caller,
                                               const v1::LiftSuppressionRequest& request);
+  absl::StatusOr<v1::Subject> SetGuardian(const identity::Principal& caller, const v1::SetGuardianRequest& request);
   absl::StatusOr<v1::Subject> PlaceLegalHold(const identity::Principal& caller,
                                              const v1::PlaceLegalHoldRequest& request);
   // NOT_FOUND.
@@ -53,6 +54,7 @@ class SubjectDesk {
   absl::Status Write(const Record& record, absl::string_view principal, absl::string_view action);
   // Does what `record`, which is written, still asks for, and writes that it is done.
   absl::StatusOr<Finished> Finish(Record record);
+  absl::Status CheckConsentGiver(const v1::SetConsentRequest& request, const storage::Mac16& subject);
   absl::StatusOr<storage::Mac16> Find(const v1::SubjectRef& ref) const;
 
   RightsPlane& plane_;

@@ -25,6 +25,12 @@ bool AddTo(v1::Subject* subject, const storage::SubjectRecordRow& row, absl::Tim
       return subject->add_restrictions()->ParseFromString(row.resource);
     case Kind::kSuppression:
       return subject->mutable_suppression()->ParseFromString(row.resource);
+    case Kind::kGuardian: {
+      v1::GuardianLink link;
+      if (!link.ParseFromString(row.resource)) return false;
+      if (registry::ToTime(link.until_time()) > now) *subject->add_guardians() = std::move(link);
+      return true;
+    }
     case Kind::kLegalHold: {
       v1::LegalHold hold;
       if (!hold.ParseFromString(row.resource)) return false;

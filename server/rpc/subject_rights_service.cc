@@ -38,6 +38,14 @@ grpc::ServerUnaryReactor* SubjectRightsService::LiftSuppression(grpc::CallbackSe
       [this, request](const Principal& caller) { return parts_.subjects->LiftSuppression(caller, *request); });
 }
 
+grpc::ServerUnaryReactor* SubjectRightsService::SetGuardian(grpc::CallbackServerContext* context,
+                                                            const v1::SetGuardianRequest* request,
+                                                            v1::Subject* response) {
+  return RunBlocking(
+      parts_.gate, *context, FindRule("postern.v1.SubjectRightsService.SetGuardian"), request, response,
+      [this, request](const Principal& caller) { return parts_.subjects->SetGuardian(caller, *request); });
+}
+
 grpc::ServerUnaryReactor* SubjectRightsService::PlaceLegalHold(grpc::CallbackServerContext* context,
                                                                const v1::PlaceLegalHoldRequest* request,
                                                                v1::Subject* response) {
@@ -112,7 +120,8 @@ grpc::ServerUnaryReactor* SubjectRightsService::GetAccessReport(grpc::CallbackSe
                                                                 const v1::GetAccessReportRequest* request,
                                                                 v1::GetAccessReportResponse* response) {
   return RunBlocking(parts_.gate, *context, FindRule("postern.v1.SubjectRightsService.GetAccessReport"), request,
-                     response, [this, request](const Principal&) { return parts_.reports->Report(*request); });
+                     response,
+                     [this, request](const Principal& caller) { return parts_.reports->Report(caller, *request); });
 }
 
 grpc::ServerUnaryReactor* SubjectRightsService::GetErasureCertificate(grpc::CallbackServerContext* context,

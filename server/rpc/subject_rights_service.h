@@ -31,6 +31,8 @@ class SubjectRightsService final : public v1::SubjectRightsService::CallbackServ
                                            v1::SetRestrictionResponse* response) override;
   grpc::ServerUnaryReactor* LiftSuppression(grpc::CallbackServerContext* context,
                                             const v1::LiftSuppressionRequest* request, v1::Subject* response) override;
+  grpc::ServerUnaryReactor* SetGuardian(grpc::CallbackServerContext* context, const v1::SetGuardianRequest* request,
+                                        v1::Subject* response) override;
   grpc::ServerUnaryReactor* PlaceLegalHold(grpc::CallbackServerContext* context,
                                            const v1::PlaceLegalHoldRequest* request, v1::Subject* response) override;
   grpc::ServerUnaryReactor* ReleaseLegalHold(grpc::CallbackServerContext* context,

@@ -18,7 +18,13 @@ namespace postern::storage {
 // One fact on record about a subject. At most one for each (subject, kind, key).
 struct SubjectRecordRow {
   // Numbers are stored; never reuse one.
-  enum class Kind : uint8_t { kConsent = 1, kRestriction = 2, kSuppression = 3, kLegalHold = 4 } kind = Kind::kConsent;
+  enum class Kind : uint8_t {
+    kConsent = 1,
+    kRestriction = 2,
+    kSuppression = 3,
+    kLegalHold = 4,
+    kGuardian = 5
+  } kind = Kind::kConsent;
   int64_t row = 0;  // place in ListSubjectRecords; set by reads
   Mac16 subject{};
   std::string key;       // what it is about, for example "category:marketing"; empty where a kind has one record only
@@ -45,7 +51,8 @@ class SubjectReads {
   // NOT_FOUND if the principal made no request under this id.
   virtual absl::StatusOr<SubjectRequestRow> FindSubjectRequest(const Mac16& principal,
                                                                const crypto::Uuid& request_id) = 0;
-  // Open requests by due time, then ended ones by the time they came in; from `offset`.
+  // Open requests of guardians by due time, then other open ones, then ended ones by the time they came in; from
+  // `offset`.
   virtual absl::StatusOr<std::vector<SubjectRequestRow>> ListSubjectRequests(bool open_only, int64_t offset,
                                                                              int limit) = 0;
 };

@@ -41,6 +41,7 @@ operators {
 operations { address: "127.0.0.1:0" }
 storefronts { san: "spiffe://shop.test/storefront" }
 people { san: "spiffe://shop.test/people/alice" roles: [ROLE_OPERATOR, ROLE_PRIVACY_OFFICER] confidentiality_agreement { $0 } }
+people { san: "spiffe://shop.test/people/mia" roles: [ROLE_OPERATOR, ROLE_PRIVACY_OFFICER, ROLE_MINORS_OFFICER] confidentiality_agreement { $0 } }
 people { san: "spiffe://shop.test/people/bob" roles: ROLE_OPERATOR confidentiality_agreement { $0 } }
 people { san: "spiffe://shop.test/people/vera" roles: ROLE_VIEWER confidentiality_agreement { $0 } }
 people { san: "spiffe://shop.test/people/otto" roles: ROLE_AUDITOR confidentiality_agreement { $0 } }

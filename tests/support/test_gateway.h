@@ -2,6 +2,7 @@
 //
 //   storefront  spiffe://shop.test/storefront (CA "shop")
 //   alice, bob  operators; alice is a privacy officer too     spiffe://shop.test/people/{name} (CA "operators")
+//   mia         as alice, and minors' officer
 //   vera        viewer      otto  auditor      eve  operator whose confidentiality agreement has ended
 #pragma once
 

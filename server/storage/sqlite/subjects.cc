@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "proto/errors/error.h"
+#include "server/base/failpoint.h"
 #include "server/storage/errors.h"
 #include "server/storage/sqlite/packing.h"
 
@@ -10,6 +11,12 @@ namespace postern::storage {
 namespace {
 
 constexpr int64_t kMicrosASecond = 1'000'000;
+
+// The column 'ended', which requests are listed by first.
+int64_t RankOf(const v1::SubjectRequest& request) {
+  if (request.has_end_time()) return 1;
+  return request.guardian().empty() || base::FailpointSkips("guardian_first.skip") ? 0 : -1;
+}
 
 absl::StatusOr<SubjectRecordRow> CurrentRecord(const Query& query) {
   SubjectRecordRow row;
@@ -76,7 +83,7 @@ absl::Status WriteSubjectRequest(WriteScope& scope, const SubjectRequestRow& row
       .BindText(row.request.name())
       .Bind(View(row.principal))
       .Bind(View(row.request_id))
-      .Bind(row.request.has_end_time() ? 1 : 0)
+      .Bind(RankOf(row.request))
       .Bind(row.request.expected_by().seconds() * kMicrosASecond)
       .Bind(row.request.SerializeAsString())
       .Run();
