@@ -158,6 +158,7 @@ void BuildRights(const config::Config& config, const Clock& clock, Core& core) {
   core.requests = std::make_unique<rights::RequestDesk>(&plane, core.subject_ledger.get(), core.eraser.get());
   core.reports =
       std::make_unique<rights::AccessReporter>(&plane, core.subject_ledger.get(), core.signer->VerifierKey());
+  core.rectifier = std::make_unique<rights::Rectifier>(&plane, core.discloser.get());
   core.rights_clock = std::make_unique<rights::RightsClock>(core.requests.get());
   core.retention_guard = std::make_unique<retention::ClockGuard>(
       clock, retention::TimeSinceBoot, absl::Seconds(config.limits().retention_settle_seconds()));

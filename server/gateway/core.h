@@ -48,6 +48,7 @@
 #include "server/rights/access_report.h"
 #include "server/rights/erasure.h"
 #include "server/rights/plane.h"
+#include "server/rights/rectifier.h"
 #include "server/rights/request_desk.h"
 #include "server/rights/rights_clock.h"
 #include "server/rights/subject_desk.h"
@@ -108,6 +109,7 @@ struct Core {
   std::unique_ptr<rights::Eraser> eraser;
   std::unique_ptr<rights::RequestDesk> requests;
   std::unique_ptr<rights::AccessReporter> reports;
+  std::unique_ptr<rights::Rectifier> rectifier;
   std::unique_ptr<rights::RightsClock> rights_clock;
   std::unique_ptr<retention::ClockGuard> retention_guard;
   std::unique_ptr<retention::Executor> retention;

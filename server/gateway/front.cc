@@ -137,6 +137,7 @@ absl::Status Front::BuildServices(Core& core) {
   rights.requests = core.requests.get();
   rights.eraser = core.eraser.get();
   rights.reports = core.reports.get();
+  rights.rectifier = core.rectifier.get();
   shop_rights_ = std::make_unique<rpc::SubjectRightsService>(rights);
   rights.gate = faces_[kOperators].gate.get();
   operator_rights_ = std::make_unique<rpc::SubjectRightsService>(rights);

@@ -77,6 +77,7 @@ constexpr MethodRule kRules[] = {
     {"postern.v1.SubjectRightsService.SetGuardian", kBoth, kShop | kMinorsOfficer},
     {"postern.v1.SubjectRightsService.PlaceLegalHold", kOperatorSide, kOfficer},
     {"postern.v1.SubjectRightsService.ReleaseLegalHold", kOperatorSide, kOfficer},
+    {"postern.v1.SubjectRightsService.RectifyRecord", kShopSide, kShop},
     {"postern.v1.SubjectRightsService.CreateSubjectRequest", kBoth, kServe},
     {"postern.v1.SubjectRightsService.GetSubjectRequest", kBoth, kShop | kLook, false, kRead},
     {"postern.v1.SubjectRightsService.ListSubjectRequests", kBoth, kShop | kLook, false, kRead},

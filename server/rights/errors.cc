@@ -25,6 +25,10 @@ absl::Status GuardianUnlinked(absl::string_view subject) {
                    {{"resource", subject}});
 }
 
+absl::Status OrderShipped() {
+  return MakeError(v1::ERROR_REASON_ORDER_SHIPPED, "the order is shipped: its delivery can no longer be re-routed");
+}
+
 absl::Status MinorsOfficerOnly() {
   return MakeError(v1::ERROR_REASON_ROLE_DENIED, "what concerns minors needs the role of a minors' officer");
 }

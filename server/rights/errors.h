@@ -14,6 +14,7 @@ absl::Status RequestState(absl::string_view request, v1::SubjectRequest::State s
 absl::Status RequestIdReused();
 // `subject`, a minor, is spoken for by somebody who is not, or by nobody.
 absl::Status GuardianUnlinked(absl::string_view subject);
+absl::Status OrderShipped();
 // ROLE_DENIED: what concerns minors is for those who have the role.
 absl::Status MinorsOfficerOnly();
 

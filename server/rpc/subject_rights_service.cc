@@ -62,6 +62,14 @@ grpc::ServerUnaryReactor* SubjectRightsService::ReleaseLegalHold(grpc::CallbackS
       [this, request](const Principal& caller) { return parts_.subjects->ReleaseLegalHold(caller, *request); });
 }
 
+grpc::ServerUnaryReactor* SubjectRightsService::RectifyRecord(grpc::CallbackServerContext* context,
+                                                              const v1::RectifyRecordRequest* request,
+                                                              v1::RectifyRecordResponse* response) {
+  return RunBlocking(parts_.gate, *context, FindRule("postern.v1.SubjectRightsService.RectifyRecord"), request,
+                     response,
+                     [this, request](const Principal& caller) { return parts_.rectifier->Rectify(caller, *request); });
+}
+
 grpc::ServerUnaryReactor* SubjectRightsService::CreateSubjectRequest(grpc::CallbackServerContext* context,
                                                                      const v1::CreateSubjectRequestRequest* request,
                                                                      v1::SubjectRequest* response) {

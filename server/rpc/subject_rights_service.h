@@ -4,6 +4,7 @@
 #include "proto/postern/v1/subject_rights_service.grpc.pb.h"
 #include "server/rights/access_report.h"
 #include "server/rights/erasure.h"
+#include "server/rights/rectifier.h"
 #include "server/rights/request_desk.h"
 #include "server/rights/subject_desk.h"
 #include "server/rpc/call_gate.h"
@@ -19,6 +20,7 @@ class SubjectRightsService final : public v1::SubjectRightsService::CallbackServ
     rights::RequestDesk* requests = nullptr;
     rights::Eraser* eraser = nullptr;
     rights::AccessReporter* reports = nullptr;
+    rights::Rectifier* rectifier = nullptr;
   };
   explicit SubjectRightsService(const Parts& parts) : parts_(parts) {}
 
@@ -38,6 +40,8 @@ class SubjectRightsService final : public v1::SubjectRightsService::CallbackServ
   grpc::ServerUnaryReactor* ReleaseLegalHold(grpc::CallbackServerContext* context,
                                              const v1::ReleaseLegalHoldRequest* request,
                                              v1::Subject* response) override;
+  grpc::ServerUnaryReactor* RectifyRecord(grpc::CallbackServerContext* context, const v1::RectifyRecordRequest* request,
+                                          v1::RectifyRecordResponse* response) override;
   grpc::ServerUnaryReactor* CreateSubjectRequest(grpc::CallbackServerContext* context,
                                                  const v1::CreateSubjectRequestRequest* request,
                                                  v1::SubjectRequest* response) override;

@@ -1,0 +1,81 @@
+// Corrected records, over the real listeners.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "tests/integration/rights/rights_fixture.h"
+
+namespace postern::testing {
+namespace {
+
+using ::testing::SizeIs;
+
+class RectificationTest : public RightsTest {
+ protected:
+  // The shipment with another street.
+  static v1::CreateDisclosureRequest Moved(const std::string& reference, uint64_t version, const std::string& street) {
+    v1::CreateDisclosureRequest request = Shipment(reference, "anna", version);
+    shop::v1::Shipment shipment;
+    shipment.ParseFromString(request.record().data());
+    shipment.mutable_recipient()->mutable_address()->set_street(street);
+    request.mutable_record()->set_data(shipment.SerializeAsString());
+    return request;
+  }
+  grpc::Status Rectify(const v1::CreateDisclosureRequest& corrected, bool reroute,
+                       v1::RectifyRecordResponse* response) {
+    v1::RectifyRecordRequest request;
+    *request.mutable_record() = corrected.record();
+    request.set_request_id(corrected.request_id());
+    request.set_reroute(reroute);
+    return rights_->RectifyRecord(Deadline().get(), request, response);
+  }
+};
+
+// Clause: P1.5b
+TEST_F(RectificationTest, ACorrectionReachesEveryHolderAndIsNotOvertaken) {
+  ASSERT_EQ(Disclose(Moved("K-1", 1, "Seestrasse 1")).reason, "");
+  EXPECT_EQ(Receive(1)[0].recipient().address().street(), "Seestrasse 1");
+  const v1::CreateDisclosureRequest corrected = Moved("K-1", 2, "Bahnhofstrasse 2");
+  v1::RectifyRecordResponse response;
+  ASSERT_TRUE(Rectify(corrected, false, &response).ok());
+  ASSERT_THAT(response.results(), SizeIs(1));
+  EXPECT_TRUE(response.results(0).has_disclosure()) << response.ShortDebugString();
+  EXPECT_EQ(Receive(1)[0].recipient().address().street(), "Bahnhofstrasse 2");
+
+  EXPECT_EQ(Disclose(Moved("K-1", 1, "Seestrasse 1")).reason, "ERROR_REASON_RECORD_VERSION_STALE")
+      << "a late retry brought the old one back";
+  v1::RectifyRecordResponse again;
+  ASSERT_TRUE(Rectify(corrected, false, &again).ok());
+  EXPECT_EQ(again.results(0).disclosure().name(), response.results(0).disclosure().name())
+      << "a retry is the same call";
+}
+
+TEST_F(RectificationTest, WhatStillWaitsIsReplaced) {
+  const Outcome old = Disclose(Moved("W-1", 1, "Seestrasse 1"));
+  v1::RectifyRecordResponse response;
+  ASSERT_TRUE(Rectify(Moved("W-1", 2, "Bahnhofstrasse 2"), false, &response).ok());
+  EXPECT_EQ(response.withdrawn_count(), 1);
+  EXPECT_EQ(StateOf(old.disclosure.name()), v1::DISCLOSURE_STATE_WITHDRAWN);
+  EXPECT_EQ(Receive(1)[0].recipient().address().street(), "Bahnhofstrasse 2") << "the old one is never handed over";
+}
+
+TEST_F(RectificationTest, NobodyIsToldOfARecordThatNobodyHas) {
+  v1::RectifyRecordResponse response;
+  EXPECT_EQ(testing::ReasonOf(Rectify(Moved("N-1", 2, "Bahnhofstrasse 2"), false, &response)),
+            "ERROR_REASON_NOT_FOUND");
+}
+
+// Clause: W5b
+TEST_F(RectificationTest, ADeliveryIsReroutedUntilItIsShippedAndCorrectedAfter) {
+  Disclose(Moved("S-1", 1, "Seestrasse 1"));
+  Receive(1);
+  v1::RectifyRecordResponse response;
+  EXPECT_TRUE(Rectify(Moved("S-1", 2, "Bahnhofstrasse 2"), true, &response).ok());
+  ReportOrder("order-S-1", v1::ORDER_EVENT_SHIPPED);
+  EXPECT_EQ(testing::ReasonOf(Rectify(Moved("S-1", 3, "Dorfplatz 3"), true, &response)), "ERROR_REASON_ORDER_SHIPPED");
+  EXPECT_TRUE(Rectify(Moved("S-1", 3, "Dorfplatz 3"), false, &response).ok());
+  EXPECT_EQ(Receive(2)[1].recipient().address().street(), "Dorfplatz 3");
+}
+
+}  // namespace
+}  // namespace postern::testing
