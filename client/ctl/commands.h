@@ -14,6 +14,7 @@ void AddCampaignCommands(CLI::App& app, Session& session);            // campaig
 void AddSubjectCommands(CLI::App& app, Session& session);             // subject
 void AddSubjectRequestCommands(CLI::App& subject, Session& session);  // subject request
 void AddRetentionCommands(CLI::App& app, Session& session);           // retention
+void AddSuperviseCommands(CLI::App& app, Session& session);           // supervise
 void AddAuditCommands(CLI::App& app, Session& session);               // audit
 void AddPolicyCommands(CLI::App& app, Session& session);              // policy lint|explain|render
 void AddPreviewCommand(CLI::App& policy, Session& session);           // policy preview (offline)

@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   AddCampaignCommands(app, session);
   AddSubjectCommands(app, session);
   AddRetentionCommands(app, session);
+  AddSuperviseCommands(app, session);
   AddAuditCommands(app, session);
   AddPolicyCommands(app, session);
   AddContractCommands(app, session);

@@ -78,6 +78,14 @@ absl::StatusOr<v1::RetentionService::StubInterface*> Session::Retention() {
   return retention_.get();
 }
 
+absl::StatusOr<v1::SupervisionService::StubInterface*> Session::Supervision() {
+  if (supervision_ == nullptr) {
+    POSTERN_ASSIGN_OR_RETURN(auto channel, Channel());
+    supervision_ = v1::SupervisionService::NewStub(channel);
+  }
+  return supervision_.get();
+}
+
 std::unique_ptr<grpc::ClientContext> Session::Call() const {
   auto context = std::make_unique<grpc::ClientContext>();
   context->set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(timeout_seconds_)));

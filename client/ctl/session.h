@@ -16,6 +16,7 @@
 #include "proto/postern/v1/operator_service.grpc.pb.h"
 #include "proto/postern/v1/retention_service.grpc.pb.h"
 #include "proto/postern/v1/subject_rights_service.grpc.pb.h"
+#include "proto/postern/v1/supervision_service.grpc.pb.h"
 
 namespace postern::client::ctl {
 
@@ -44,6 +45,7 @@ class Session {
   absl::StatusOr<v1::AuditService::StubInterface*> Audit();
   absl::StatusOr<v1::SubjectRightsService::StubInterface*> Rights();
   absl::StatusOr<v1::RetentionService::StubInterface*> Retention();
+  absl::StatusOr<v1::SupervisionService::StubInterface*> Supervision();
   // A context with the --timeout deadline.
   std::unique_ptr<grpc::ClientContext> Call() const;
 
@@ -67,6 +69,7 @@ class Session {
   std::unique_ptr<v1::AuditService::StubInterface> audit_;
   std::unique_ptr<v1::SubjectRightsService::StubInterface> rights_;
   std::unique_ptr<v1::RetentionService::StubInterface> retention_;
+  std::unique_ptr<v1::SupervisionService::StubInterface> supervision_;
   std::function<int()> run_;
 };
 

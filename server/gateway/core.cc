@@ -163,6 +163,8 @@ void BuildRights(const config::Config& config, const Clock& clock, Core& core) {
   core.retention_guard = std::make_unique<retention::ClockGuard>(
       clock, retention::TimeSinceBoot, absl::Seconds(config.limits().retention_settle_seconds()));
   core.retention = std::make_unique<retention::Executor>(&plane, core.retention_guard.get());
+  core.supervisor =
+      std::make_unique<supervision::Supervisor>(&core.control, core.suspender.get(), core.terminator.get());
 }
 
 }  // namespace
@@ -201,10 +203,12 @@ void StartCore(Core& core) {
   core.contract_clock->Start();
   core.rights_clock->Start();
   core.retention->Start();
+  core.supervisor->Start();
   core.checkpoints->Start();
 }
 
 void DrainCore(Core& core) {
+  core.supervisor->Stop();
   core.retention->Stop();
   core.rights_clock->Stop();
   core.contract_clock->Stop();

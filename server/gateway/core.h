@@ -55,6 +55,7 @@
 #include "server/rights/subject_ledger.h"
 #include "server/rpc/connection_table.h"
 #include "server/storage/store.h"
+#include "server/supervision/supervisor.h"
 
 namespace postern::gateway {
 
@@ -113,6 +114,7 @@ struct Core {
   std::unique_ptr<rights::RightsClock> rights_clock;
   std::unique_ptr<retention::ClockGuard> retention_guard;
   std::unique_ptr<retention::Executor> retention;
+  std::unique_ptr<supervision::Supervisor> supervisor;
 };
 
 // Opens the stores, checks the ledger against the last checkpoint, rebuilds the snapshot, takes up what a crash

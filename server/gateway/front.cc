@@ -142,6 +142,7 @@ absl::Status Front::BuildServices(Core& core) {
   rights.gate = faces_[kOperators].gate.get();
   operator_rights_ = std::make_unique<rpc::SubjectRightsService>(rights);
   retention_ = std::make_unique<rpc::RetentionService>(faces_[kOperators].gate.get(), core.retention.get());
+  supervision_ = std::make_unique<rpc::SupervisionService>(faces_[kOperators].gate.get(), core.supervisor.get());
   return absl::OkStatus();
 }
 
@@ -162,7 +163,8 @@ absl::Status Front::Listen(Core& core) {
       options.services = {{v1::OperatorService::service_full_name(), operator_.get()},
                           {v1::AuditService::service_full_name(), audit_.get()},
                           {v1::SubjectRightsService::service_full_name(), operator_rights_.get()},
-                          {v1::RetentionService::service_full_name(), retention_.get()}};
+                          {v1::RetentionService::service_full_name(), retention_.get()},
+                          {v1::SupervisionService::service_full_name(), supervision_.get()}};
     }
     options.gate = faces_[face].gate.get();
     options.quota = quota_.get();

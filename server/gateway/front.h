@@ -23,6 +23,7 @@
 #include "server/rpc/retention_service.h"
 #include "server/rpc/storefront_service.h"
 #include "server/rpc/subject_rights_service.h"
+#include "server/rpc/supervision_service.h"
 #include "server/rpc/tls.h"
 #include "server/rpc/work_pool.h"
 
@@ -80,6 +81,7 @@ class Front {
   std::unique_ptr<rpc::AuditService> audit_;
   std::unique_ptr<rpc::SubjectRightsService> shop_rights_, operator_rights_;
   std::unique_ptr<rpc::RetentionService> retention_;
+  std::unique_ptr<rpc::SupervisionService> supervision_;
   std::array<FaceParts, 3> faces_;
 };
 

@@ -92,6 +92,9 @@ constexpr MethodRule kRules[] = {
     {"postern.v1.RetentionService.RunRetention", kOperatorSide, kOperator | kOfficer},
     {"postern.v1.RetentionService.GetRetentionReport", kOperatorSide, kLook, false, kRead},
 
+    {"postern.v1.SupervisionService.ListSupervisionFindings", kOperatorSide, kLook, false, kRead},
+    {"postern.v1.SupervisionService.ReplaySupervision", kOperatorSide, kLook, false, kRead},
+
     {"postern.v1.AuditService.GetCheckpoint", kOperatorSide, kAuditor, false, kRead},
     {"postern.v1.AuditService.ListEntries", kOperatorSide, kAuditor, false, kRead},
     {"postern.v1.AuditService.GetInclusionProof", kOperatorSide, kAuditor, false, kRead},

@@ -27,6 +27,7 @@ constexpr Room kRooms[] = {
     {"server/audit/", 3},
     {"server/rights/", 3},
     {"server/retention/", 3},
+    {"server/supervision/", 3},
     {"server/rpc/", 4},
     {"server/gateway/", 5},
     {"server/main.cc", 6},

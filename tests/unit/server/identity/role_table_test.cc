@@ -15,6 +15,7 @@
 #include "proto/postern/v1/retention_service.pb.h"
 #include "proto/postern/v1/storefront_service.pb.h"
 #include "proto/postern/v1/subject_rights_service.pb.h"
+#include "proto/postern/v1/supervision_service.pb.h"
 
 namespace postern::identity {
 namespace {
@@ -25,7 +26,7 @@ std::set<std::string> MethodsOfTheApi() {
        {v1::CreateDisclosureRequest::descriptor()->file(), v1::ReceiveRequest::descriptor()->file(),
         v1::CreatePartnerRequest::descriptor()->file(), v1::GetCheckpointRequest::descriptor()->file(),
         v1::SetConsentRequest::descriptor()->file(), v1::RunRetentionRequest::descriptor()->file(),
-        grpc::health::v1::HealthCheckRequest::descriptor()->file(),
+        v1::ReplaySupervisionRequest::descriptor()->file(), grpc::health::v1::HealthCheckRequest::descriptor()->file(),
         grpc::reflection::v1alpha::ServerReflectionRequest::descriptor()->file()}) {
     for (int s = 0; s < file->service_count(); ++s) {
       for (int m = 0; m < file->service(s)->method_count(); ++m) {

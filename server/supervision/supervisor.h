@@ -1,0 +1,90 @@
+// Watches what every partner gets and does with it, and acts by the contract.
+//
+// Counts come from the ledger, so that nothing is counted that is not accounted for, and the path of a disclosure does
+// no work for it. After a start the history is read again from there.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/civil_time.h"
+#include "proto/postern/v1/contract.pb.h"
+#include "proto/postern/v1/supervision_service.pb.h"
+#include "server/registry/control_plane.h"
+#include "server/revocation/background_loop.h"
+#include "server/revocation/suspender.h"
+#include "server/revocation/terminator.h"
+#include "server/supervision/usage.h"
+
+namespace postern::supervision {
+
+struct SupervisorOptions {
+  absl::Duration interval = absl::Seconds(5);
+  // A record that was handed over so long ago should be acknowledged.
+  absl::Duration late_after = absl::Hours(24);
+  // History of one partner reaches back so many records at most; about 40 bytes each while it is read.
+  int64_t max_history_records = 500'000;
+};
+
+// Thread-safe; methods block on the store. Errors: INVALID_ARGUMENT, LEDGER_UNAVAILABLE.
+class Supervisor {
+ public:
+  Supervisor(registry::ControlPlane* control, revocation::Suspender* suspender, revocation::Terminator* terminator,
+             SupervisorOptions options = {});
+
+  void Start() { loop_.Start(); }
+  void Stop() { loop_.Stop(); }
+
+  // One round: counts what is new, judges, and acts on what stands out, once a UTC day for each detector and contract.
+  // Goes on after an error and returns the first.
+  absl::Status RunOnce();
+
+  absl::StatusOr<v1::ListSupervisionFindingsResponse> List(const v1::ListSupervisionFindingsRequest& request);
+  absl::StatusOr<v1::ReplaySupervisionResponse> Replay(const v1::ReplaySupervisionRequest& request);
+
+  // Rounds that failed in part and are tried again; for metrics.
+  int64_t failed_rounds() const { return failed_rounds_; }
+
+ private:
+  struct Watched {
+    int64_t seen = 0;                       // ledger position up to which is counted
+    std::map<std::string, Usage> usage;     // by contract
+    std::map<std::string, int64_t> limits;  // max_records_per_day, likewise
+  };
+  struct Counted;
+
+  absl::Status Look(const storage::PartnerRow& partner, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CountNew(storage::PartnerId partner, absl::Time now, Watched* watched)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::string> ContractOf(storage::GrantId grant) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status JudgeDelivery(const storage::PartnerRow& partner, absl::Time now,
+                             std::vector<v1::SupervisionFinding>* findings) const;
+  absl::Status JudgeDeletion(const storage::PartnerRow& partner, std::vector<v1::SupervisionFinding>* findings) const;
+  absl::Status Act(const storage::PartnerRow& partner, const std::string& contract, v1::Supervision::OnBreach on_breach,
+                   absl::Time now, v1::SupervisionFinding finding) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  registry::ControlPlane& control_;
+  revocation::Suspender& suspender_;
+  revocation::Terminator& terminator_;
+  const SupervisorOptions options_;
+
+  absl::Mutex mutex_;  // taken before ControlPlane::mutex
+  std::map<std::string, Watched> partners_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<storage::GrantId, std::string> contracts_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::tuple<std::string, int, absl::CivilDay>> acted_ ABSL_GUARDED_BY(mutex_);
+  std::deque<v1::SupervisionFinding> findings_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<int64_t> failed_rounds_{0};
+  revocation::BackgroundLoop loop_;  // last: its thread uses what is above
+};
+
+}  // namespace postern::supervision

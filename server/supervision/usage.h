@@ -1,0 +1,42 @@
+// What one contract released, counted by hour.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/civil_time.h"
+#include "absl/time/time.h"
+#include "server/storage/types.h"
+
+namespace postern::supervision {
+
+// How far back counts reach.
+inline constexpr int kHistoryDays = 28;
+
+// Streaming: one call for each record, in order of time. A few kilobytes, and one entry for each record of the newest
+// day. Not thread-safe.
+class Usage {
+ public:
+  void Add(absl::Time time, const storage::Mac16& record_key);
+
+  // Of a UTC day.
+  int64_t OnDay(absl::CivilDay day) const;
+  // Of a UTC hour.
+  int64_t InHour(absl::CivilHour hour) const;
+  // The same hour of the days before, as far as anything was counted: a contract of yesterday has a short history.
+  std::vector<int64_t> SameHourBefore(absl::CivilHour hour) const;
+  // Disclosures of the record that had most on the newest day.
+  int64_t most_repeated() const { return most_repeated_; }
+  absl::CivilDay newest_day() const { return newest_day_; }
+  const std::map<absl::CivilHour, int64_t>& hours() const { return hours_; }
+
+ private:
+  std::map<absl::CivilHour, int64_t> hours_;
+  absl::CivilDay newest_day_;
+  absl::flat_hash_map<storage::Mac16, int64_t> records_;  // of the newest day
+  int64_t most_repeated_ = 0;
+};
+
+}  // namespace postern::supervision
