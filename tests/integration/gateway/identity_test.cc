@@ -86,6 +86,10 @@ TEST_F(IdentityTest, EveryMethodOnItsListenerForItsRolesAndNoOthers) {
       {"partners", Listener::kPartners, {Role::kPartner}, gateway_.PartnerChannel("acme")},
       {"operators", Listener::kOperators, {Role::kOperator, Role::kPrivacyOfficer}, gateway_.Person("alice")},
       {"operators", Listener::kOperators, {Role::kOperator}, gateway_.Person("bob")},
+      {"operators",
+       Listener::kOperators,
+       {Role::kOperator, Role::kPrivacyOfficer, Role::kMinorsOfficer},
+       gateway_.Person("mia")},
       {"operators", Listener::kOperators, {Role::kViewer}, gateway_.Person("vera")},
       {"operators", Listener::kOperators, {Role::kAuditor}, gateway_.Person("otto")},
   };

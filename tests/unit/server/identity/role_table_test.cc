@@ -66,8 +66,8 @@ TEST(RoleTable, DeniesWhatItDoesNotName) {
 
 TEST(RoleTable, KeepsEachRoleOnItsListener) {
   for (const MethodRule& rule : MethodRules()) {
-    for (const Role role :
-         {Role::kStorefront, Role::kPartner, Role::kViewer, Role::kOperator, Role::kPrivacyOfficer, Role::kAuditor}) {
+    for (const Role role : {Role::kStorefront, Role::kPartner, Role::kViewer, Role::kOperator, Role::kPrivacyOfficer,
+                            Role::kAuditor, Role::kMinorsOfficer}) {
       for (const Listener listener : {Listener::kShop, Listener::kPartners, Listener::kOperators}) {
         const Listener home = role == Role::kStorefront ? Listener::kShop
                               : role == Role::kPartner  ? Listener::kPartners
