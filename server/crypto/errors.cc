@@ -76,6 +76,10 @@ absl::Status KeyStoreLayoutUnknown(absl::string_view path) {
   return absl::FailedPreconditionError(absl::StrCat(path, " is not a key store that this version can read"));
 }
 
+absl::Status KeyStoreOfAnotherLedger(absl::string_view path) {
+  return absl::FailedPreconditionError(absl::StrCat(path, " is the key store of another ledger"));
+}
+
 absl::Status KeyStoreUnavailable(absl::string_view operation, int code) {
   return MakeError(v1::ERROR_REASON_LEDGER_UNAVAILABLE,
                    absl::StrCat("store: ", operation, " failed with SQLite code ", code));

@@ -41,6 +41,8 @@ absl::Status RootVersionInUse(absl::string_view path, unsigned version);
 absl::Status KeyStoreInUse(absl::string_view path);
 // FAILED_PRECONDITION: the file is not a key store, or one of a later version.
 absl::Status KeyStoreLayoutUnknown(absl::string_view path);
+// FAILED_PRECONDITION: the keys in it are not those of the ledger that it was opened for.
+absl::Status KeyStoreOfAnotherLedger(absl::string_view path);
 // SQLite failed; `code` is its extended result code. LEDGER_UNAVAILABLE.
 absl::Status KeyStoreUnavailable(absl::string_view operation, int code);
 // FAILED_PRECONDITION: living keys are wrapped by this KEK generation, or it is the newest.

@@ -353,7 +353,7 @@ absl::StatusOr<std::unique_ptr<KeyStore>> KeyStore::Open(const KeyStoreOptions& 
     present = CreatePrivateFile(options.path, SecretBytes());
   }
   POSTERN_RETURN_IF_ERROR(present);
-  POSTERN_ASSIGN_OR_RETURN(KeyTable table, KeyTable::Open(options.path, options.name_batch));
+  POSTERN_ASSIGN_OR_RETURN(KeyTable table, KeyTable::Open(options.path, options.ledger, options.name_batch));
   auto impl = std::make_unique<Impl>(options, std::move(table));
   POSTERN_RETURN_IF_ERROR(impl->Start(roots));
   return std::unique_ptr<KeyStore>(new KeyStore(std::move(impl)));

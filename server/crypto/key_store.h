@@ -31,6 +31,9 @@ struct KeyStoreOptions {
   std::string root_keyset_path;
   std::string minors_root_keyset_path;
   bool create_if_missing = false;
+  // Instance of the ledger whose keys these are. The first one that is named is kept in the file; any other is refused
+  // from then on. Empty: not looked at.
+  std::string ledger;
   // How many unwrapped keys are kept in memory, about 250 bytes each.
   size_t cache_capacity = 65536;
   // How many names of new keys wait in memory, about 50 bytes each, to be written as one sorted run: the larger, the
@@ -72,7 +75,8 @@ struct KeyTombstone {
 class KeyStore {
  public:
   // Opens the store, creating it if so asked. FAILED_PRECONDITION if a root keyset is exposed to others or is not the
-  // one the store was made with, or if another process has the store; NOT_FOUND if a file is missing.
+  // one the store was made with, if the store is another ledger's, or if another process has it; NOT_FOUND if a file is
+  // missing.
   static absl::StatusOr<std::unique_ptr<KeyStore>> Open(const KeyStoreOptions& options);
   ~KeyStore();
 

@@ -32,6 +32,7 @@ constexpr char kTables[] = R"sql(
     generation BLOB NOT NULL,
     wrapped BLOB NOT NULL
   ) STRICT;
+  CREATE TABLE ledger (one INTEGER PRIMARY KEY CHECK (one = 1), id BLOB NOT NULL) STRICT;
   CREATE TABLE tombstones (
     sequence INTEGER PRIMARY KEY,
     id BLOB NOT NULL,
@@ -59,9 +60,20 @@ class ResetAtExit {
   SqliteStatement& statement_;
 };
 
+// Keys and ledger belong together, and neither says anything without the other: a pair that a restore has mixed up must
+// not come into use.
+absl::Status BindTo(SqliteFile& file, const std::string& path, absl::string_view ledger) {
+  POSTERN_ASSIGN_OR_RETURN(SqliteStatement bind, file.Prepare("INSERT OR IGNORE INTO ledger (one, id) VALUES (1, ?1)"));
+  POSTERN_RETURN_IF_ERROR(bind.BindBytes(1, ledger).Run());
+  POSTERN_ASSIGN_OR_RETURN(SqliteStatement read, file.Prepare("SELECT id FROM ledger"));
+  const ResetAtExit reset(read);
+  POSTERN_ASSIGN_OR_RETURN(const bool row, read.Step());
+  return row && read.Bytes(0) == ledger ? absl::OkStatus() : errors::KeyStoreOfAnotherLedger(path);
+}
+
 }  // namespace
 
-absl::StatusOr<KeyTable> KeyTable::Open(const std::string& path, size_t name_batch) {
+absl::StatusOr<KeyTable> KeyTable::Open(const std::string& path, absl::string_view ledger, size_t name_batch) {
   POSTERN_ASSIGN_OR_RETURN(SqliteFile file, SqliteFile::Open(path));
   POSTERN_ASSIGN_OR_RETURN(const int64_t tables, file.QueryInt("SELECT count(*) FROM sqlite_schema"));
   if (tables == 0) {
@@ -71,6 +83,7 @@ absl::StatusOr<KeyTable> KeyTable::Open(const std::string& path, size_t name_bat
   POSTERN_ASSIGN_OR_RETURN(const int64_t application, file.QueryInt("PRAGMA application_id"));
   POSTERN_ASSIGN_OR_RETURN(const int64_t layout, file.QueryInt("PRAGMA user_version"));
   if (application != kApplicationId || layout != kLayout) return errors::KeyStoreLayoutUnknown(path);
+  if (!ledger.empty()) POSTERN_RETURN_IF_ERROR(BindTo(file, path, ledger));
   KeyTable table(std::move(file));
   POSTERN_RETURN_IF_ERROR(table.Prepare(name_batch));
   return table;

@@ -40,8 +40,8 @@ struct KeyBlock {
 class KeyTable {
  public:
   // Opens the file, and makes the tables if it is empty. FAILED_PRECONDITION if it holds anything else than a key
-  // store. `name_batch`: see KeyStoreOptions.
-  static absl::StatusOr<KeyTable> Open(const std::string& path, size_t name_batch);
+  // store, or one of another ledger than `ledger`. `ledger`, `name_batch`: see KeyStoreOptions.
+  static absl::StatusOr<KeyTable> Open(const std::string& path, absl::string_view ledger, size_t name_batch);
 
   absl::Status Begin() { return file_.Execute("BEGIN IMMEDIATE"); }
   absl::Status Commit();

@@ -26,6 +26,7 @@ absl::Status OpenKeys(const config::Config& config, Core& core) {
   keys.minors_root_keyset_path = config.keys().minors_root_keyset();
   // An empty one beside a ledger that is not would hide that the keys of everything in it are lost.
   keys.create_if_missing = head.size == 0;
+  keys.ledger = std::string(core.store->instance().AsBytes());
   absl::StatusOr<std::unique_ptr<crypto::KeyStore>> opened = crypto::KeyStore::Open(keys);
   if (absl::IsNotFound(opened.status()) && head.size > 0 && access(keys.path.c_str(), F_OK) != 0) {
     return absl::DataLossError(absl::StrCat(keys.path, " is missing, and the ledger has ", head.size,

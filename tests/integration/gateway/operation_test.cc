@@ -274,6 +274,17 @@ TEST_F(OperationTest, ALostKeyStoreIsNotReplacedByAnEmptyOne) {
   gateway_.Restart();
 }
 
+TEST_F(OperationTest, TheKeyStoreOfAnotherLedgerIsNotUsed) {
+  gateway_.process().Signal(SIGTERM);
+  ASSERT_EQ(gateway_.process().Wait(absl::Seconds(10)), 0);
+  // As after a restore that mixed two gateways' files up: a ledger that was never published, keys that were used.
+  std::filesystem::remove_all(gateway_.Path("data/ledger"));
+  std::filesystem::remove(gateway_.Path("data/checkpoint"));
+  const auto started = GatewayProcess::Start(gateway_.config_path(), gateway_.data_dir(), gateway_.Path("second.log"));
+  ASSERT_FALSE(started.ok());
+  EXPECT_THAT(std::string(started.status().message()), HasSubstr("is the key store of another ledger"));
+}
+
 // Clause: P1.3d
 TEST_F(OperationTest, TheLogTellsWhatHappensToPartners) {
   gateway_.CreatePartner("swift-parcel", "logistics");

@@ -249,6 +249,21 @@ TEST_F(KeyStoreTest, GenerationsReplaceEachOther) {
   for (size_t i = 1; i < keys.size(); ++i) EXPECT_TRUE(store_->Get(keys[i].id)->secret->Equals(*keys[i].secret));
 }
 
+TEST_F(KeyStoreTest, BelongsToOneLedger) {
+  options_.ledger = "ledger one";
+  Reopen();
+  const KeyId key = Ensure(Ask("Anna"))->id;
+  store_.reset();
+  options_.ledger = "ledger two";
+  EXPECT_EQ(KeyStore::Open(options_).status().code(), absl::StatusCode::kFailedPrecondition);
+  options_.ledger = "";
+  Reopen();
+  EXPECT_TRUE(store_->Get(key).ok()) << "tools that know no ledger are not asked for one";
+  options_.ledger = "ledger one";
+  Reopen();
+  EXPECT_TRUE(store_->Get(key).ok());
+}
+
 // Towards: W6c
 TEST_F(KeyStoreTest, MinorsKeysHangFromTheirOwnRoot) {
   ASSERT_TRUE(Ensure(Ask("child", KeyKind::kSubject, KeyRealm::kMinors)).ok());
