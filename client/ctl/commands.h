@@ -16,6 +16,7 @@ void AddSubjectRequestCommands(CLI::App& subject, Session& session);  // subject
 void AddRetentionCommands(CLI::App& app, Session& session);           // retention
 void AddSuperviseCommands(CLI::App& app, Session& session);           // supervise
 void AddAuditCommands(CLI::App& app, Session& session);               // audit
+void AddMaintenanceCommands(CLI::App& app, Session& session);         // check, store, keys
 void AddPolicyCommands(CLI::App& app, Session& session);              // policy lint|explain|render
 void AddPreviewCommand(CLI::App& policy, Session& session);           // policy preview (offline)
 void AddContractCommands(CLI::App& app, Session& session);            // contract export-schema (offline)

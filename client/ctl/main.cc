@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   AddRetentionCommands(app, session);
   AddSuperviseCommands(app, session);
   AddAuditCommands(app, session);
+  AddMaintenanceCommands(app, session);
   AddPolicyCommands(app, session);
   AddContractCommands(app, session);
   AddPkiCommands(app, session);

@@ -86,6 +86,14 @@ absl::StatusOr<v1::SupervisionService::StubInterface*> Session::Supervision() {
   return supervision_.get();
 }
 
+absl::StatusOr<v1::MaintenanceService::StubInterface*> Session::Maintenance() {
+  if (maintenance_ == nullptr) {
+    POSTERN_ASSIGN_OR_RETURN(auto channel, Channel());
+    maintenance_ = v1::MaintenanceService::NewStub(channel);
+  }
+  return maintenance_.get();
+}
+
 std::unique_ptr<grpc::ClientContext> Session::Call() const {
   auto context = std::make_unique<grpc::ClientContext>();
   context->set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(timeout_seconds_)));

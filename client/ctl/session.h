@@ -13,6 +13,7 @@
 #include "client/ctl/output.h"
 #include "client/transport/channel.h"
 #include "proto/postern/v1/audit_service.grpc.pb.h"
+#include "proto/postern/v1/maintenance_service.grpc.pb.h"
 #include "proto/postern/v1/operator_service.grpc.pb.h"
 #include "proto/postern/v1/retention_service.grpc.pb.h"
 #include "proto/postern/v1/subject_rights_service.grpc.pb.h"
@@ -46,6 +47,7 @@ class Session {
   absl::StatusOr<v1::SubjectRightsService::StubInterface*> Rights();
   absl::StatusOr<v1::RetentionService::StubInterface*> Retention();
   absl::StatusOr<v1::SupervisionService::StubInterface*> Supervision();
+  absl::StatusOr<v1::MaintenanceService::StubInterface*> Maintenance();
   // A context with the --timeout deadline.
   std::unique_ptr<grpc::ClientContext> Call() const;
 
@@ -70,6 +72,7 @@ class Session {
   std::unique_ptr<v1::SubjectRightsService::StubInterface> rights_;
   std::unique_ptr<v1::RetentionService::StubInterface> retention_;
   std::unique_ptr<v1::SupervisionService::StubInterface> supervision_;
+  std::unique_ptr<v1::MaintenanceService::StubInterface> maintenance_;
   std::function<int()> run_;
 };
 

@@ -16,6 +16,7 @@
 #include "server/crypto/key_cache.h"
 #include "server/crypto/key_file.h"
 #include "server/crypto/key_table.h"
+#include "server/crypto/key_walk.h"
 #include "server/crypto/random.h"
 #include "server/crypto/root_keyset.h"
 
@@ -53,14 +54,55 @@ class KeyStore::Impl {
   absl::StatusOr<KeyHandle> Get(const KeyId& id);
   absl::StatusOr<KeyId> Find(const KeyId& name);
   absl::Status Shred(absl::Span<const KeyId> ids, absl::Time now);
-  absl::Status Scrub();
+  absl::Status Scrub() {
+    absl::MutexLock lock(&mutex_);
+    POSTERN_RETURN_IF_ERROR(table_.file().CheckpointAndTruncate());
+    scrub_wanted_ = checkpoint_wanted_ = false;
+    return absl::OkStatus();
+  }
   uint64_t shreds() const { return shreds_.load(std::memory_order_acquire); }
-  absl::StatusOr<std::vector<KeyTombstone>> ListTombstones(uint64_t after, size_t limit);
+  absl::StatusOr<std::vector<KeyTombstone>> ListTombstones(uint64_t after, size_t limit) {
+    absl::MutexLock lock(&mutex_);
+    return table_.ListTombstones(after, limit);
+  }
   const HmacKey& index_key() const { return *index_key_; }
   absl::StatusOr<uint32_t> StartGeneration(absl::Time now);
-  absl::StatusOr<size_t> RewrapSome(size_t limit);
-  absl::Status DestroyGeneration(uint32_t generation, absl::Time now);
-  std::vector<uint32_t> LivingGenerations();
+  absl::StatusOr<bool> RewrapSome(int limit) {
+    absl::MutexLock lock(&mutex_);
+    POSTERN_ASSIGN_OR_RETURN(const KeyStretch stretch, NextStretch(table_, rewrapped_up_to_, limit));
+    if (stretch.empty()) return false;
+    POSTERN_RETURN_IF_ERROR(
+        InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return RewrapStretch(table_, keks_, stretch); }));
+    rewrapped_up_to_ = stretch.last;
+    return true;
+  }
+  absl::StatusOr<bool> CheckSome(int64_t* after, int limit) {
+    absl::MutexLock lock(&mutex_);
+    POSTERN_ASSIGN_OR_RETURN(const KeyStretch stretch, NextStretch(table_, *after, limit));
+    if (stretch.empty()) return false;
+    *after = stretch.last;
+    POSTERN_RETURN_IF_ERROR(CheckStretch(table_, keks_, stretch));
+    return true;
+  }
+  absl::Status DestroyGeneration(uint32_t generation, absl::Time now) {
+    absl::MutexLock lock(&mutex_);
+    if (generation == keks_.current()) return errors::GenerationInUse(generation);
+    POSTERN_ASSIGN_OR_RETURN(const bool needed, table_.AnyKeyOf(generation));
+    if (needed) return errors::GenerationInUse(generation);
+    POSTERN_RETURN_IF_ERROR(
+        InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return table_.DestroyKeks(generation, now); }));
+    keks_.Remove(generation);
+    scrub_wanted_ = true;
+    return absl::OkStatus();
+  }
+  std::vector<uint32_t> LivingGenerations() {
+    absl::MutexLock lock(&mutex_);
+    return keks_.Generations();
+  }
+  absl::StatusOr<std::vector<KeyGeneration>> ListGenerations() {
+    absl::MutexLock lock(&mutex_);
+    return table_.ListGenerations();
+  }
 
  private:
   // Runs `body` as one transaction: committed if it returns OK, rolled back otherwise.
@@ -265,13 +307,6 @@ absl::Status KeyStore::Impl::Shred(absl::Span<const KeyId> ids, absl::Time now) 
   return absl::OkStatus();
 }
 
-absl::Status KeyStore::Impl::Scrub() {
-  absl::MutexLock lock(&mutex_);
-  POSTERN_RETURN_IF_ERROR(table_.file().CheckpointAndTruncate());
-  scrub_wanted_ = checkpoint_wanted_ = false;
-  return absl::OkStatus();
-}
-
 void KeyStore::Impl::WorkInBackground() {
   absl::MutexLock lock(&mutex_);
   for (;;) {
@@ -293,53 +328,12 @@ void KeyStore::Impl::WorkInBackground() {
   }
 }
 
-absl::StatusOr<std::vector<KeyTombstone>> KeyStore::Impl::ListTombstones(uint64_t after, size_t limit) {
-  absl::MutexLock lock(&mutex_);
-  return table_.ListTombstones(after, limit);
-}
-
 absl::StatusOr<uint32_t> KeyStore::Impl::StartGeneration(absl::Time now) {
   POSTERN_ASSIGN_OR_RETURN(const Roots roots, LoadRoots(options_.root_keyset_path, options_.minors_root_keyset_path));
   absl::MutexLock lock(&mutex_);
   POSTERN_RETURN_IF_ERROR(AddKeks(roots, keks_.current() + 1, now));
   rewrapped_up_to_ = 0;
   return keks_.current();
-}
-
-absl::StatusOr<size_t> KeyStore::Impl::RewrapSome(size_t limit) {
-  absl::MutexLock lock(&mutex_);
-  const uint32_t generation = keks_.current();
-  POSTERN_ASSIGN_OR_RETURN(std::vector<KeyBlock> blocks, table_.BlocksBefore(generation, rewrapped_up_to_, limit));
-  if (blocks.empty()) return 0;
-  size_t rewrapped = 0;
-  const absl::Status written = InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
-    for (KeyBlock& block : blocks) {
-      POSTERN_ASSIGN_OR_RETURN(block, Rewrap(keks_, std::move(block)));
-      POSTERN_RETURN_IF_ERROR(table_.ReplaceBlock(block));
-      rewrapped += block.size();
-    }
-    return absl::OkStatus();
-  });
-  POSTERN_RETURN_IF_ERROR(written);
-  rewrapped_up_to_ = blocks.back().sequence;
-  return rewrapped;
-}
-
-absl::Status KeyStore::Impl::DestroyGeneration(uint32_t generation, absl::Time now) {
-  absl::MutexLock lock(&mutex_);
-  if (generation == keks_.current()) return errors::GenerationInUse(generation);
-  POSTERN_ASSIGN_OR_RETURN(const bool needed, table_.AnyKeyOf(generation));
-  if (needed) return errors::GenerationInUse(generation);
-  POSTERN_RETURN_IF_ERROR(
-      InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return table_.DestroyKeks(generation, now); }));
-  keks_.Remove(generation);
-  scrub_wanted_ = true;
-  return absl::OkStatus();
-}
-
-std::vector<uint32_t> KeyStore::Impl::LivingGenerations() {
-  absl::MutexLock lock(&mutex_);
-  return keks_.Generations();
 }
 
 KeyStore::KeyStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -386,7 +380,7 @@ const HmacKey& KeyStore::index_key() const {
 absl::StatusOr<uint32_t> KeyStore::StartGeneration(absl::Time now) {
   return impl_->StartGeneration(now);
 }
-absl::StatusOr<size_t> KeyStore::RewrapSome(size_t limit) {
+absl::StatusOr<bool> KeyStore::RewrapSome(int limit) {
   return impl_->RewrapSome(limit);
 }
 absl::Status KeyStore::DestroyGeneration(uint32_t generation, absl::Time now) {
@@ -394,6 +388,12 @@ absl::Status KeyStore::DestroyGeneration(uint32_t generation, absl::Time now) {
 }
 std::vector<uint32_t> KeyStore::LivingGenerations() {
   return impl_->LivingGenerations();
+}
+absl::StatusOr<std::vector<KeyGeneration>> KeyStore::ListGenerations() {
+  return impl_->ListGenerations();
+}
+absl::StatusOr<bool> KeyStore::CheckSome(int64_t* after, int limit) {
+  return impl_->CheckSome(after, limit);
 }
 
 }  // namespace postern::crypto

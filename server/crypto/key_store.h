@@ -70,6 +70,15 @@ struct KeyTombstone {
   uint32_t last_generation = 0;
 };
 
+// A generation of KEKs, one of each realm.
+struct KeyGeneration {
+  uint32_t number = 0;
+  absl::Time created;
+  absl::Time destroyed = absl::InfiniteFuture();  // that: it lives
+  uint32_t root_version = 0;
+  uint32_t minors_root_version = 0;
+};
+
 // All methods are thread-safe. Storage failures are LEDGER_UNAVAILABLE (without keys nothing can be accounted for); a
 // stored key that does not unwrap is DATA_LOSS.
 class KeyStore {
@@ -110,12 +119,19 @@ class KeyStore {
 
   // Starts a KEK generation of each realm under the newest root version and returns its number; new keys use it.
   absl::StatusOr<uint32_t> StartGeneration(absl::Time now);
-  // Wraps up to `limit` blocks of keys of older generations anew; returns how many keys it did, 0 when none is left.
-  absl::StatusOr<size_t> RewrapSome(size_t limit);
+  // Looks at the next `limit` blocks of keys and wraps those of older generations anew, in one transaction. False when
+  // it has looked at all that there were; after a restart it begins with the first again.
+  absl::StatusOr<bool> RewrapSome(int limit);
   // Destroys a generation of both realms; FAILED_PRECONDITION while a living key needs it.
   absl::Status DestroyGeneration(uint32_t generation, absl::Time now);
   // The generations that live, ascending.
   std::vector<uint32_t> LivingGenerations();
+  // All that ever were, newest first.
+  absl::StatusOr<std::vector<KeyGeneration>> ListGenerations();
+
+  // Reads and unwraps the living ones of the `limit` keys behind `*after`, 0 at first, and moves it on. False when
+  // there are no more; DATA_LOSS if one is not what was stored.
+  absl::StatusOr<bool> CheckSome(int64_t* after, int limit);
 
  private:
   class Impl;

@@ -100,13 +100,16 @@ absl::Status KeyTable::Prepare(size_t name_batch) {
        " ORDER BY sequence LIMIT ?2"},
       {&living_keks_,
        "SELECT realm, generation, root_version, wrapped FROM keks WHERE destroyed_millis = x'0000000000000000'"},
+      {&list_generations_,
+       "SELECT realm, generation, root_version, created_millis, destroyed_millis FROM keks"
+       " ORDER BY generation DESC, realm"},
       {&insert_kek_,
        "INSERT INTO keks (realm, generation, root_version, wrapped, created_millis) VALUES (?1, ?2, ?3, ?4, ?5)"},
       {&destroy_keks_,
        "UPDATE keks SET wrapped = zeroblob(length(wrapped)), destroyed_millis = ?2 WHERE generation = ?1"},
       {&blocks_before_,
        "SELECT sequence, ids, generation, wrapped FROM key_blocks"
-       " WHERE sequence > ?2 AND generation < ?1 AND generation > x'00000000' ORDER BY sequence LIMIT ?3"},
+       " WHERE sequence > ?2 AND sequence <= ?3 AND generation < ?1 AND generation > x'00000000' ORDER BY sequence"},
       {&any_key_of_, "SELECT 1 FROM key_blocks WHERE generation = ?1 LIMIT 1"},
   };
   for (const auto& [statement, sql] : statements) {
@@ -207,11 +210,33 @@ absl::Status KeyTable::DestroyKeks(uint32_t generation, absl::Time now) {
   return destroy_keks_.BindInt(1, generation).BindBytes(2, millis).Run();
 }
 
-absl::StatusOr<std::vector<KeyBlock>> KeyTable::BlocksBefore(uint32_t generation, int64_t after, size_t limit) {
+absl::StatusOr<std::vector<KeyGeneration>> KeyTable::ListGenerations() {
+  std::vector<KeyGeneration> generations;
+  const ResetAtExit reset(list_generations_);
+  for (;;) {
+    POSTERN_ASSIGN_OR_RETURN(const bool row, list_generations_.Step());
+    if (!row) return generations;
+    const auto number = static_cast<uint32_t>(list_generations_.Int(1));
+    if (generations.empty() || generations.back().number != number) generations.emplace_back().number = number;
+    KeyGeneration& generation = generations.back();
+    const auto root_version = static_cast<uint32_t>(list_generations_.Int(2));
+    const bool minors = static_cast<KeyRealm>(list_generations_.Int(0)) == KeyRealm::kMinors;
+    (minors ? generation.minors_root_version : generation.root_version) = root_version;
+    generation.created = absl::FromUnixMillis(list_generations_.Int(3));
+    const auto destroyed = static_cast<int64_t>(ReadBigEndian(list_generations_.Bytes(4)));
+    if (destroyed != 0) generation.destroyed = absl::FromUnixMillis(destroyed);
+  }
+}
+
+absl::StatusOr<int64_t> KeyTable::LastBlock() {
+  return file_.QueryInt("SELECT coalesce(max(sequence), 0) FROM key_blocks");
+}
+
+absl::StatusOr<std::vector<KeyBlock>> KeyTable::BlocksBefore(uint32_t generation, int64_t after, int64_t last) {
   std::vector<KeyBlock> blocks;
   const std::string bound = BigEndian32(generation);
   const ResetAtExit reset(blocks_before_);
-  blocks_before_.BindBytes(1, bound).BindInt(2, after).BindInt(3, static_cast<int64_t>(limit));
+  blocks_before_.BindBytes(1, bound).BindInt(2, after).BindInt(3, last);
   for (;;) {
     POSTERN_ASSIGN_OR_RETURN(const bool row, blocks_before_.Step());
     if (!row) return blocks;

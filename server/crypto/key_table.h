@@ -68,8 +68,11 @@ class KeyTable {
   absl::Status InsertKek(const StoredKek& kek, absl::Time now);
   // Overwrites both realms' wrapped KEKs of `generation` by zeros.
   absl::Status DestroyKeks(uint32_t generation, absl::Time now);
-  // Blocks with living keys, above `after`, that a generation before `generation` wraps, at most `limit`.
-  absl::StatusOr<std::vector<KeyBlock>> BlocksBefore(uint32_t generation, int64_t after, size_t limit);
+  absl::StatusOr<std::vector<KeyGeneration>> ListGenerations();
+  // The last block; 0 if there is none.
+  absl::StatusOr<int64_t> LastBlock();
+  // Blocks with living keys, above `after`, up to and including `last`, that a generation before `generation` wraps.
+  absl::StatusOr<std::vector<KeyBlock>> BlocksBefore(uint32_t generation, int64_t after, int64_t last);
   absl::StatusOr<bool> AnyKeyOf(uint32_t generation);
 
   SqliteFile& file() { return file_; }
@@ -81,7 +84,7 @@ class KeyTable {
   SqliteFile file_;
   // After the file: statements are finalised before their connection closes.
   SqliteStatement read_block_, insert_block_, replace_block_, insert_tombstone_, list_tombstones_;
-  SqliteStatement living_keks_, insert_kek_, destroy_keks_, blocks_before_, any_key_of_;
+  SqliteStatement living_keks_, list_generations_, insert_kek_, destroy_keks_, blocks_before_, any_key_of_;
   KeySlots slots_;
 };
 

@@ -118,6 +118,21 @@ absl::Status BuildMainPath(const config::Config& config, const Clock& clock, con
   return absl::OkStatus();
 }
 
+void BuildUpkeep(const config::Config& config, const Clock& clock, const base::Logger* log, Core& core) {
+  KeyRotation::Options rotation;
+  rotation.clock = clock;
+  core.rotation = std::make_unique<KeyRotation>(core.keys.get(), core.store.get(), log, rotation);
+  SelfCheck::Parts parts;
+  parts.config = &config;
+  parts.store = core.store.get();
+  parts.keys = core.keys.get();
+  parts.checkpoints = core.checkpoints.get();
+  parts.rotation = core.rotation.get();
+  parts.log = log;
+  parts.clock = clock;
+  core.self_check = std::make_unique<SelfCheck>(parts);
+}
+
 void BuildOperatorsWork(const Clock& clock, Core& core) {
   core.control.store = core.store.get();
   core.control.keys = core.keys.get();
@@ -189,6 +204,7 @@ absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, con
   POSTERN_RETURN_IF_ERROR(delivery::SettleAbandonedExchanges(*core->store, clock()));
   POSTERN_RETURN_IF_ERROR(BuildMainPath(config, clock, log, serving, metrics, *core));
   BuildOperatorsWork(clock, *core);
+  BuildUpkeep(config, clock, log, *core);
   POSTERN_RETURN_IF_ERROR(core->terminator->ResumeTerminations());
   // Before anything listens: what ended while the gateway was down is never served.
   POSTERN_RETURN_IF_ERROR(core->contract_clock->RunOnce());
@@ -206,9 +222,13 @@ void StartCore(Core& core) {
   core.retention->Start();
   core.supervisor->Start();
   core.checkpoints->Start();
+  core.rotation->Start();
+  core.self_check->Start();
 }
 
 void DrainCore(Core& core) {
+  core.self_check->Stop();
+  core.rotation->Stop();
   core.supervisor->Stop();
   core.retention->Stop();
   core.rights_clock->Stop();

@@ -28,7 +28,9 @@
 #include "server/gateway/checkpoint_publisher.h"
 #include "server/gateway/config.h"
 #include "server/gateway/finding_response.h"
+#include "server/gateway/key_rotation.h"
 #include "server/gateway/metrics.h"
+#include "server/gateway/self_check.h"
 #include "server/gateway/serving_state.h"
 #include "server/registry/bundle_registry.h"
 #include "server/registry/control_plane.h"
@@ -69,6 +71,8 @@ struct Core {
   std::optional<crypto::NoteSigner> signer;
   std::optional<crypto::PrivateKey> notice_key;
   std::unique_ptr<CheckpointPublisher> checkpoints;
+  std::unique_ptr<KeyRotation> rotation;
+  std::unique_ptr<SelfCheck> self_check;
 
   // What holds now.
   registry::SnapshotHolder snapshots;
@@ -118,13 +122,13 @@ struct Core {
 };
 
 // Opens the stores, checks the ledger against the last checkpoint, rebuilds the snapshot, takes up what a crash
-// interrupted and ends what has ended by the calendar. Nothing is served yet. `log`, `serving` and `metrics` outlive
-// the core: `serving` is told when the ledger fails and recovers, and what happens to partners, contracts and
-// campaigns, and to the ledger, is written to `log`. Errors are those of the parts.
+// interrupted and ends what has ended by the calendar. Nothing is served yet. All that is passed outlives the core:
+// `serving` is told when the ledger fails and recovers, and what happens to partners, contracts and campaigns, and to
+// the ledger, is written to `log`. Errors are those of the parts.
 absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, const Clock& clock,
                                                const base::Logger* log, ServingState* serving, Metrics* metrics);
 
-// Starts the background work: notices, the contract clock, checkpoints.
+// Starts the background work: notices, the contract clock, checkpoints, keys, the daily check.
 void StartCore(Core& core);
 
 // Ends it: commits what was taken, settles what was acknowledged. After the shop's listener is down and before the

@@ -143,6 +143,18 @@ absl::Status Front::BuildServices(Core& core) {
   operator_rights_ = std::make_unique<rpc::SubjectRightsService>(rights);
   retention_ = std::make_unique<rpc::RetentionService>(faces_[kOperators].gate.get(), core.retention.get());
   supervision_ = std::make_unique<rpc::SupervisionService>(faces_[kOperators].gate.get(), core.supervisor.get());
+
+  rpc::MaintenanceService::Parts maintenance;
+  maintenance.gate = faces_[kOperators].gate.get();
+  maintenance.run_self_check = [check = core.self_check.get()](absl::string_view principal,
+                                                               const v1::RunSelfCheckRequest& request) {
+    return check->Run(principal, request);
+  };
+  maintenance.list_key_generations = [rotation = core.rotation.get()] { return rotation->List(); };
+  maintenance.rotate_keys = [rotation = core.rotation.get()](absl::string_view principal) {
+    return rotation->Rotate(principal);
+  };
+  maintenance_ = std::make_unique<rpc::MaintenanceService>(std::move(maintenance));
   return absl::OkStatus();
 }
 
@@ -164,7 +176,8 @@ absl::Status Front::Listen(Core& core) {
                           {v1::AuditService::service_full_name(), audit_.get()},
                           {v1::SubjectRightsService::service_full_name(), operator_rights_.get()},
                           {v1::RetentionService::service_full_name(), retention_.get()},
-                          {v1::SupervisionService::service_full_name(), supervision_.get()}};
+                          {v1::SupervisionService::service_full_name(), supervision_.get()},
+                          {v1::MaintenanceService::service_full_name(), maintenance_.get()}};
     }
     options.gate = faces_[face].gate.get();
     options.quota = quota_.get();

@@ -18,6 +18,7 @@
 #include "server/rpc/audit_service.h"
 #include "server/rpc/call_gate.h"
 #include "server/rpc/listener.h"
+#include "server/rpc/maintenance_service.h"
 #include "server/rpc/operator_service.h"
 #include "server/rpc/partner_service.h"
 #include "server/rpc/retention_service.h"
@@ -82,6 +83,7 @@ class Front {
   std::unique_ptr<rpc::SubjectRightsService> shop_rights_, operator_rights_;
   std::unique_ptr<rpc::RetentionService> retention_;
   std::unique_ptr<rpc::SupervisionService> supervision_;
+  std::unique_ptr<rpc::MaintenanceService> maintenance_;
   std::array<FaceParts, 3> faces_;
 };
 

@@ -39,6 +39,9 @@ constexpr SampleName kSamples[] = {
     {"postern_campaigns_overdue_total", "Deletion campaigns that became overdue"},
     {"postern_contract_clock_failures_total", "Rounds of the contract clock that failed"},
     {"postern_campaign_failures_total", "Rounds of notice writing that failed"},
+    {"postern_self_check_time_seconds", "When the last self-check ended, in Unix time; 0 before the first"},
+    {"postern_self_check_errors", "Findings of the last self-check that need somebody now"},
+    {"postern_self_check_warnings", "Findings of the last self-check that need somebody within weeks"},
 };
 static_assert(std::size(kSamples) == static_cast<size_t>(Metrics::Sample::kCount));
 

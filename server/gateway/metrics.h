@@ -59,6 +59,9 @@ class Metrics final : public rpc::CallObserver {
     kCampaignsOverdue,
     kClockFailures,
     kCampaignFailures,
+    kSelfCheckTime,
+    kSelfCheckErrors,
+    kSelfCheckWarnings,
     kCount,
   };
   void Set(Sample sample, double value);

@@ -116,6 +116,10 @@ void SampleMetrics(const config::Config& config, Core& core, const Front& front,
   set(Sample::kCampaignsOverdue, totals.campaigns_overdue.load());
   set(Sample::kClockFailures, totals.failed_rounds.load());
   set(Sample::kCampaignFailures, core.campaigns->failed_rounds());
+  const SelfCheck::Totals& checked = core.self_check->totals();
+  set(Sample::kSelfCheckTime, checked.unix_seconds.load());
+  set(Sample::kSelfCheckErrors, checked.errors.load());
+  set(Sample::kSelfCheckWarnings, checked.warnings.load());
   SampleCertificatesAndKeys(config, front, now, metrics);
   SampleDelivery(core, metrics);
   SampleCampaigns(core, metrics);

@@ -93,9 +93,9 @@ absl::StatusOr<KeyPair> LoadKeyPair(const std::string& chain_path, const std::st
     TakeOpenSslError();
     return errors::Malformed(absl::StrCat(key_path, " is not the key of ", chain_path));
   }
-  POSTERN_ASSIGN_OR_RETURN(const absl::Time not_before, ToTime(X509_get0_notBefore(chain.front().get())));
+  POSTERN_ASSIGN_OR_RETURN(pair.not_before, ToTime(X509_get0_notBefore(chain.front().get())));
   POSTERN_ASSIGN_OR_RETURN(pair.not_after, ToTime(X509_get0_notAfter(chain.front().get())));
-  if (now < not_before || now >= pair.not_after) return errors::Expired();
+  if (now < pair.not_before || now >= pair.not_after) return errors::Expired();
   return pair;
 }
 

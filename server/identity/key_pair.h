@@ -12,7 +12,8 @@ namespace postern::identity {
 struct KeyPair {
   std::string chain_pem;  // leaf first
   crypto::SecretBytes private_key_pem;
-  absl::Time not_after;  // of the leaf
+  absl::Time not_before;  // of the leaf, and the next too
+  absl::Time not_after;
 };
 
 // Reads and checks a pair: both parse, the key is the leaf's, the leaf is in its time at `now`, and nobody but the

@@ -100,6 +100,10 @@ constexpr MethodRule kRules[] = {
     {"postern.v1.AuditService.GetInclusionProof", kOperatorSide, kAuditor, false, kRead},
     {"postern.v1.AuditService.GetConsistencyProof", kOperatorSide, kAuditor, false, kRead},
 
+    {"postern.v1.MaintenanceService.RunSelfCheck", kOperatorSide, kLook},
+    {"postern.v1.MaintenanceService.ListKeyGenerations", kOperatorSide, kLook, false, kRead},
+    {"postern.v1.MaintenanceService.RotateKeys", kOperatorSide, kOperator},
+
     // What the program is and whether it serves: nothing about anyone, so these are no reads to account for.
     {"grpc.health.v1.Health.Check", kEverySide, kEveryRole},
     {"grpc.health.v1.Health.Watch", kEverySide, kEveryRole},

@@ -104,7 +104,8 @@ TEST_F(OperationTest, HealthTellsWatchersAndKnowsItsServices) {
   const auto health = grpc::health::v1::Health::NewStub(gateway_.Person("vera"));
   grpc::health::v1::HealthCheckRequest request;
   grpc::health::v1::HealthCheckResponse response;
-  for (const char* known : {"postern.v1.OperatorService", "postern.v1.AuditService", "grpc.health.v1.Health"}) {
+  for (const char* known : {"postern.v1.OperatorService", "postern.v1.AuditService", "postern.v1.MaintenanceService",
+                            "grpc.health.v1.Health"}) {
     request.set_service(known);
     EXPECT_TRUE(health->Check(Deadline().get(), request, &response).ok()) << known;
     EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING);
@@ -185,9 +186,9 @@ TEST_F(OperationTest, ReflectionHoldsTheSchemaOfEveryServiceItLists) {
   const auto listed = ask(request);
   std::vector<std::string> names;
   for (const auto& service : listed.list_services_response().service()) names.push_back(service.name());
-  EXPECT_THAT(names,
-              ::testing::UnorderedElementsAre("postern.v1.OperatorService", "postern.v1.AuditService",
-                                              "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"));
+  EXPECT_THAT(names, ::testing::UnorderedElementsAre("postern.v1.OperatorService", "postern.v1.AuditService",
+                                                     "postern.v1.MaintenanceService", "grpc.health.v1.Health",
+                                                     "grpc.reflection.v1alpha.ServerReflection"));
   for (const std::string& name : names) {
     request.set_file_containing_symbol(name);
     const auto found = ask(request);

@@ -81,7 +81,8 @@ TEST_F(KeyStoreConcurrency, RotationRunsBesideUse) {
     for (int round = 0; round < 3; ++round) {
       const absl::StatusOr<uint32_t> generation = store_->StartGeneration(now_);
       ASSERT_TRUE(generation.ok());
-      for (size_t done = 1; done != 0;) done = *store_->RewrapSome(20);
+      while (*store_->RewrapSome(20)) {
+      }
       ASSERT_TRUE(store_->DestroyGeneration(*generation - 1, now_).ok());
     }
   });

@@ -231,13 +231,9 @@ TEST_F(KeyStoreTest, GenerationsReplaceEachOther) {
   EXPECT_TRUE(absl::IsFailedPrecondition(store_->DestroyGeneration(1, now_)));
   EXPECT_TRUE(absl::IsFailedPrecondition(store_->DestroyGeneration(2, now_)));
 
-  size_t rewrapped = 0;
-  for (;;) {
-    const size_t done = *store_->RewrapSome(10);
-    if (done == 0) break;
-    rewrapped += done;
-  }
-  EXPECT_EQ(rewrapped, 25u) << "24 living keys and the index key";
+  int steps = 0;
+  while (*store_->RewrapSome(10)) ++steps;
+  EXPECT_EQ(steps, 3) << "25 keys and the index key, each in a block of its own";
   ASSERT_TRUE(store_->DestroyGeneration(1, now_).ok());
   for (const std::string& path : {options_.root_keyset_path, options_.minors_root_keyset_path}) {
     ASSERT_TRUE(RootKeyset::RemoveVersion(path, 1).ok());
@@ -245,6 +241,14 @@ TEST_F(KeyStoreTest, GenerationsReplaceEachOther) {
   }
   Reopen();
   EXPECT_EQ(store_->LivingGenerations(), (std::vector<uint32_t>{2}));
+  const std::vector<KeyGeneration> generations = *store_->ListGenerations();
+  ASSERT_EQ(generations.size(), 2u);
+  EXPECT_EQ(generations[0].number, 2u);
+  EXPECT_EQ(generations[0].created, now_);
+  EXPECT_EQ(generations[0].destroyed, absl::InfiniteFuture());
+  EXPECT_EQ(generations[0].root_version, 2u);
+  EXPECT_EQ(generations[1].destroyed, now_);
+  EXPECT_EQ(generations[1].minors_root_version, 1u);
   EXPECT_EQ(ReasonOf(store_->Get(keys[0].id).status()), kShredded);
   for (size_t i = 1; i < keys.size(); ++i) EXPECT_TRUE(store_->Get(keys[i].id)->secret->Equals(*keys[i].secret));
 }

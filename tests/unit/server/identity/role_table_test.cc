@@ -10,6 +10,7 @@
 #include "proto/grpc/health/v1/health.pb.h"
 #include "proto/grpc/reflection/v1alpha/reflection.pb.h"
 #include "proto/postern/v1/audit_service.pb.h"
+#include "proto/postern/v1/maintenance_service.pb.h"
 #include "proto/postern/v1/operator_service.pb.h"
 #include "proto/postern/v1/partner_service.pb.h"
 #include "proto/postern/v1/retention_service.pb.h"
@@ -26,7 +27,8 @@ std::set<std::string> MethodsOfTheApi() {
        {v1::CreateDisclosureRequest::descriptor()->file(), v1::ReceiveRequest::descriptor()->file(),
         v1::CreatePartnerRequest::descriptor()->file(), v1::GetCheckpointRequest::descriptor()->file(),
         v1::SetConsentRequest::descriptor()->file(), v1::RunRetentionRequest::descriptor()->file(),
-        v1::ReplaySupervisionRequest::descriptor()->file(), grpc::health::v1::HealthCheckRequest::descriptor()->file(),
+        v1::ReplaySupervisionRequest::descriptor()->file(), v1::RunSelfCheckRequest::descriptor()->file(),
+        grpc::health::v1::HealthCheckRequest::descriptor()->file(),
         grpc::reflection::v1alpha::ServerReflectionRequest::descriptor()->file()}) {
     for (int s = 0; s < file->service_count(); ++s) {
       for (int m = 0; m < file->service(s)->method_count(); ++m) {
