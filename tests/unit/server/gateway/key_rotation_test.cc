@@ -1,6 +1,7 @@
 #include "server/gateway/key_rotation.h"
 
 #include "absl/strings/str_cat.h"
+#include "proto/postern/v1/audit.pb.h"
 #include "server/audit/leaf.h"
 #include "server/storage/sqlite/sqlite_store.h"
 #include "tests/unit/server/crypto/key_store_fixture.h"
