@@ -10,9 +10,19 @@ namespace {
 
 using google::protobuf::FieldDescriptor;
 
-// What a parser keeps of a raw wire value, as a serialiser writes it: 32-bit types drop the upper half and negative
-// ones are extended.
-uint64_t Canonical(FieldType type, uint64_t raw) {
+void AppendScalar(wire::Type type, uint64_t value, std::string* out) {
+  if (type == wire::kVarint) {
+    wire::AppendVarint(value, out);
+  } else if (type == wire::kFixed32) {
+    wire::AppendFixed32(value, out);
+  } else {
+    wire::AppendFixed64(value, out);
+  }
+}
+
+}  // namespace
+
+uint64_t CanonicalScalar(FieldType type, uint64_t raw) {
   switch (type) {
     case FieldDescriptor::TYPE_INT32:
     case FieldDescriptor::TYPE_ENUM:
@@ -29,18 +39,6 @@ uint64_t Canonical(FieldType type, uint64_t raw) {
   }
 }
 
-void AppendScalar(wire::Type type, uint64_t value, std::string* out) {
-  if (type == wire::kVarint) {
-    wire::AppendVarint(value, out);
-  } else if (type == wire::kFixed32) {
-    wire::AppendFixed32(value, out);
-  } else {
-    wire::AppendFixed64(value, out);
-  }
-}
-
-}  // namespace
-
 Emitter::Emitter(const ProjectionPlan::Tables& tables, const ProjectionContext& context, std::string* out)
     : tables_(tables),
       context_(context),
@@ -48,7 +46,7 @@ Emitter::Emitter(const ProjectionPlan::Tables& tables, const ProjectionContext& 
       closed_(tables.gates.size(), 0),
       released_(tables.leaves.size(), 0) {}
 
-void Emitter::CloseGates(const Readings& readings, Extracts::Minor minor) {
+void Emitter::CloseGates(absl::Span<const OperandValue> operands, Extracts::Minor minor) {
   const bool treat_as_minor =
       minor == Extracts::Minor::kYes || (minor == Extracts::Minor::kUnknown && !tables_.adult_only);
   const auto close = [](WithheldReason reason) { return static_cast<uint8_t>(static_cast<uint8_t>(reason) + 1); };
@@ -56,7 +54,7 @@ void Emitter::CloseGates(const Readings& readings, Extracts::Minor minor) {
     const Gate& gate = tables_.gates[i];
     if (gate.country >= 0) {
       countries_.resize(tables_.gates.size());
-      const OperandValue& country = readings.operands()[static_cast<size_t>(gate.country)];
+      const OperandValue& country = operands[static_cast<size_t>(gate.country)];
       countries_[i] = country.present
                           ? country.text
                           : absl::string_view(tables_.operands[static_cast<size_t>(gate.country)].default_text);
@@ -66,12 +64,17 @@ void Emitter::CloseGates(const Readings& readings, Extracts::Minor minor) {
       closed_[i] = close(WithheldReason::kConsent);
     } else if (gate.withheld_from_minors && treat_as_minor) {
       closed_[i] = close(WithheldReason::kMinor);
-    } else if (!std::all_of(gate.when.begin(), gate.when.end(), [&](const Predicate& predicate) {
-                 return Holds(predicate, tables_.operands, readings.operands());
-               })) {
+    } else if (!std::all_of(gate.when.begin(), gate.when.end(),
+                            [&](const Predicate& predicate) { return Holds(predicate, tables_.operands, operands); })) {
       closed_[i] = close(WithheldReason::kCondition);
     }
   }
+}
+
+uint64_t Emitter::ClosedGates() const {
+  uint64_t closed = 0;
+  for (size_t i = 0; i < closed_.size() && i < 64; ++i) closed |= uint64_t{closed_[i] != 0} << i;
+  return closed;
 }
 
 bool Emitter::AnyOpen(const Field& container) const {
@@ -83,11 +86,11 @@ bool Emitter::AnyOpen(const Field& container) const {
 
 void Emitter::Scalar(const Field& field, uint64_t raw) {
   const Leaf& leaf = tables_.leaves[field.leaf];
-  uint64_t value = Canonical(field.type, raw);
+  uint64_t value = CanonicalScalar(field.type, raw);
   if (field.implicit_presence && value == 0) return;
   if (!leaf.transform.is_keep()) {
     if (!leaf.transform.ApplyNumber(field.type, &value)) return;
-    value = Canonical(field.type, value);
+    value = CanonicalScalar(field.type, value);
   }
   released_[field.leaf] = 1;
   if (field.implicit_presence && value == 0) return;
@@ -97,10 +100,10 @@ void Emitter::Scalar(const Field& field, uint64_t raw) {
 
 void Emitter::PackedElement(const Field& field, uint64_t raw) {
   const Leaf& leaf = tables_.leaves[field.leaf];
-  uint64_t value = Canonical(field.type, raw);
+  uint64_t value = CanonicalScalar(field.type, raw);
   if (!leaf.transform.is_keep()) {
     if (!leaf.transform.ApplyNumber(field.type, &value)) return;
-    value = Canonical(field.type, value);
+    value = CanonicalScalar(field.type, value);
   }
   released_[field.leaf] = 1;
   AppendScalar(field.wire_type, value, out_);
@@ -138,7 +141,7 @@ void Emitter::Date(const Field& field, const DateParts& parts) {
 void Emitter::MapKey(const Field& key, bool check, const std::string& path, uint64_t raw, absl::string_view text) {
   Tag(key, key.wire_type);
   if (key.wire_type != wire::kDelimited) {
-    AppendScalar(key.wire_type, Canonical(key.type, raw), out_);
+    AppendScalar(key.wire_type, CanonicalScalar(key.type, raw), out_);
     return;
   }
   if (check && HasCardNumber(text)) CardFault(path);
@@ -154,9 +157,9 @@ bool Emitter::MapValue(const Field& value, uint64_t raw, absl::string_view text)
     if (!AppendLeafText(leaf, value.type, text)) return false;
     delimited.Close();
   } else {
-    uint64_t number = Canonical(value.type, raw);
+    uint64_t number = CanonicalScalar(value.type, raw);
     if (!leaf.transform.is_keep() && !leaf.transform.ApplyNumber(value.type, &number)) return false;
-    AppendScalar(value.wire_type, Canonical(value.type, number), out_);
+    AppendScalar(value.wire_type, CanonicalScalar(value.type, number), out_);
   }
   released_[value.leaf] = 1;
   return true;

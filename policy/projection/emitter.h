@@ -14,16 +14,22 @@
 
 namespace postern::policy {
 
+// What a parser keeps of a raw wire value, as a serialiser writes it: 32-bit types drop the upper half and negative
+// ones are extended.
+uint64_t CanonicalScalar(FieldType type, uint64_t raw);
+
 class Emitter {
  public:
   // Every gate is open until CloseGates.
   Emitter(const ProjectionPlan::Tables& tables, const ProjectionContext& context, std::string* out);
 
-  // Decides every gate from what was read. A leaf behind a closed gate counts as not granted.
-  void CloseGates(const Readings& readings, Extracts::Minor minor);
+  // Decides every gate from what was read; `operands` by index. A leaf behind a closed gate counts as not granted.
+  void CloseGates(absl::Span<const OperandValue> operands, Extracts::Minor minor);
   bool IsOpen(const Leaf& leaf) const { return closed_[leaf.gate] == 0; }
   // What a postcode behind the leaf's gate is cut by.
   absl::string_view CountryOf(const Leaf& leaf) const { return countries_[static_cast<size_t>(leaf.gate)]; }
+  // A bit for each of the first 64 gates that is closed.
+  uint64_t ClosedGates() const;
   // True if anything below `container` may leave, which is when the container itself does.
   bool AnyOpen(const Field& container) const;
   // Why a gate is closed.
@@ -42,6 +48,8 @@ class Emitter {
 
   void Tag(const Field& field, wire::Type type) { wire::AppendVarint(wire::MakeTag(field.number, type), out_); }
   std::string* out() { return out_; }
+  // True if a value was found that makes Finish refuse.
+  bool has_card_fault() const { return card_path_ != nullptr; }
   // Forgets all output; the walk starts over.
   void Restart();
 

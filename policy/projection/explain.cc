@@ -171,7 +171,7 @@ absl::Status ExplainWithheld(const ProjectionPlan& plan, const ProjectionContext
     GeneralPath(tables).Read(record, &readings);
   }
   if (context.known_minor) extracts.minor = Extracts::Minor::kYes;
-  gates.CloseGates(readings, extracts.minor);
+  gates.CloseGates(readings.operands(), extracts.minor);
   const Descriptor& type = *tables.spec.record_type;
   Explainer(tables, context, gates, withheld).Walk(type, RecordView(type, {record}), "", 0);
   return absl::OkStatus();
@@ -181,8 +181,11 @@ std::vector<WithheldField> WithheldFromBits(const ProjectionPlan& plan, const st
   const ProjectionPlan::Tables& tables = plan.tables();
   std::vector<WithheldField> withheld;
   for (size_t bit = 0; bit < tables.withheld.size() && bit / 64 < bits.size(); ++bit) {
-    if ((bits[bit / 64] >> (bit % 64) & 1) != 0)
-      withheld.push_back({tables.withheld_paths[bit], tables.withheld[bit].reason});
+    if ((bits[bit / 64] >> (bit % 64) & 1) != 0) {
+      const size_t listed = tables.withheld_paths.size();
+      withheld.push_back({bit < listed ? tables.withheld_paths[bit] : tables.superseded_paths[bit - listed],
+                          tables.withheld[bit].reason});
+    }
   }
   return withheld;
 }

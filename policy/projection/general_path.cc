@@ -28,9 +28,10 @@ void GeneralPath::Read(absl::string_view record, Readings* readings) {
   WalkMessage(tables_.levels[0], 0);
 }
 
-void GeneralPath::Emit(absl::string_view record, Emitter* emitter) {
+void GeneralPath::Emit(absl::string_view record, Emitter* emitter, Presence* presence) {
   readings_ = nullptr;
   emitter_ = emitter;
+  presence_ = presence;
   fragments_.assign(1, record);
   WalkMessage(tables_.levels[0], 0);
 }
@@ -43,10 +44,14 @@ void GeneralPath::WalkMessage(const Level& level, size_t from) {
     IndexFragment(level, fragments_[i], absl::MakeSpan(epochs), absl::MakeSpan(members));
   }
   // Superseded members of oneofs go; what remains is grouped by field, in the order of the record.
-  occurrences_.erase(
-      std::remove_if(occurrences_.begin() + static_cast<ptrdiff_t>(base), occurrences_.end(),
-                     [&](const Occurrence& o) { return o.field->oneof >= 0 && o.epoch != epochs[o.field->oneof]; }),
-      occurrences_.end());
+  occurrences_.erase(std::remove_if(occurrences_.begin() + static_cast<ptrdiff_t>(base), occurrences_.end(),
+                                    [&](const Occurrence& o) {
+                                      if (o.field->oneof < 0 || o.epoch == epochs[o.field->oneof]) return false;
+                                      if (!reading() && members[o.field->oneof] != o.field)
+                                        presence_->Set(o.field->superseded_bit);
+                                      return true;
+                                    }),
+                     occurrences_.end());
   std::sort(occurrences_.begin() + static_cast<ptrdiff_t>(base), occurrences_.end(),
             [](const Occurrence& a, const Occurrence& b) {
               return a.field != b.field ? a.field < b.field

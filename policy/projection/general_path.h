@@ -9,6 +9,7 @@
 
 #include "absl/strings/string_view.h"
 #include "policy/projection/emitter.h"
+#include "policy/projection/presence.h"
 #include "policy/projection/readings.h"
 #include "policy/projection/tables.h"
 
@@ -17,9 +18,9 @@ namespace postern::policy {
 class GeneralPath {
  public:
   explicit GeneralPath(const ProjectionPlan::Tables& tables) : tables_(tables) {}
-  // `readings` and `emitter` have been cleared.
+  // `readings` and `emitter` have been cleared. Emit also reports what was superseded.
   void Read(absl::string_view record, Readings* readings);
-  void Emit(absl::string_view record, Emitter* emitter);
+  void Emit(absl::string_view record, Emitter* emitter, Presence* presence);
 
  private:
   // One value of a field that matters: [begin, end) is the content of a delimited value or group.
@@ -67,6 +68,7 @@ class GeneralPath {
   const ProjectionPlan::Tables& tables_;
   Readings* readings_ = nullptr;
   Emitter* emitter_ = nullptr;
+  Presence* presence_ = nullptr;
   std::vector<Occurrence> occurrences_;       // a stack: each message uses the top, from its own base
   std::vector<absl::string_view> fragments_;  // likewise
 };

@@ -65,6 +65,17 @@ Field LevelBuilder::MakeField(const FieldDescriptor& descriptor) const {
   return field;
 }
 
+void LevelBuilder::AddSupersededBits() {
+  for (Level& level : tables_.levels) {
+    for (Field& field : level.fields) {
+      if (field.oneof < 0 || !field.has_grants) continue;
+      field.superseded_bit = static_cast<int32_t>(tables_.withheld.size());
+      tables_.withheld.push_back({WithheldReason::kSuperseded, -1});
+      tables_.superseded_paths.push_back(level.PathOf(field));
+    }
+  }
+}
+
 int32_t LevelBuilder::EnumIndex(const FieldDescriptor& descriptor) {
   if (descriptor.type() != FieldDescriptor::TYPE_ENUM || IsProto3(descriptor)) return -1;
   const auto* type = descriptor.enum_type();

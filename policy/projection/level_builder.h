@@ -18,7 +18,10 @@ class LevelBuilder {
   // `unclassified`: dotted paths of leaves that the catalogue does not classify.
   LevelBuilder(std::set<std::string> unclassified, ProjectionPlan::Tables* tables)
       : unclassified_(std::move(unclassified)), tables_(*tables) {}
-  void Build(const TrieNode& root) { BuildLevel(root, "", 0, true); }
+  void Build(const TrieNode& root) {
+    BuildLevel(root, "", 0, true);
+    AddSupersededBits();
+  }
 
  private:
   using FieldDescriptor = google::protobuf::FieldDescriptor;
@@ -29,6 +32,8 @@ class LevelBuilder {
   void AddUse(const FieldDescriptor& descriptor, const FieldUse& use, const std::string& path, int depth, bool reports,
               Field* field);
   void AddWithheldBits(const std::string& path, bool reports, Field* field);
+  // Behind all others: what is superseded is granted, so these are no paths that the plan withholds.
+  void AddSupersededBits();
   int32_t AddBit(const std::string& path, WithheldReason reason, int32_t leaf);
   int32_t EnumIndex(const FieldDescriptor& descriptor);
   void CollectGates(const TrieNode& node, std::set<int32_t>* gates) const;

@@ -20,9 +20,10 @@ class ProjectionPlan {
   const std::string& record_type() const;
   // Consent keys that must be resolved before projecting; at most 64.
   const std::vector<std::string>& consents() const;
-  // What the plan may withhold, by path; indexes of ProjectionResult::withheld_bits. A message that the plan does not
-  // enter is one path, "marketing"; unknown fields of a message are "customer.(unknown)"; a granted leaf that may be
-  // withheld for several reasons occurs once for each.
+  // What the plan may withhold, by path; the first bits of ProjectionResult::withheld_bits (those behind say which
+  // granted members of oneofs were superseded). A message that the plan does not enter is one path, "marketing";
+  // unknown fields of a message are "customer.(unknown)"; a granted leaf that may be withheld for several reasons
+  // occurs once for each.
   const std::vector<std::string>& withheld_paths() const;
   // Leaves that may leave, by path, in field-number order.
   const std::vector<std::string>& granted_paths() const;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "policy/projection/fast_plan.h"
 #include "policy/projection/level_builder.h"
 #include "policy/projection/plan.h"
 #include "policy/projection/plan_trie.h"
@@ -37,6 +38,7 @@ class PlanBuilder {
     std::set<std::string> unclassified;
     for (const FieldPath& path : spec_.unclassified) unclassified.insert(DottedPath(path));
     LevelBuilder(std::move(unclassified), &tables_).Build(root_);
+    tables_.fast = BuildFastPlan(tables_);
     return absl::OkStatus();
   }
 
@@ -123,6 +125,7 @@ class PlanBuilder {
     POSTERN_ASSIGN_OR_RETURN(OperandType type, OperandTypeOf(*path.back()));
     const auto index = static_cast<int32_t>(tables_.operands.size());
     tables_.operands.push_back(std::move(type));
+    tables_.operand_paths.push_back(path);
     operand_indexes_.emplace(path, index);
     use->reads.push_back({v1::FIELD_ROLE_UNSPECIFIED, index});
     return index;

@@ -4,6 +4,7 @@
 
 #include "policy/projection/emitter.h"
 #include "policy/projection/errors.h"
+#include "policy/projection/fast_path.h"
 #include "policy/projection/general_path.h"
 #include "policy/projection/presence.h"
 #include "policy/projection/readings.h"
@@ -31,7 +32,10 @@ void ReportClosedGates(const ProjectionPlan::Tables& tables, const Emitter& emit
 absl::Status Run(const ProjectionPlan::Tables& tables, const ProjectionContext& context, absl::string_view record,
                  ProjectionResult* result) {
   if (record.size() > kMaxRecordSize) return errors::RecordTooLarge();
+  if (absl::Status status; ProjectFast(tables, context, record, result, &status)) return status;
   Readings readings(tables, context.today, &result->extracts);
+  readings.Clear();
+  result->bytes.clear();
   Emitter emitter(tables, context, &result->bytes);
   Presence presence(tables, &result->withheld_bits);
 
@@ -45,10 +49,10 @@ absl::Status Run(const ProjectionPlan::Tables& tables, const ProjectionContext& 
   if (context.known_minor) result->extracts.minor = Extracts::Minor::kYes;
   POSTERN_RETURN_IF_ERROR(readings.Finish());
 
-  emitter.CloseGates(readings, result->extracts.minor);
+  emitter.CloseGates(readings.operands(), result->extracts.minor);
   if (!first.regular()) {
     emitter.Restart();
-    GeneralPath(tables).Emit(record, &emitter);
+    GeneralPath(tables).Emit(record, &emitter, &presence);
   } else if (decides) {
     POSTERN_RETURN_IF_ERROR(StreamingPath(tables, {nullptr, &emitter, nullptr}).Run(record));
   }

@@ -60,8 +60,10 @@ enum class WithheldReason : uint8_t {
 struct ProjectionResult {
   std::string bytes;  // the projected record; empty on error
   Extracts extracts;
-  // Presence of withheld leaves: bit i is ProjectionPlan::withheld_paths()[i]. Never shown to a partner.
+  // Presence of what was withheld; WithheldFromBits reads it. Never shown to a partner.
   std::vector<uint64_t> withheld_bits;
+  // Room for large records, kept from one to the next.
+  std::vector<char> room;
   void Clear();
 };
 

@@ -38,7 +38,7 @@ void ClearExtracts(Extracts* extracts) {
 void Readings::Clear() {
   ClearExtracts(extracts_);
   std::fill(operands_.begin(), operands_.end(), OperandValue{});
-  for (auto& set : seen_) set.clear();
+  seen_.reset();
   negative_version_ = false;
 }
 
@@ -108,11 +108,12 @@ absl::Status Readings::Finish() {
 
 void Readings::AddUnique(List which, absl::string_view value, std::vector<absl::string_view>* list) {
   if (value.empty()) return;
-  auto& seen = seen_[which];
   if (list->size() < kShortList) {
     if (std::find(list->begin(), list->end(), value) == list->end()) list->push_back(value);
     return;
   }
+  if (seen_ == nullptr) seen_ = std::make_unique<Seen>();
+  auto& seen = (*seen_)[which];
   if (seen.empty()) seen.insert(list->begin(), list->end());
   if (seen.insert(value).second) list->push_back(value);
 }

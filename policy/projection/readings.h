@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
@@ -41,7 +42,8 @@ class Readings {
   const absl::CivilDay today_;
   Extracts* const extracts_;
   absl::InlinedVector<OperandValue, 8> operands_;
-  std::array<absl::flat_hash_set<absl::string_view>, 3> seen_;  // used once a list is long
+  using Seen = std::array<absl::flat_hash_set<absl::string_view>, 3>;
+  std::unique_ptr<Seen> seen_;  // made once a list is long
   bool negative_version_ = false;
 };
 

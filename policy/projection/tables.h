@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,7 @@ struct Field {
   int32_t date = -1;                       // index into Tables::dates: the message is granted or read as one date
   int32_t enum_values = -1;                // index into Tables::enums: closed, other values are unknown fields
   int32_t withheld_bit = -1;               // set when it occurs and is not granted
+  int32_t superseded_bit = -1;             // set when another member of its oneof takes the place of what is granted
   int32_t reads_begin = 0, reads_end = 0;  // into Tables::reads
   int32_t gates_begin = 0, gates_end = 0;  // into Tables::gate_lists: a container leaves if one of these gates is open
   int32_t enum_default = 0;                // value of a map entry that has none
@@ -119,6 +121,8 @@ struct WithheldBit {
   int32_t leaf = -1;  // of granted leaves whose gate can close; set from presence and gate, after the walk
 };
 
+struct FastPlan;
+
 struct ProjectionPlan::Tables {
   std::string record_type;
   std::vector<std::string> consents, withheld_paths, granted_paths;
@@ -134,9 +138,13 @@ struct ProjectionPlan::Tables {
   std::vector<std::vector<int32_t>> enums;  // sorted
   std::vector<Read> reads;
   std::vector<OperandType> operands;
+  std::vector<FieldPath> operand_paths;  // by operand
   std::vector<Gate> gates;
   std::vector<int32_t> gate_lists;
-  std::vector<WithheldBit> withheld;  // by bit, along with withheld_paths
+  std::vector<WithheldBit> withheld;  // by bit, along with withheld_paths and then superseded_paths
+  std::vector<std::string> superseded_paths;
+
+  std::shared_ptr<const FastPlan> fast;  // null: beyond its limits
 
   PlanSpec spec;  // for the exact report, which does not work from tables
 

@@ -9,7 +9,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "policy/projection/errors.h"
+#include "policy/projection/output_check.h"
+#include "policy/projection/record_check.h"
 #include "policy/projection/record_view.h"
+#include "policy/projection/verifier_decisions.h"
 #include "policy/projection/verifier_values.h"
 #include "proto/errors/error.h"
 
@@ -91,135 +94,31 @@ DateFields DateOf(const Descriptor& type, const std::vector<absl::string_view>& 
   return date;
 }
 
-struct Operand {
-  bool present = false;
-  std::string text;
-};
-
 Operand ReadOperand(const RecordView& record, const FieldPath& path) {
-  const FieldDescriptor& field = *path.back();
-  Operand operand;
-  VisitPath(record, path, 0, [&](const ViewedValue& value) { operand = {true, TextOf(field, value)}; });
-  const bool zero = operand.text == (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING ? "" : "0");
-  if (operand.present && !field.has_presence() && zero) operand.present = false;
-  if (operand.present) return operand;
-  switch (field.cpp_type()) {
-    case FieldDescriptor::CPPTYPE_INT32:
-      operand.text = absl::StrCat(field.default_value_int32());
-      break;
-    case FieldDescriptor::CPPTYPE_INT64:
-      operand.text = absl::StrCat(field.default_value_int64());
-      break;
-    case FieldDescriptor::CPPTYPE_UINT32:
-      operand.text = absl::StrCat(field.default_value_uint32());
-      break;
-    case FieldDescriptor::CPPTYPE_UINT64:
-      operand.text = absl::StrCat(field.default_value_uint64());
-      break;
-    case FieldDescriptor::CPPTYPE_BOOL:
-      operand.text = field.default_value_bool() ? "1" : "0";
-      break;
-    case FieldDescriptor::CPPTYPE_ENUM:
-      operand.text = absl::StrCat(field.default_value_enum()->number());
-      break;
-    case FieldDescriptor::CPPTYPE_STRING:
-      operand.text = field.default_value_string();
-      break;
-    default:
-      operand.text = "";
-      break;
-  }
-  return operand;
-}
-
-bool IsReal(const FieldDescriptor& field) {
-  return field.cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE || field.cpp_type() == FieldDescriptor::CPPTYPE_FLOAT;
-}
-
-bool SameValue(const FieldDescriptor& field, const std::string& a, const std::string& b) {
-  double x, y;
-  const bool real =
-      field.cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE || field.cpp_type() == FieldDescriptor::CPPTYPE_FLOAT;
-  if (!real) return a == b;
-  return absl::SimpleAtod(a.empty() ? "0" : a, &x) && absl::SimpleAtod(b.empty() ? "0" : b, &y) &&
-         (x == y ||
-          (field.cpp_type() == FieldDescriptor::CPPTYPE_FLOAT && static_cast<float>(x) == static_cast<float>(y)));
-}
-
-std::string LiteralText(const FieldDescriptor& field, const std::string& literal) {
-  if (field.type() == FieldDescriptor::TYPE_BOOL) return literal == "true" ? "1" : "0";
-  if (field.type() != FieldDescriptor::TYPE_ENUM) return literal;
-  const auto* value = field.enum_type()->FindValueByName(literal);
-  return value == nullptr ? literal : absl::StrCat(value->number());
+  std::optional<ViewedValue> last;
+  VisitPath(record, path, 0, [&](const ViewedValue& value) { last = value; });
+  return OperandOf(*path.back(), last ? &*last : nullptr);
 }
 
 bool HoldsIn(const PredicateSpec& spec, const RecordView& record) {
-  using Kind = PredicateSpec::Kind;
-  const FieldDescriptor& field = *spec.left.back();
-  const Operand left = ReadOperand(record, spec.left);
-  if (spec.kind == Kind::kPresent) return left.present == spec.present;
-  const Operand right = spec.right.empty() ? Operand{true, ""} : ReadOperand(record, spec.right);
-  if (spec.absent_is_false && (!left.present || !right.present)) return false;
-  if (spec.kind == Kind::kAtLeast) {
-    int64_t value;
-    return absl::SimpleAtoi(left.text, &value) ? value >= spec.at_least : !left.text.empty() && left.text[0] != '-';
-  }
-  bool equal = !spec.right.empty() && SameValue(field, left.text, right.text);
-  if (spec.right.empty()) {
-    equal = std::any_of(spec.literals.begin(), spec.literals.end(), [&](const std::string& literal) {
-      return SameValue(field, left.text, LiteralText(field, literal));
-    });
-  }
-  return equal != (spec.kind == Kind::kDiffersFrom);
-}
-
-// The last day that a birth date can mean, as year, month, day; nullopt if it is none.
-std::optional<absl::CivilDay> BirthDay(const FieldDescriptor& field, const ViewedValue& value) {
-  DateFields date;
-  if (field.type() == FieldDescriptor::TYPE_STRING) {
-    const std::string text(value.bytes);
-    if (text.size() != 10 || text[4] != '-' || text[7] != '-' ||
-        text.find_first_not_of("0123456789-") != std::string::npos ||
-        !absl::SimpleAtoi(text.substr(0, 4), &date.year) || !absl::SimpleAtoi(text.substr(5, 2), &date.month) ||
-        !absl::SimpleAtoi(text.substr(8, 2), &date.day) || date.month < 1 || date.day < 1) {
-      return std::nullopt;
-    }
-    const absl::CivilDay day(date.year, date.month, date.day);
-    return day.month() == date.month && day.day() == date.day ? std::optional(day) : std::nullopt;
-  }
-  date = DateOf(*field.message_type(), value.fragments);
-  if (field.message_type()->FindFieldByName("year") == nullptr) {
-    if (date.seconds == 0 || date.seconds < -62135596800 || date.seconds > 253402300799) return std::nullopt;
-    return absl::CivilDay(absl::CivilSecond(1970, 1, 1) + date.seconds);
-  }
-  if (date.year < 1 || date.year > 9999 || date.month < 0 || date.month > 12 || date.day < 0 ||
-      (date.month == 0 && date.day != 0)) {
-    return std::nullopt;
-  }
-  if (date.month == 0) return absl::CivilDay(date.year, 12, 31);
-  if (date.day == 0) return absl::CivilDay(absl::CivilMonth(date.year, date.month) + 1) - 1;
-  const absl::CivilDay day(date.year, date.month, date.day);
-  return day.month() == date.month ? std::optional(day) : std::nullopt;
+  return Holds(spec, ReadOperand(record, spec.left), spec.right.empty() ? Operand() : ReadOperand(record, spec.right));
 }
 
 bool MayBeMinor(const PlanSpec& spec, const ProjectionContext& context, const RecordView& record) {
-  bool minor = context.known_minor, known = false;
+  Minority minority(spec, context);
   for (const RoleSpec& role : spec.roles) {
     const FieldDescriptor& field = *role.path.back();
     VisitPath(record, role.path, 0, [&](const ViewedValue& value) {
       if (role.role == v1::FIELD_ROLE_MINOR_FLAG) {
-        if (value.number == 0 && !field.has_presence()) return;
-        known = true;
-        minor |= value.number != 0;
+        minority.AddFlag(field, value.number);
+      } else if (role.role == v1::FIELD_ROLE_BIRTH_DATE && field.type() == FieldDescriptor::TYPE_STRING) {
+        minority.AddBirthDate(value.bytes);
       } else if (role.role == v1::FIELD_ROLE_BIRTH_DATE) {
-        const auto born = BirthDay(field, value);
-        if (!born) return;
-        known = true;
-        minor |= context.today < absl::CivilDay(born->year() + spec.majority_age, born->month(), born->day());
+        minority.AddBirthDate(*field.message_type(), DateOf(*field.message_type(), value.fragments));
       }
     });
   }
-  return minor || (!known && !spec.adult_only);
+  return minority.MayBeMinor();
 }
 
 // One run of the verifier over one record.
@@ -371,8 +270,11 @@ class Run {
 }  // namespace
 
 struct Verifier::Impl {
-  PlanSpec spec;
+  explicit Impl(PlanSpec&& checked) : spec(std::move(checked)), output_check(spec), record_check(spec) {}
+  const PlanSpec spec;
   Granted granted;
+  const OutputCheck output_check;
+  const RecordCheck record_check;
 };
 
 Verifier::Verifier(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
@@ -380,17 +282,25 @@ Verifier::~Verifier() = default;
 
 absl::StatusOr<std::unique_ptr<const Verifier>> Verifier::Create(PlanSpec spec) {
   if (spec.record_type == nullptr) return absl::InvalidArgumentError("a verifier needs a record type");
-  auto impl = std::make_unique<Impl>();
-  impl->spec = std::move(spec);
-  for (const LeafSpec& leaf : impl->spec.leaves) {
+  for (const LeafSpec& leaf : spec.leaves) {
     if (leaf.path.empty()) return absl::InvalidArgumentError("a granted path is empty");
-    AddGrant(leaf, &impl->granted);
   }
+  auto impl = std::make_unique<Impl>(std::move(spec));
+  for (const LeafSpec& leaf : impl->spec.leaves) AddGrant(leaf, &impl->granted);
   return std::unique_ptr<const Verifier>(new Verifier(std::move(impl)));
 }
 
 absl::Status Verifier::Verify(const ProjectionContext& context, absl::string_view record,
                               absl::string_view projected) const {
+  uint64_t open;
+  if (impl_->record_check.OpenLeaves(context, record, &open) && impl_->output_check.Covers(projected, open)) {
+    return absl::OkStatus();
+  }
+  return Compare(context, record, projected);
+}
+
+absl::Status Verifier::Compare(const ProjectionContext& context, absl::string_view record,
+                               absl::string_view projected) const {
   const Descriptor& type = *impl_->spec.record_type;
   const RecordView in(type, {record}), out(type, {projected});
   return Run(impl_->spec, context, in).Compare(impl_->granted, in, out, type, "");

@@ -107,14 +107,30 @@ std::string CheckMask(const v1::Mask& mask, const std::string& original, const s
   return "";
 }
 
+// `count`: the code points of `text`.
+bool IsMasked(const v1::Mask& mask, int64_t count, absl::string_view text) {
+  const absl::string_view with = mask.with().empty() ? "*" : absl::string_view(mask.with());
+  const bool whole = int64_t{mask.keep_first()} + mask.keep_last() >= count;
+  const int64_t first = whole ? 0 : mask.keep_first(), last = whole ? 0 : mask.keep_last();
+  for (int64_t i = 0; i + last < count; ++i) {
+    size_t size = 1;
+    while (size < text.size() && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) ++size;
+    if (i >= first && text.substr(0, size) != with) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
 bool IsPrefix(const std::string& original, const std::string& released, int64_t max) {
   return absl::StartsWith(original, released) && CodePoints(released).size() <= static_cast<size_t>(max);
 }
 
-std::string CheckDateText(v1::Generalise::DateUnit unit, const std::string& original, const std::string& released) {
-  if (released.size() != 10 || original.size() != 10 || released.substr(0, 4) != original.substr(0, 4))
+std::string CheckDateText(v1::Generalise::DateUnit unit, absl::string_view original, absl::string_view released) {
+  if (released.size() != 10 || original.size() != 10 || released.substr(0, 4) != original.substr(0, 4) ||
+      released.find_first_not_of("0123456789-") != absl::string_view::npos) {
     return "not a generalised date";
-  const std::string month = released.substr(5, 2), day = released.substr(8, 2);
+  }
+  const absl::string_view month = released.substr(5, 2), day = released.substr(8, 2);
   const bool right = unit == v1::Generalise::DAY     ? released == original
                      : unit == v1::Generalise::MONTH ? day == "01" && month == original.substr(5, 2)
                      : unit == v1::Generalise::QUARTER
@@ -177,6 +193,23 @@ std::string CheckReleasedPostcode(const LeafSpec& leaf, const std::string& count
   if (kept == 0) return "a postcode left for whose country nothing is kept";
   if (leaf.on_card_number == v1::REDACT && absl::StrContains(released, "[")) return "";
   return IsPrefix(original, released, kept) ? "" : "a postcode is longer than granted";
+}
+
+bool IsPlausibleText(const LeafSpec& leaf, absl::string_view released) {
+  const auto points = [&] {
+    size_t count = 0;
+    for (const char c : released) count += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    return static_cast<int64_t>(count);
+  };
+  if (leaf.transform.index() == 0 || std::holds_alternative<v1::Redact>(leaf.transform)) return true;
+  if (const auto* constant = std::get_if<v1::Constant>(&leaf.transform)) return released == constant->value();
+  if (const auto* truncate = std::get_if<v1::Truncate>(&leaf.transform)) return points() <= truncate->max_code_points();
+  if (const auto* mask = std::get_if<v1::Mask>(&leaf.transform)) return IsMasked(*mask, points(), released);
+  if (const auto* generalise = std::get_if<v1::Generalise>(&leaf.transform)) {
+    if (generalise->has_prefix()) return points() <= generalise->prefix();
+    return generalise->has_date() && CheckDateText(generalise->date(), released, released).empty();
+  }
+  return false;
 }
 
 std::string CheckReleasedNumber(const LeafSpec& leaf, bool real, const std::string& original,

@@ -20,6 +20,11 @@ std::string CheckReleasedPostcode(const LeafSpec& leaf, const std::string& count
 std::string CheckReleasedNumber(const LeafSpec& leaf, bool real, const std::string& original,
                                 const std::string& released);
 
+// The same as far as it shows without the original: no more is left of a text than the transform leaves. False also
+// where only the original can tell.
+bool IsPlausibleText(const LeafSpec& leaf, absl::string_view released);
+inline constexpr size_t kFewestCardDigits = 13;
+
 // `original` and `released` are the parts of a date message by field name.
 struct DateFields {
   int64_t seconds = 0, nanos = 0, year = 0, month = 0, day = 0;

@@ -24,7 +24,7 @@ absl::StatusOr<std::string> ProjectInbound(const policy::CompiledGrant& grant, a
   policy::ProjectionResult result;
   const absl::Status status = policy::Project(*grant.plan, context, bytes, &result);
   if (!status.ok()) return malformed(MetadataOf(status, "path"));
-  POSTERN_RETURN_IF_ERROR(grant.verifier->Verify(context, bytes, result.bytes));
+  POSTERN_RETURN_IF_ERROR(grant.verifier->Compare(context, bytes, result.bytes));
   if (base::FailpointSkips("inbound_projection.skip")) return std::string(bytes);
   return std::move(result.bytes);
 }

@@ -53,7 +53,7 @@ Discloser::Discloser(const registry::SnapshotHolder* snapshots, const registry::
       refusals_(refusals),
       options_(std::move(options)),
       originals_(store, keys),
-      preparer_(keys->index_key(), standings, options_.verify_one_in, options_.on_finding),
+      preparer_(keys->index_key(), standings, options_.compare_one_in, options_.on_finding),
       grants_(store) {}
 
 void Discloser::Create(const identity::Principal& principal, const v1::CreateDisclosureRequest& request,
@@ -227,11 +227,16 @@ Discloser::RequestPlace Discloser::Prepare(const CallFacts& call, const v1::Crea
     if (refused != nullptr) refused->AddAll(request, place);
     return place;
   }
-  for (const v1::DisclosureTarget& target : request.targets()) {
+  std::vector<Preparer::Target> targets(static_cast<size_t>(request.targets_size()));
+  for (size_t i = 0; i < targets.size(); ++i) {
+    targets[i].name = &request.targets(static_cast<int>(i));
+    targets[i].resolved = resolver->Resolve(*targets[i].name, request.record().type());
+  }
+  preparer_.PrepareAll(*facts, snapshot, absl::MakeSpan(targets));
+  for (Preparer::Target& prepared : targets) {
+    const v1::DisclosureTarget& target = *prepared.name;
+    absl::StatusOr<Entry>& entry = prepared.entry;
     place.names.push_back(target);
-    const absl::StatusOr<Resolved>& resolved = resolver->Resolve(target, request.record().type());
-    absl::StatusOr<Entry> entry = resolved.ok() ? preparer_.Prepare(*facts, *resolved, snapshot, /*exchange=*/false)
-                                                : absl::StatusOr<Entry>(resolved.status());
     if (entry.ok() && refused != nullptr && refused->Has(entry->row)) entry = errors::EarlierRecordRefused();
     if (entry.ok()) {
       place.targets.emplace_back().entry = static_cast<int>(entries->size());

@@ -32,8 +32,9 @@ namespace postern::disclosure {
 struct DiscloserOptions {
   // Origin of the audit log, told with every disclosure.
   std::string log_origin;
-  // The independent verifier looks at one record in this many; 1 is every record.
-  uint32_t verify_one_in = 16;
+  // The independent verifier looks at every projection; one in this many it compares with its record value by value,
+  // which costs several times a projection. 1 is every one.
+  uint32_t compare_one_in = 16;
   // Told of a finding of the verifier; see Preparer. May be null.
   Preparer::OnFinding on_finding;
   std::function<absl::Time()> clock = [] { return absl::Now(); };
@@ -81,9 +82,9 @@ class Discloser {
   // and no payload is kept. Not OK: refused, nothing may leave.
   void CommitExchange(const identity::Principal& principal, const v1::ExchangeRequest& request, ExchangeDone done);
 
-  // How many projections were made, and how many of them the independent verifier has checked.
+  // How many projections were made, and how many of them the independent verifier has compared with their records.
   uint64_t projected() const { return preparer_.projected(); }
-  uint64_t verified() const { return preparer_.verified(); }
+  uint64_t compared() const { return preparer_.compared(); }
 
  private:
   // The place of one target's outcome: a refusal that is known already, a commit of before, or an entry of the job.

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
@@ -30,14 +32,13 @@ class Context {
           std::memcpy(digest, mac.data(), mac.size());
         }),
         context_{registry::UtcDay(now), pseudonym_} {}
-  void GrantConsents(uint64_t consents) { context_.consents_granted = consents; }
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
   const policy::ProjectionContext& operator*() const { return context_; }
 
  private:
   const std::function<void(absl::string_view, uint8_t[32])> pseudonym_;
-  policy::ProjectionContext context_;
+  const policy::ProjectionContext context_;
 };
 
 // The plan's pseudonyms and the partner's handles need keys that a termination destroys.
@@ -58,29 +59,85 @@ storage::FenceScope Scope(storage::FenceScope::Kind kind, const storage::Mac16& 
 absl::StatusOr<Entry> Preparer::Prepare(const RequestFacts& facts, const Resolved& resolved,
                                         std::shared_ptr<const registry::Snapshot> snapshot, bool exchange) {
   POSTERN_RETURN_IF_ERROR(CheckPartnerKeys(resolved));
-  const policy::CompiledGrant& grant = *resolved.grant->grant;
-  Context context(*resolved.partner, facts.now);
+  const Context context(*resolved.partner, facts.now);
   policy::ProjectionResult result;
+  POSTERN_RETURN_IF_ERROR(policy::Project(*resolved.grant->grant->plan, *context, facts.record, &result));
+  return MakeEntry(facts, resolved, std::move(snapshot), exchange, *context, std::move(result));
+}
+
+void Preparer::PrepareAll(const RequestFacts& facts, const std::shared_ptr<const registry::Snapshot>& snapshot,
+                          absl::Span<Target> targets) {
+  ProjectorCache::Plans plans;
+  std::vector<size_t> projected;  // which of the targets
+  for (size_t i = 0; i < targets.size(); ++i) {
+    absl::Status status = targets[i].resolved.status();
+    if (status.ok()) status = CheckPartnerKeys(*targets[i].resolved);
+    if (!status.ok()) {
+      targets[i].entry = std::move(status);
+      continue;
+    }
+    plans.push_back(targets[i].resolved->grant->grant->plan);
+    projected.push_back(i);
+  }
+  const auto projector = projected.size() < 2 ? absl::StatusOr<std::shared_ptr<const policy::MultiProjector>>(nullptr)
+                                              : projectors_.Get(plans);
+  if (!projector.ok() || *projector == nullptr) {
+    for (const size_t i : projected) {
+      targets[i].entry = Prepare(facts, *targets[i].resolved, snapshot, /*exchange=*/false);
+    }
+    return;
+  }
+  std::deque<Context> contexts;
+  std::vector<policy::ProjectionResult> results(projected.size());
+  std::vector<policy::MultiProjector::Target> lanes(projected.size());
+  for (size_t i = 0; i < projected.size(); ++i) {
+    contexts.emplace_back(*targets[projected[i]].resolved->partner, facts.now);
+    lanes[i].context = &*contexts.back();
+    lanes[i].result = &results[i];
+  }
+  (*projector)->Project(facts.record, absl::MakeSpan(lanes));
+  for (size_t i = 0; i < projected.size(); ++i) {
+    Target& target = targets[projected[i]];
+    if (!lanes[i].status.ok()) {
+      target.entry = std::move(lanes[i].status);
+      continue;
+    }
+    target.entry = MakeEntry(facts, *target.name, *target.resolved, snapshot, /*exchange=*/false, *contexts[i],
+                             std::move(results[i]));
+  }
+}
+
+absl::Status Preparer::Verify(const Resolved& resolved, const policy::ProjectionContext& context,
+                              absl::string_view record, absl::string_view projected) {
+  const policy::Verifier& verifier = *resolved.grant->grant->verifier;
+  absl::Status finding = verifier.Verify(context, record, projected);
+  if (finding.ok() && projected_.fetch_add(1, std::memory_order_relaxed) % compare_one_in_ == 0) {
+    compared_.fetch_add(1, std::memory_order_relaxed);
+    finding = verifier.Compare(context, record, projected);
+  }
+  if (!finding.ok() && on_finding_ != nullptr) {
+    on_finding_(resolved.partner->resource.name(), MetadataOf(finding, "path"));
+  }
+  return finding;
+}
+
+absl::StatusOr<Entry> Preparer::MakeEntry(const RequestFacts& facts, const Resolved& resolved,
+                                          std::shared_ptr<const registry::Snapshot> snapshot, bool exchange,
+                                          const policy::ProjectionContext& context, policy::ProjectionResult result) {
+  const policy::CompiledGrant& grant = *resolved.grant->grant;
   Entry entry;
   storage::NewDisclosure& row = entry.row;
   // Before the look-up: what changes after it is newer than the entry, and the commit refuses it.
   row.subjects_resolved_at = standings_->version();
-  POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, *context, facts.record, &result));
   const size_t asked = NameSubjects(result.extracts, &entry);
-  POSTERN_ASSIGN_OR_RETURN(const uint64_t consents, JudgeSubjects(*standings_, row.subjects, asked, grant));
-  if (consents != 0) {
+  policy::ProjectionContext consented = context;
+  POSTERN_ASSIGN_OR_RETURN(consented.consents_granted, JudgeSubjects(*standings_, row.subjects, asked, grant));
+  if (consented.consents_granted != 0) {
     // Rare enough to do it again: who the subjects are is known only from the record.
-    context.GrantConsents(consents);
-    POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, *context, facts.record, &result));
+    POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, consented, facts.record, &result));
   }
   if (base::FailpointSkips("projector.narrow")) result.bytes = std::string(facts.record);
-  if (projected_.fetch_add(1, std::memory_order_relaxed) % verify_one_in_ == 0) {
-    verified_.fetch_add(1, std::memory_order_relaxed);
-    if (absl::Status finding = grant.verifier->Verify(*context, facts.record, result.bytes); !finding.ok()) {
-      if (on_finding_ != nullptr) on_finding_(resolved.partner->resource.name(), MetadataOf(finding, "path"));
-      return finding;
-    }
-  }
+  POSTERN_RETURN_IF_ERROR(Verify(resolved, consented, facts.record, result.bytes));
   if (base::FailpointSkips("projection.skip")) result.bytes = std::string(facts.record);
 
   entry.principal = std::string(facts.principal);

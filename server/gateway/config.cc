@@ -89,7 +89,7 @@ void FillIn(config::Config* config) {
   fill(&config::Limits::drain_seconds, &config::Limits::set_drain_seconds, 20);
   fill(&config::Limits::retention_settle_seconds, &config::Limits::set_retention_settle_seconds, 600);
   fill(&config::Limits::partner_calls_per_second, &config::Limits::set_partner_calls_per_second, 50);
-  fill(&config::Limits::verify_one_in, &config::Limits::set_verify_one_in, 16);
+  fill(&config::Limits::compare_one_in, &config::Limits::set_compare_one_in, 16);
 }
 
 identity::Role RoleOf(int role) {

@@ -188,12 +188,11 @@ class Checker {
 
   void Limits() {
     const config::Limits& limits = config_.limits();
-    for (const int64_t value :
-         {int64_t{limits.calls_per_connection()}, int64_t{limits.calls_per_principal()},
-          int64_t{limits.stream_disclosures_in_flight()}, int64_t{limits.commit_queue()},
-          int64_t{limits.partner_connections()}, limits.delivery_bytes_per_partner(), int64_t{limits.drain_seconds()},
-          int64_t{limits.partner_calls_per_second()}, int64_t{limits.verify_one_in()},
-          int64_t{limits.retention_settle_seconds()}}) {
+    for (const int64_t value : {int64_t{limits.calls_per_connection()}, int64_t{limits.calls_per_principal()},
+                                int64_t{limits.stream_disclosures_in_flight()}, int64_t{limits.commit_queue()},
+                                int64_t{limits.partner_connections()}, limits.delivery_bytes_per_partner(),
+                                int64_t{limits.drain_seconds()}, int64_t{limits.partner_calls_per_second()},
+                                int64_t{limits.compare_one_in()}, int64_t{limits.retention_settle_seconds()}}) {
       if (value <= 0) return Find("limits", "every limit must be positive");
     }
   }

@@ -94,7 +94,7 @@ absl::Status BuildMainPath(const config::Config& config, const Clock& clock, con
   disclosure::DiscloserOptions discloser;
   discloser.log_origin = core.origin;
   discloser.clock = clock;
-  discloser.verify_one_in = static_cast<uint32_t>(config.limits().verify_one_in());
+  discloser.compare_one_in = static_cast<uint32_t>(config.limits().compare_one_in());
   discloser.on_finding = [findings = core.findings.get()](const std::string& partner, const std::string& path) {
     findings->Stop(partner, path);
   };

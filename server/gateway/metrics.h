@@ -45,7 +45,7 @@ class Metrics final : public rpc::CallObserver {
     kCommitGroups,
     kCommittedEntries,
     kCommitFailures,
-    kVerifiedProjections,
+    kComparedProjections,
     kVerifierFindings,
     kAuditTreeSize,
     kCheckpointSize,

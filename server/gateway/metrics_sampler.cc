@@ -101,7 +101,7 @@ void SampleMetrics(const config::Config& config, Core& core, const Front& front,
   set(Sample::kCommitGroups, commits.groups);
   set(Sample::kCommittedEntries, commits.committed);
   set(Sample::kCommitFailures, commits.failures);
-  set(Sample::kVerifiedProjections, core.discloser->verified());
+  set(Sample::kComparedProjections, core.discloser->compared());
   set(Sample::kVerifierFindings, core.findings->count());
   if (const auto head = core.store->ReadTreeHead(); head.ok()) set(Sample::kAuditTreeSize, head->size);
   set(Sample::kCheckpointSize, core.checkpoints->published());

@@ -119,9 +119,9 @@ class VerifiedTrafficTest : public ::testing::Test {
 };
 
 TEST_F(VerifiedTrafficTest, TheShareIsConfigured) {
-  Start("limits { verify_one_in: 3 }");
+  Start("limits { compare_one_in: 3 }");
   for (int i = 0; i < 6; ++i) EXPECT_EQ(Refusal("S-" + std::to_string(i)), v1::ERROR_REASON_UNSPECIFIED);
-  EXPECT_THAT(Metrics(), HasSubstr("postern_verified_projections_total 2\n"));
+  EXPECT_THAT(Metrics(), HasSubstr("postern_compared_projections_total 2\n"));
   EXPECT_THAT(Metrics(), HasSubstr("postern_verifier_findings_total 0\n"));
 }
 
@@ -129,7 +129,7 @@ TEST_F(VerifiedTrafficTest, TheShareIsConfigured) {
 
 // Clause: P1.1a
 TEST_F(VerifiedTrafficTest, AProjectorThatReleasesMoreStopsThePartnerAndPages) {
-  Start("limits { verify_one_in: 1 }", "projector.narrow=skip");
+  Start("limits { compare_one_in: 1 }", "projector.narrow=skip");
   EXPECT_EQ(Refusal("S-1"), v1::ERROR_REASON_VERIFIER_FINDING);
   EXPECT_EQ(Partner().state(), v1::PARTNER_STATE_SUSPENDED);
   EXPECT_EQ(Partner().state_reason(), kVerifierFinding);

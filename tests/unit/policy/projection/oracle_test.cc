@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/escaping.h"
+#include "policy/projection/multi_projector.h"
 #include "policy/projection/projector.h"
 #include "tests/unit/policy/projection/naive_report.h"
 #include "tests/unit/policy/projection/oracle.h"
@@ -91,13 +92,102 @@ TEST_P(OracleTest, ProjectionMeansParseTrimSerialise) {
         }
         ++accepted;
         EXPECT_EQ(absl::BytesToHexString(result.bytes), absl::BytesToHexString(*expected));
-        const absl::Status finding = engine.verifier->Verify(TestContext(), record, result.bytes);
-        EXPECT_TRUE(finding.ok()) << finding;
+        EXPECT_EQ(engine.verifier->Verify(TestContext(), record, result.bytes), absl::OkStatus());
+        EXPECT_EQ(engine.verifier->Compare(TestContext(), record, result.bytes), absl::OkStatus());
       });
   std::printf("%lld records projected, %lld refused, by both engines\n", static_cast<long long>(accepted),
               static_cast<long long>(refused));
   EXPECT_GT(accepted, Cases() / 2);
   EXPECT_GT(refused, Cases() / 100);
+}
+
+// What the verifier's quick look lets pass must be what projecting it once more lets pass: of plans of keep without
+// conditions, the projection of an accepted output withholds nothing.
+TEST_P(OracleTest, VerifierAcceptsNothingThatIsNotGranted) {
+  int64_t accepted = 0, found = 0;
+  ProjectionResult result, again;
+  ForRandomCases(
+      6, true, Cases() / 4,
+      [&](RandomCase& random, const PlanSpec&, const Engine& engine, const Oracle&, const std::string& record) {
+        if (!Project(*engine.plan, TestContext(), record, &result).ok()) return;
+        std::string output = random.Chance(50) ? result.bytes : record;
+        if (!output.empty() && random.Chance(70))
+          output[random.Below(output.size())] ^= static_cast<char>(random.Below(256));
+        const absl::Status verdict = engine.verifier->Verify(TestContext(), record, output);
+        found += !verdict.ok();
+        if (!verdict.ok() || !Project(*engine.plan, TestContext(), output, &again).ok()) return;
+        ++accepted;
+        for (const uint64_t bits : again.withheld_bits) EXPECT_EQ(bits, 0u) << absl::BytesToHexString(output);
+      });
+  EXPECT_GT(accepted, Cases() / 100);
+  EXPECT_GT(found, Cases() / 100);
+}
+
+// What the same grants without conditions, ages and consents let out is accepted only where these change nothing.
+TEST_P(OracleTest, VerifierDecidesForItself) {
+  int64_t accepted = 0, found = 0;
+  ProjectionResult guarded, unguarded;
+  ForRandomCases(
+      7, false, Cases() / 8,
+      [&](RandomCase&, const PlanSpec& spec, const Engine& engine, const Oracle&, const std::string& record) {
+        PlanSpec open = spec;
+        for (LeafSpec& leaf : open.leaves) {
+          leaf.when.clear();
+          leaf.withheld_from_minors = false;
+          leaf.consent = -1;
+        }
+        const auto plan = BuildPlan(open);
+        ASSERT_TRUE(plan.ok()) << plan.status();
+        if (!Project(**plan, TestContext(), record, &unguarded).ok()) return;
+        if (!Project(*engine.plan, TestContext(), record, &guarded).ok()) return;
+        const bool verified = engine.verifier->Verify(TestContext(), record, unguarded.bytes).ok();
+        EXPECT_EQ(verified, guarded.bytes == unguarded.bytes);
+        (verified ? accepted : found) += 1;
+      });
+  EXPECT_GT(accepted, Cases() / 100);
+  EXPECT_GT(found, Cases() / 1000);
+}
+
+// Clause: P1.1a
+TEST_P(OracleTest, OneWalkForSeveralTargetsGivesEachItsOwn) {
+  const google::protobuf::LogSilencer quiet;
+  RandomCase random(Seed() + 5 + 1000 * static_cast<uint64_t>(GetParam()));
+  const ProjectionContext context = TestContext();
+  int64_t accepted = 0;
+  for (int64_t done = 0; done < Cases() / 4;) {
+    const auto schema = random.Schema();
+    const auto& root = *schema->Type("M0");
+    const auto prototype = schema->New(root);
+    std::vector<std::shared_ptr<const ProjectionPlan>> plans;
+    const PlanSpec first = random.Spec(root, false);
+    const size_t targets_count = 1 + random.Below(8);
+    for (size_t i = 0; i < targets_count; ++i) {
+      PlanSpec spec = random.Spec(root, random.Chance(50));
+      if (random.Chance(80)) spec.roles = first.roles;  // as of one catalogue
+      plans.push_back(MakeEngine(spec).plan);
+    }
+    const auto multi = MultiProjector::Create(plans);
+    ASSERT_TRUE(multi.ok()) << multi.status();
+    std::vector<ProjectionResult> results(plans.size());
+    std::vector<MultiProjector::Target> targets(plans.size());
+    for (size_t i = 0; i < plans.size(); ++i) targets[i] = {&context, &results[i], absl::OkStatus()};
+    for (int j = 0; j < kRecordsPerSpec; ++j, ++done) {
+      const std::string record = random.Record(*prototype);
+      (*multi)->Project(record, absl::MakeSpan(targets));
+      for (size_t i = 0; i < plans.size(); ++i) {
+        ProjectionResult alone;
+        EXPECT_EQ(Project(*plans[i], context, record, &alone), targets[i].status);
+        EXPECT_EQ(absl::BytesToHexString(alone.bytes), absl::BytesToHexString(results[i].bytes));
+        EXPECT_EQ(alone.withheld_bits, results[i].withheld_bits);
+        EXPECT_EQ(alone.extracts.record_key, results[i].extracts.record_key);
+        EXPECT_EQ(alone.extracts.subject_ids, results[i].extracts.subject_ids);
+        EXPECT_EQ(alone.extracts.minor, results[i].extracts.minor);
+        accepted += targets[i].status.ok();
+      }
+      ASSERT_FALSE(HasFailure()) << "record " << absl::BytesToHexString(record);
+    }
+  }
+  EXPECT_GT(accepted, Cases() / 8);
 }
 
 // Clause: P1.1a

@@ -151,7 +151,8 @@ absl::Status ProjectVerified(const Engine& engine, const ProjectionContext& cont
                              ProjectionResult* result) {
   absl::Status status = Project(*engine.plan, context, record, result);
   if (!status.ok()) return status;
-  const absl::Status finding = engine.verifier->Verify(context, record, result->bytes);
+  absl::Status finding = engine.verifier->Verify(context, record, result->bytes);
+  if (finding.ok()) finding = engine.verifier->Compare(context, record, result->bytes);
   if (!finding.ok()) Die(absl::StrCat("verifier: ", finding.ToString()));
   return status;
 }

@@ -47,7 +47,7 @@ TEST_F(DiscloserTest, ReleasesTheProjectionAndAccountsForItFirst) {
   EXPECT_EQ(receipt.handle().size(), 32u);
   EXPECT_EQ(receipt.audit().leaf_hash().size(), 32u);
   EXPECT_EQ(receipt.record_version(), 1u);
-  EXPECT_EQ(gateway_.discloser->verified(), 1u);
+  EXPECT_EQ(gateway_.discloser->compared(), 1u);
 
   ASSERT_EQ(sink_.released.size(), 1u);
   shop::v1::Shipment sent;

@@ -40,7 +40,7 @@ void GatewayFixture::Open(const MakeSink& make_sink) {
   committer = std::make_unique<Committer>(store.get(), control->keys.get(), sink, committing);
   DiscloserOptions options;
   options.log_origin = "shop.example/log";
-  options.verify_one_in = 1;
+  options.compare_one_in = 1;
   options.clock = clock();
   options.on_finding = [this](const std::string& partner, const std::string& path) {
     if (on_finding) on_finding(partner, path);

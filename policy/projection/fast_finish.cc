@@ -1,0 +1,38 @@
+#include "policy/projection/fast_finish.h"
+
+#include "policy/projection/fast_plan.h"
+
+namespace postern::policy {
+namespace {
+
+bool Occurred(const LeafSeen& leaf, absl::Span<const uint64_t> seen) {
+  return (seen[leaf.level] >> leaf.bit & 1) != 0;
+}
+
+}  // namespace
+
+const Leaf* FindMissing(const ProjectionPlan::Tables& tables, absl::Span<const uint64_t> seen, uint64_t closed) {
+  for (const LeafSeen& required : tables.fast->required) {
+    const Leaf& leaf = tables.leaves[required.leaf];
+    if (!Occurred(required, seen) || (closed >> leaf.gate & 1) != 0) return &leaf;
+  }
+  return nullptr;
+}
+
+void ReportWithheld(const ProjectionPlan::Tables& tables, absl::Span<const uint64_t> seen, const Emitter* gates,
+                    std::vector<uint64_t>* bits) {
+  bits->assign((tables.withheld.size() + 63) / 64, 0);
+  uint64_t* const words = bits->data();
+  for (const WithheldRun& run : tables.fast->withheld) {
+    words[run.word] |= (seen[run.level] >> run.shift & run.mask) << run.to;
+  }
+  if (gates == nullptr) return;
+  for (const LeafSeen& gated : tables.fast->gated) {
+    const Leaf& leaf = tables.leaves[gated.leaf];
+    if (!Occurred(gated, seen) || gates->IsOpen(leaf)) continue;
+    const auto bit = static_cast<size_t>(gated.withheld_bit);
+    if (gates->ReasonOf(leaf) == tables.withheld[bit].reason) words[bit / 64] |= uint64_t{1} << (bit % 64);
+  }
+}
+
+}  // namespace postern::policy

@@ -1,0 +1,202 @@
+#include "policy/projection/fast_plan.h"
+
+#include <algorithm>
+
+namespace postern::policy {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+
+FastOp SkipOp(wire::Type type) {
+  switch (type) {
+    case wire::kVarint:
+      return FastOp::kSkipVarint;
+    case wire::kFixed64:
+      return FastOp::kSkipFixed64;
+    case wire::kFixed32:
+      return FastOp::kSkipFixed32;
+    case wire::kDelimited:
+      return FastOp::kSkipDelimited;
+    default:
+      return FastOp::kLeave;
+  }
+}
+
+FastOp KeepOp(const Field& field, const Leaf& leaf) {
+  switch (field.wire_type) {
+    case wire::kFixed64:
+      return FastOp::kFixed64;
+    case wire::kFixed32:
+      return FastOp::kFixed32;
+    case wire::kVarint:
+      return field.type == FieldDescriptor::TYPE_INT64 || field.type == FieldDescriptor::TYPE_UINT64 ||
+                     field.type == FieldDescriptor::TYPE_SINT64
+                 ? FastOp::kVarint
+                 : FastOp::kNarrowVarint;
+    default:
+      break;
+  }
+  if (field.type != FieldDescriptor::TYPE_STRING) return FastOp::kBytes;
+  if (leaf.on_card_number != v1::CARD_NUMBER_ACTION_UNSPECIFIED) return FastOp::kGuardedText;
+  return field.check_utf8 ? FastOp::kText : FastOp::kBytes;
+}
+
+class FastPlanBuilder {
+ public:
+  explicit FastPlanBuilder(const ProjectionPlan::Tables& tables) : tables_(tables) {}
+
+  std::unique_ptr<const FastPlan> Build() {
+    if (tables_.levels.size() > kMaxFastLevels || tables_.gates.size() > 64) return nullptr;
+    auto plan = std::make_unique<FastPlan>();
+    plan_ = plan.get();
+    plan->levels.resize(tables_.levels.size());
+    for (size_t i = 0; i < tables_.levels.size(); ++i) {
+      const Level& level = tables_.levels[i];
+      if (level.fields.size() > kMaxFastFields || level.depth > kMaxFastDepth || level.oneofs > 64) return nullptr;
+      BuildLevel(static_cast<uint8_t>(i), level, &plan->levels[i]);
+    }
+    std::sort(plan->required.begin(), plan->required.end(),
+              [](const LeafSeen& a, const LeafSeen& b) { return a.leaf < b.leaf; });
+    plan->transforms = std::any_of(tables_.leaves.begin(), tables_.leaves.end(),
+                                   [](const Leaf& leaf) { return !leaf.transform.is_keep(); });
+    return plan;
+  }
+
+ private:
+  void BuildLevel(uint8_t index, const Level& level, FastLevel* fast) {
+    fast->level = &level;
+    fast->index = index;
+    for (uint32_t type = 0; type < fast->unknown.size(); ++type) {
+      fast->unknown[type].op = SkipOp(static_cast<wire::Type>(type));
+      fast->unknown[type].seen = uint64_t{1} << kUnknownBit;
+    }
+    for (uint32_t tag = wire::MakeTag(1, wire::kVarint); tag < fast->one_byte.size(); ++tag) {
+      fast->one_byte[tag] = fast->unknown[tag & 7];
+    }
+    for (const Field& field : level.fields) {
+      AddEntry(field, field.wire_type, level, fast);
+      const bool packable =
+          field.repeated && field.wire_type != wire::kDelimited && field.wire_type != wire::kStartGroup;
+      if (packable) AddEntry(field, wire::kDelimited, level, fast);
+      AddSeen(field, index, static_cast<uint8_t>(&field - level.fields.data()));
+    }
+    AddWithheld(level.unknown_bit, index, kUnknownBit);
+    std::sort(fast->long_tags.begin(), fast->long_tags.end(),
+              [](const LongEntry& a, const LongEntry& b) { return a.tag < b.tag; });
+  }
+
+  void AddEntry(const Field& field, wire::Type type, const Level& level, FastLevel* fast) {
+    const FastEntry entry = MakeEntry(field, type, level);
+    const uint32_t tag = wire::MakeTag(field.number, type);
+    if (tag < fast->one_byte.size()) {
+      fast->one_byte[tag] = entry;
+    } else {
+      fast->long_tags.push_back({tag, entry});
+    }
+  }
+
+  FastEntry MakeEntry(const Field& field, wire::Type type, const Level& level) {
+    const auto index = static_cast<uint8_t>(&field - level.fields.data());
+    FastEntry entry;
+    entry.seen = uint64_t{1} << index;
+    entry.index = index;
+    if (!field.tracked) {
+      entry.op = SkipOp(type);
+      return entry;
+    }
+    const bool run = type == wire::kDelimited && field.shape == Shape::kScalar;
+    entry.rank = static_cast<uint8_t>(index + 1);
+    entry.floor = field.repeated && !run ? entry.rank : index;
+    entry.implicit = field.implicit_presence;
+    if (field.leaf >= 0) {
+      entry.gate = static_cast<uint8_t>(tables_.leaves[field.leaf].gate);
+      entry.leaf = static_cast<uint8_t>(field.leaf);
+    }
+    entry.op = OpOf(field, run);
+    if (entry.op == FastOp::kMessage) entry.index = AddContainer(field);
+    return entry;
+  }
+
+  FastOp OpOf(const Field& field, bool run) const {
+    switch (field.shape) {
+      case Shape::kMap:
+      case Shape::kGroup:
+        return FastOp::kLeave;
+      case Shape::kMessage:
+        return FastOp::kMessage;
+      case Shape::kOpaque:
+        return FastOp::kSpecial;
+      case Shape::kScalar:
+      case Shape::kText:
+        break;
+    }
+    // An element that has to change between packed and unpacked.
+    if (field.leaf >= 0 && field.repeated && field.shape == Shape::kScalar && run != field.packed_output) {
+      return FastOp::kLeave;
+    }
+    // Cut by another field, which may come later.
+    if (field.leaf >= 0 && tables_.leaves[field.leaf].transform.is_postcode()) return FastOp::kLeave;
+    const bool plain = field.leaf >= 0 && tables_.leaves[field.leaf].transform.is_keep() && !run && field.oneof < 0 &&
+                       field.reads_begin == field.reads_end && field.enum_values < 0 &&
+                       field.type != FieldDescriptor::TYPE_BOOL;
+    return plain ? KeepOp(field, tables_.leaves[field.leaf]) : FastOp::kSpecial;
+  }
+
+  uint16_t AddContainer(const Field& field) {
+    FastContainer container;
+    container.field = &field;
+    container.index = static_cast<uint16_t>(plan_->containers.size());
+    container.level = static_cast<uint8_t>(field.level);
+    container.is_date = field.date >= 0;
+    container.emits = field.has_grants && field.leaf < 0;
+    for (int32_t i = field.gates_begin; i < field.gates_end; ++i) {
+      container.gates |= uint64_t{1} << tables_.gate_lists[i];
+    }
+    plan_->containers.push_back(container);
+    return container.index;
+  }
+
+  void AddSeen(const Field& field, uint8_t level, uint8_t bit) {
+    AddWithheld(field.withheld_bit, level, bit);
+    if (field.leaf < 0) return;
+    if (tables_.leaves[field.leaf].required) plan_->required.push_back({field.leaf, -1, level, bit});
+    for (size_t i = 0; i < tables_.withheld.size(); ++i) {
+      if (tables_.withheld[i].leaf == field.leaf) {
+        plan_->gated.push_back({field.leaf, static_cast<int32_t>(i), level, bit});
+      }
+    }
+  }
+
+  // Neighbours in the level that are neighbours in the report share a run.
+  void AddWithheld(int32_t withheld_bit, uint8_t level, unsigned bit) {
+    if (withheld_bit < 0) return;
+    const auto word = static_cast<uint32_t>(withheld_bit / 64);
+    const auto to = static_cast<uint8_t>(withheld_bit % 64);
+    if (!plan_->withheld.empty()) {
+      WithheldRun& run = plan_->withheld.back();
+      if (run.level == level && run.word == word && bit - run.shift == static_cast<unsigned>(to) - run.to &&
+          bit > run.shift && to > run.to) {
+        run.mask |= uint64_t{1} << (bit - run.shift);
+        return;
+      }
+    }
+    plan_->withheld.push_back({1, word, level, static_cast<uint8_t>(bit), to});
+  }
+
+  const ProjectionPlan::Tables& tables_;
+  FastPlan* plan_ = nullptr;
+};
+
+}  // namespace
+
+const FastEntry& FastLevel::FindLong(uint32_t tag) const {
+  const auto at = std::lower_bound(long_tags.begin(), long_tags.end(), tag,
+                                   [](const LongEntry& entry, uint32_t wanted) { return entry.tag < wanted; });
+  return at != long_tags.end() && at->tag == tag ? at->entry : unknown[tag & 7];
+}
+
+std::unique_ptr<const FastPlan> BuildFastPlan(const ProjectionPlan::Tables& tables) {
+  return FastPlanBuilder(tables).Build();
+}
+
+}  // namespace postern::policy

@@ -1,0 +1,106 @@
+// The plan as the fast walk wants it: for every message level one table from tag to operation.
+// Derived from ProjectionPlan::Tables, for plans within the limits below; others do without.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "policy/projection/tables.h"
+
+namespace postern::policy {
+
+inline constexpr size_t kMaxFastLevels = 48;
+inline constexpr int kMaxFastDepth = 12;         // messages below the record
+inline constexpr size_t kMaxFastFields = 63;     // declared in one message
+inline constexpr size_t kMaxSharedLeaves = 256;  // of a plan that several targets share
+inline constexpr unsigned kUnknownBit = 63;      // of the fields seen: one that is not declared
+
+enum class FastOp : uint8_t {
+  kLeave,  // not for the fast walk: malformed, or worth the general walk (groups, maps that matter)
+  // Not granted, and its order does not matter.
+  kSkipVarint,
+  kSkipFixed64,
+  kSkipFixed32,
+  kSkipDelimited,
+  // Granted and kept, with nothing else to it.
+  kVarint,        // 64 bits wide
+  kNarrowVarint,  // 32 bits, or enum
+  kFixed64,
+  kFixed32,
+  kBytes,
+  kText,
+  kGuardedText,  // may not hold a card number
+  // A message that the plan enters.
+  kMessage,
+  // Everything else that matters: read, in a oneof, transformed, of a closed enum, packed, bool.
+  kSpecial,
+};
+
+struct FastEntry {
+  uint64_t seen = 0;  // its bit among the fields seen in its level
+  FastOp op = FastOp::kLeave;
+  uint8_t rank = 0;       // place in the order of the level's fields, from 1
+  uint8_t floor = 0;      // the highest rank that may have come before
+  uint8_t gate = 0;       // of a leaf
+  bool implicit = false;  // a zero is an absent one
+  uint8_t leaf = 0;       // of the first kMaxSharedLeaves
+  uint16_t index = 0;     // kMessage: into FastPlan::containers; otherwise into Level::fields
+};
+
+struct FastContainer {
+  const Field* field = nullptr;
+  uint64_t gates = 0;  // leaves if one of them is open
+  uint16_t index = 0;  // in FastPlan::containers
+  uint8_t level = 0;
+  bool is_date = false;
+  bool emits = false;  // something below it is granted leaf by leaf
+};
+
+struct LongEntry {
+  uint32_t tag = 0;
+  FastEntry entry;
+};
+
+struct FastLevel {
+  std::array<FastEntry, 128> one_byte;
+  std::vector<LongEntry> long_tags;  // the declared ones, sorted
+  std::array<FastEntry, 8> unknown;  // by wire type
+  const Level* level = nullptr;
+  uint8_t index = 0;  // in FastPlan::levels
+
+  const FastEntry& FindLong(uint32_t tag) const;
+};
+
+// Of the fields seen in a level, those in `mask`, shifted right by `shift`, are the bits of the withheld report from
+// `bit` on, which are all in one word.
+struct WithheldRun {
+  uint64_t mask = 0;
+  uint32_t word = 0;
+  uint8_t level = 0;
+  uint8_t shift = 0;
+  uint8_t to = 0;
+};
+
+// Where to look whether a leaf was there.
+struct LeafSeen {
+  int32_t leaf = 0;
+  int32_t withheld_bit = -1;
+  uint8_t level = 0;
+  uint8_t bit = 0;
+};
+
+struct FastPlan {
+  std::vector<FastLevel> levels;  // as in Tables
+  std::vector<FastContainer> containers;
+  std::vector<WithheldRun> withheld;
+  std::vector<LeafSeen> required;
+  std::vector<LeafSeen> gated;  // by withheld bit that a closed gate sets
+  bool transforms = false;
+};
+
+// Null if the plan is beyond the limits. Points into `tables`, whose levels must not move afterwards.
+std::unique_ptr<const FastPlan> BuildFastPlan(const ProjectionPlan::Tables& tables);
+
+}  // namespace postern::policy

@@ -1,0 +1,117 @@
+// The steps of the fast walk that are not worth a place in its loop. Part of fast_walk.h, which includes it.
+#pragma once
+
+#include <algorithm>
+
+#include "policy/projection/fast_walk.h"
+
+namespace postern::policy {
+
+template <typename Sink>
+const char* FastWalk<Sink>::CheckText(const FastEntry& entry, const char* value, size_t size) {
+  if (size == 0 && entry.implicit) return nullptr;
+  const absl::string_view text(value, size);
+  uint32_t high = 0;
+  size_t digits = 0;
+  if (size >= TextChunk::kSize) {
+    // The last chunk overlaps the one before: a digit counted twice only makes the exact search run once too often.
+    for (size_t at = 0; at < size; at += TextChunk::kSize) {
+      const TextChunk chunk(value + std::min(at, size - TextChunk::kSize));
+      high |= chunk.NotAscii();
+      digits += CountBits(chunk.Digits());
+    }
+  } else {
+    high = 1;  // no chunk can be read: ask the exact ones
+  }
+  if (entry.op != FastOp::kBytes && high != 0 && !utf8::IsValid(text)) return nullptr;
+  if (entry.op == FastOp::kGuardedText && (high != 0 || digits >= kCardDigits) && HasCardNumber(text)) {
+    return nullptr;
+  }
+  return value + size;
+}
+
+template <typename Sink>
+const char* FastWalk<Sink>::CheckVarint(const FastEntry& entry, const FastLevel& level, const char* value,
+                                        const char* end) {
+  uint64_t raw;
+  value = wire::ReadVarint(value, end, &raw);
+  if (value == nullptr || (raw == 0 && entry.implicit)) return nullptr;
+  return CanonicalScalar(level.level->fields[entry.index].type, raw) == raw ? value : nullptr;
+}
+
+template <typename Sink>
+auto FastWalk<Sink>::Special(const FastEntry& entry, const FastLevel& level, const char* p, const char* value,
+                             const char* end, int depth, Sink sink) -> Step {
+  const Field& field = level.level->fields[entry.index];
+  if (!TakeOneof(field, depth)) return Leave(sink);
+  const auto type = static_cast<wire::Type>(*p & 7);
+  if (field.shape == Shape::kText) return SpecialText(entry, field, p, value, end, sink);
+  if (field.shape == Shape::kScalar && type == wire::kDelimited) return PackedRun(entry, field, p, value, end, sink);
+  if (field.shape == Shape::kScalar) return SpecialScalar(entry, field, p, value, end, sink);
+  bool too_deep = false;
+  return {wire::SkipValue(static_cast<uint32_t>(wire::MakeTag(field.number, type)), value, end, depth, &too_deep),
+          sink};
+}
+
+template <typename Sink>
+auto FastWalk<Sink>::SpecialScalar(const FastEntry& entry, const Field& field, const char* p, const char* value,
+                                   const char* end, Sink sink) -> Step {
+  uint64_t raw;
+  value = wire::ReadScalar(field.wire_type, value, end, &raw);
+  if (value == nullptr || !IsKnownValue(tables_, field, raw)) return Leave(sink);
+  const bool absent = field.implicit_presence && OperandBits(field.type, raw) == 0;
+  if (readings_ != nullptr && field.reads_begin != field.reads_end && !absent) readings_->Scalar(field, raw);
+  if (field.leaf < 0 || sink.IsClosed(entry)) return {value, sink};
+  const uint64_t canonical = CanonicalScalar(field.type, raw);
+  if (field.implicit_presence && canonical == 0) return Leave(sink);
+  const absl::string_view bytes(p, static_cast<size_t>(value - p));
+  if (!sink.Scalar(tables_, entry, field, bytes, canonical == raw, raw)) return Leave(sink);
+  return {value, sink};
+}
+
+template <typename Sink>
+auto FastWalk<Sink>::SpecialText(const FastEntry& entry, const Field& field, const char* p, const char* value,
+                                 const char* end, Sink sink) -> Step {
+  size_t size;
+  value = ReadLength(value, end, &size);
+  if (value == nullptr) return Leave(sink);
+  const absl::string_view text(value, size);
+  if (field.check_utf8 && !utf8::IsValid(text)) return Leave(sink);
+  const bool absent = field.implicit_presence && size == 0;
+  if (readings_ != nullptr && field.reads_begin != field.reads_end && !absent) readings_->Text(field, text);
+  if (field.leaf < 0 || sink.IsClosed(entry)) return {value + size, sink};
+  const absl::string_view bytes(p, static_cast<size_t>(value + size - p));
+  if (absent || !sink.Text(tables_, entry, field, bytes, text)) return Leave(sink);
+  return {value + size, sink};
+}
+
+template <typename Sink>
+auto FastWalk<Sink>::PackedRun(const FastEntry& entry, const Field& field, const char* p, const char* value,
+                               const char* end, Sink sink) const -> Step {
+  size_t size;
+  value = ReadLength(value, end, &size);
+  if (value == nullptr || size == 0 || field.leaf < 0 || !tables_.leaves[field.leaf].transform.is_keep()) {
+    return Leave(sink);
+  }
+  const char* const run_end = value + size;
+  while (value != run_end) {
+    uint64_t raw;
+    value = wire::ReadScalar(field.wire_type, value, run_end, &raw);
+    if (value == nullptr || CanonicalScalar(field.type, raw) != raw || !IsKnownValue(tables_, field, raw)) {
+      return Leave(sink);
+    }
+  }
+  if (!sink.IsClosed(entry)) sink.PutBytes(entry, p, static_cast<size_t>(value - p));
+  return {value, sink};
+}
+
+template <typename Sink>
+bool FastWalk<Sink>::Date(const FastContainer& container, absl::string_view content, Sink* sink) {
+  const Field& field = *container.field;
+  const bool reads = readings_ != nullptr && field.reads_begin != field.reads_end;
+  const DateParts parts = ReadDateParts(tables_.dates[field.date], {content});
+  if (reads) readings_->Date(field, parts);
+  return field.leaf < 0 || sink->Date(tables_, container, content, parts);
+}
+
+}  // namespace postern::policy

@@ -1,0 +1,335 @@
+// The walk for the records that serialisers write: one pass that checks, reads and emits, with one table entry a field.
+//
+// It handles what is regular (streaming_path.h says what that means) and canonical, and leaves everything else: a
+// record that is malformed, irregular, in need of a rewritten value or beyond the limits of FastPlan makes Run return
+// false, and the general walks start over. So nothing here has to say what is wrong, and no answer depends on whether
+// this walk was taken.
+//
+// A Sink is where granted bytes go: see single_sink.h.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "absl/base/optimization.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "policy/projection/card_number.h"
+#include "policy/projection/emitter.h"
+#include "policy/projection/fast_plan.h"
+#include "policy/projection/readings.h"
+#include "policy/projection/streaming_path.h"
+#include "policy/projection/text_chunk.h"
+#include "policy/projection/utf8.h"
+#include "policy/projection/wire.h"
+
+namespace postern::policy {
+
+template <typename Sink>
+class FastWalk {
+ public:
+  // `readings` may be null. All must outlive the walk.
+  FastWalk(const ProjectionPlan::Tables& tables, const FastPlan& plan, Readings* readings)
+      : tables_(tables), plan_(plan), readings_(readings) {
+    std::fill_n(seen_.begin(), plan.levels.size(), 0);
+  }
+
+  // False: leave the record to the general walks; what the sink and the readings got is void.
+  [[gnu::noinline]] bool Run(absl::string_view record, Sink* sink);
+  // By level, the fields that occurred in the record: FastEntry::seen.
+  absl::Span<const uint64_t> seen() const { return absl::MakeConstSpan(seen_).first(plan_.levels.size()); }
+
+ private:
+  static constexpr unsigned kCardDigits = 13;  // the fewest that a card number has
+
+  // By masks of a text's bytes. A card number is digits parted by what is no letter, so 13 such bytes have to follow
+  // one another; digits outside ASCII take two bytes or more.
+  static bool MayHoldCardNumber(uint32_t no_letters, uint32_t digits, uint32_t not_ascii) {
+    uint32_t runs = no_letters & no_letters >> 1;
+    runs &= runs >> 2;
+    runs &= runs >> 4;
+    runs &= runs >> 5;  // 1 + 1 + 2 + 4 + 5
+    return runs != 0 && CountBits(digits) + CountBits(not_ascii) / 2 >= kCardDigits;
+  }
+
+  // A message that is being walked: what is needed to go on in the one around it.
+  struct Frame {
+    const FastLevel* level;
+    const char* end;
+    const char* content;
+    uint64_t seen;
+    const FastContainer* container;  // null if it does not leave
+    typename Sink::Mark mark;
+    uint8_t rank;
+    bool emits;
+  };
+  // Where a step ended; null: leave.
+  struct Step {
+    const char* at;
+    Sink sink;
+  };
+
+  static const char* SkipVarint(const char* p, const char* end) {
+    if (ABSL_PREDICT_TRUE(p != end && static_cast<uint8_t>(*p) < 0x80)) return p + 1;
+    uint64_t ignored;
+    return wire::ReadVarint(p, end, &ignored);
+  }
+  static const char* ReadLength(const char* p, const char* end, size_t* size) {
+    if (ABSL_PREDICT_FALSE(end - p < 2)) return p != end && *p == 0 ? (*size = 0, p + 1) : nullptr;
+    const auto first = static_cast<uint8_t>(p[0]), second = static_cast<uint8_t>(p[1]);
+    if (first < 0x80) {
+      *size = first;
+      p += 1;
+    } else if (second - 1u < 0x7f) {
+      *size = (first & 0x7fu) | static_cast<size_t>(second) << 7;
+      p += 2;
+    } else {
+      uint64_t wide;
+      p = wire::ReadLength(p, end, &wide);
+      *size = wide;
+      return p;
+    }
+    return *size <= static_cast<size_t>(end - p) ? p : nullptr;
+  }
+
+  static Step Leave(const Sink& sink) { return {nullptr, sink}; }
+  // The end of a text or number that can be copied as it is; null: leave. The sink stays out of these, in registers.
+  [[gnu::noinline]] static const char* CheckText(const FastEntry& entry, const char* value, size_t size);
+  [[gnu::noinline]] static const char* CheckVarint(const FastEntry& entry, const FastLevel& level, const char* value,
+                                                   const char* end);
+  [[gnu::noinline]] Step Special(const FastEntry& entry, const FastLevel& level, const char* p, const char* value,
+                                 const char* end, int depth, Sink sink);
+  Step SpecialScalar(const FastEntry& entry, const Field& field, const char* p, const char* value, const char* end,
+                     Sink sink);
+  Step SpecialText(const FastEntry& entry, const Field& field, const char* p, const char* value, const char* end,
+                   Sink sink);
+  Step PackedRun(const FastEntry& entry, const Field& field, const char* p, const char* value, const char* end,
+                 Sink sink) const;
+  [[gnu::noinline]] bool Date(const FastContainer& container, absl::string_view content, Sink* sink);
+  // False if another member of the oneof has been there.
+  bool TakeOneof(const Field& field, int depth) {
+    if (field.oneof < 0) return true;
+    const uint64_t bit = uint64_t{1} << field.oneof;
+    const bool first = (oneofs_[depth] & bit) == 0;
+    oneofs_[depth] |= bit;
+    return first;
+  }
+
+  const ProjectionPlan::Tables& tables_;
+  const FastPlan& plan_;
+  Readings* const readings_;
+  std::array<uint64_t, kMaxFastLevels> seen_;
+  std::array<uint64_t, kMaxFastDepth + 1> oneofs_;
+  std::array<Frame, kMaxFastDepth> frames_;
+};
+
+// Every operation ends with the jump to the next one: a processor predicts each of these jumps by itself, and so learns
+// what follows what. One jump at the top of a loop it mispredicts far more often.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"  // labels as values: GCC and Clang
+#define POSTERN_NEXT_FIELD()                     \
+  do {                                           \
+    if (p == end) goto message_done;             \
+    first = static_cast<uint8_t>(*p);            \
+    value = p + 1;                               \
+    entry = &level->one_byte[first & 0x7f];      \
+    if (first >= 0x80) goto long_tag;            \
+    goto* kOps[static_cast<uint8_t>(entry->op)]; \
+  } while (false)
+// What matters comes in order, or not here.
+#define POSTERN_TAKE_IN_ORDER()                                \
+  do {                                                         \
+    if (ABSL_PREDICT_FALSE(entry->floor < rank)) return false; \
+    rank = entry->rank;                                        \
+    seen |= entry->seen;                                       \
+  } while (false)
+
+template <typename Sink>
+bool FastWalk<Sink>::Run(absl::string_view record, Sink* result) {
+  static const void* const kOps[] = {&&leave,  &&skip_varint, &&skip_fixed64, &&skip_fixed32, &&skip_delimited,
+                                     &&varint, &&varint,      &&fixed64,      &&fixed32,      &&text,
+                                     &&text,   &&text,        &&message,      &&special};
+  const char* p = record.data();
+  const char* end = p + record.size();
+  // Up to here a chunk can be read from what follows.
+  const char* const chunk_end = record.size() < TextChunk::kSize ? p : end - TextChunk::kSize + 1;
+  const FastLevel* level = &plan_.levels[0];
+  const FastEntry* entry;
+  const char* value;
+  uint64_t seen = 0;
+  size_t size;
+  unsigned rank = 0, first;
+  int depth = 0;
+  Sink sink = *result;
+  oneofs_[0] = 0;
+  POSTERN_NEXT_FIELD();
+
+long_tag : {
+  uint32_t tag;
+  value = wire::ReadTag(p, end, &tag);
+  if (value == nullptr) return false;
+  entry = &level->FindLong(tag);
+  goto* kOps[static_cast<uint8_t>(entry->op)];
+}
+
+leave:
+  return false;
+
+skip_varint:
+  p = SkipVarint(value, end);
+  if (ABSL_PREDICT_FALSE(p == nullptr)) return false;
+  seen |= entry->seen;
+  POSTERN_NEXT_FIELD();
+
+skip_fixed64:
+  if (ABSL_PREDICT_FALSE(end - value < 8)) return false;
+  p = value + 8;
+  seen |= entry->seen;
+  POSTERN_NEXT_FIELD();
+
+skip_fixed32:
+  if (ABSL_PREDICT_FALSE(end - value < 4)) return false;
+  p = value + 4;
+  seen |= entry->seen;
+  POSTERN_NEXT_FIELD();
+
+skip_delimited:
+  value = ReadLength(value, end, &size);
+  if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
+  p = value + size;
+  seen |= entry->seen;
+  POSTERN_NEXT_FIELD();
+
+varint:
+  POSTERN_TAKE_IN_ORDER();
+  if (ABSL_PREDICT_FALSE(sink.IsClosed(*entry))) goto step_aside;
+  if (ABSL_PREDICT_TRUE(value == p + 1 && value != end && static_cast<uint8_t>(*value) - 1u < 0x7f)) {
+    sink.PutTwo(*entry, p);
+    p += 2;
+    POSTERN_NEXT_FIELD();
+  }
+  {
+    const char* const after = CheckVarint(*entry, *level, value, end);
+    if (after == nullptr) return false;
+    sink.PutBytes(*entry, p, static_cast<size_t>(after - p));
+    p = after;
+  }
+  POSTERN_NEXT_FIELD();
+
+fixed64:
+  size = 8;
+  goto fixed;
+fixed32:
+  size = 4;
+fixed:
+  POSTERN_TAKE_IN_ORDER();
+  if (ABSL_PREDICT_FALSE(sink.IsClosed(*entry))) goto step_aside;
+  if (static_cast<size_t>(end - value) < size) return false;
+  {
+    uint64_t raw = 0;
+    std::memcpy(&raw, value, size);
+    if (entry->implicit && raw == 0) return false;
+  }
+  value += size;
+  sink.PutBytes(*entry, p, static_cast<size_t>(value - p));
+  p = value;
+  POSTERN_NEXT_FIELD();
+
+text:
+  POSTERN_TAKE_IN_ORDER();
+  if (ABSL_PREDICT_FALSE(sink.IsClosed(*entry))) goto step_aside;
+  value = ReadLength(value, end, &size);
+  if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
+  {
+    const auto head = static_cast<size_t>(value - p);
+    if (ABSL_PREDICT_FALSE(head + size > TextChunk::kSize || p >= chunk_end || size == 0)) {
+      const char* const after = CheckText(*entry, value, size);
+      if (after == nullptr) return false;
+      sink.PutBytes(*entry, p, static_cast<size_t>(after - p));
+      p = after;
+      POSTERN_NEXT_FIELD();
+    }
+    const TextChunk chunk(p);
+    if (ABSL_PREDICT_TRUE(entry->op != FastOp::kBytes)) {
+      const auto inside = static_cast<uint32_t>((uint64_t{1} << size) - 1);
+      const uint32_t high = chunk.NotAscii() >> head & inside;
+      if (ABSL_PREDICT_FALSE(high != 0) && !utf8::IsValid(absl::string_view(value, size))) return false;
+      if (entry->op == FastOp::kGuardedText && size >= kCardDigits) {
+        const uint32_t letters = chunk.Letters() >> head, digits = chunk.Digits() >> head & inside;
+        if (MayHoldCardNumber(~letters & inside, digits, high) && HasCardNumber(absl::string_view(value, size))) {
+          return false;
+        }
+      }
+    }
+    sink.PutChunk(*entry, chunk, head + size);
+  }
+  p = value + size;
+  POSTERN_NEXT_FIELD();
+
+message:
+  POSTERN_TAKE_IN_ORDER();
+  value = ReadLength(value, end, &size);
+  if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
+  {
+    const FastContainer& container = plan_.containers[entry->index];
+    if (!TakeOneof(*container.field, depth)) return false;
+    Frame& frame = frames_[depth];
+    frame.level = level;
+    frame.end = end;
+    frame.content = value;
+    frame.seen = seen;
+    frame.container = &container;
+    frame.rank = static_cast<uint8_t>(rank);
+    frame.emits = sink.Emits(container);
+    if (frame.emits) sink.Open(container, p, value, size, &frame.mark);
+    level = &plan_.levels[container.level];
+  }
+  p = value;
+  end = value + size;
+  seen = 0;
+  rank = 0;
+  oneofs_[++depth] = 0;
+  POSTERN_NEXT_FIELD();
+
+message_done:
+  seen_[level->index] |= seen;
+  if (depth == 0) {
+    *result = sink;
+    return true;
+  }
+  {
+    const Frame& frame = frames_[--depth];
+    if (frame.emits) sink.Close(frame.mark);
+    if (ABSL_PREDICT_FALSE(frame.container->is_date)) {
+      Sink after = sink;
+      if (!Date(*frame.container, absl::string_view(frame.content, static_cast<size_t>(p - frame.content)), &after)) {
+        return false;
+      }
+      sink = after;
+    }
+    level = frame.level;
+    end = frame.end;
+    seen = frame.seen;
+    rank = frame.rank;
+  }
+  POSTERN_NEXT_FIELD();
+
+special:
+  POSTERN_TAKE_IN_ORDER();
+step_aside : {
+  const Step step = Special(*entry, *level, p, value, end, depth, sink);
+  if (step.at == nullptr) return false;
+  p = step.at;
+  sink = step.sink;
+}
+  POSTERN_NEXT_FIELD();
+}
+
+#undef POSTERN_TAKE_IN_ORDER
+#undef POSTERN_NEXT_FIELD
+#pragma GCC diagnostic pop
+
+}  // namespace postern::policy
+
+#include "policy/projection/fast_steps.h"  // IWYU pragma: keep

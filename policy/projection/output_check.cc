@@ -1,0 +1,256 @@
+#include "policy/projection/output_check.h"
+
+#include <algorithm>
+
+#include "policy/projection/verifier_values.h"
+
+namespace postern::policy {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+
+enum WireType : uint32_t { kVarintType = 0, kEightType = 1, kDelimitedType = 2, kFourType = 5 };
+
+// Reads a varint of any width; null if it does not end.
+const char* TakeVarint(const char* p, const char* end, uint64_t* value) {
+  *value = 0;
+  for (int shift = 0; shift < 64 && p != end; shift += 7) {
+    const auto byte = static_cast<uint8_t>(*p++);
+    *value |= static_cast<uint64_t>(byte & 0x7f) << shift;
+    if (byte < 0x80) return p;
+  }
+  return nullptr;
+}
+
+const char* TakeFixed(const char* p, const char* end, ptrdiff_t size, uint64_t* value) {
+  if (end - p < size) return nullptr;
+  *value = 0;
+  for (ptrdiff_t i = size; i-- > 0;) *value = *value << 8 | static_cast<uint8_t>(p[i]);
+  return p + size;
+}
+
+const char* TakeLength(const char* p, const char* end, size_t* size) {
+  uint64_t length;
+  if (p != end && static_cast<uint8_t>(*p) < 0x80) {
+    length = static_cast<uint8_t>(*p++);
+  } else {
+    p = TakeVarint(p, end, &length);
+  }
+  if (p == nullptr || length > static_cast<uint64_t>(end - p)) return nullptr;
+  *size = length;
+  return p;
+}
+
+WireType WireTypeOf(const FieldDescriptor& field) {
+  switch (field.type()) {
+    case FieldDescriptor::TYPE_DOUBLE:
+    case FieldDescriptor::TYPE_FIXED64:
+    case FieldDescriptor::TYPE_SFIXED64:
+      return kEightType;
+    case FieldDescriptor::TYPE_FLOAT:
+    case FieldDescriptor::TYPE_FIXED32:
+    case FieldDescriptor::TYPE_SFIXED32:
+      return kFourType;
+    case FieldDescriptor::TYPE_STRING:
+    case FieldDescriptor::TYPE_BYTES:
+    case FieldDescriptor::TYPE_MESSAGE:
+      return kDelimitedType;
+    default:
+      return kVarintType;
+  }
+}
+
+bool IsClosedEnum(const FieldDescriptor& field) {
+  return field.type() == FieldDescriptor::TYPE_ENUM &&
+         field.file()->syntax() == google::protobuf::FileDescriptor::SYNTAX_PROTO2;
+}
+
+}  // namespace
+
+OutputCheck::OutputCheck(const PlanSpec& spec) : covers_any_(spec.leaves.size() <= kMaxLeaves) {
+  levels_.emplace_back().type = spec.record_type;
+  for (size_t i = 0; i < spec.leaves.size() && covers_any_; ++i) AddLeaf(spec.leaves[i], uint64_t{1} << i);
+}
+
+void OutputCheck::AddLeaf(const LeafSpec& leaf, uint64_t bit) {
+  size_t level = 0;
+  for (size_t i = 0; i < leaf.path.size(); ++i) {
+    const FieldDescriptor& field = *leaf.path[i];
+    // Which of a oneof's members counts, and which of a map's entries, only the record tells.
+    if (field.real_containing_oneof() != nullptr || field.is_map() || field.type() == FieldDescriptor::TYPE_GROUP)
+      return;
+    Slot* slot = Add(level, field);
+    slot->leaves |= bit;
+    if (i + 1 == leaf.path.size()) {
+      slot->leaf = &leaf;
+      slot->examined = leaf.transform.index() != 0 || IsClosedEnum(field) ||
+                       leaf.on_card_number != v1::CARD_NUMBER_ACTION_UNSPECIFIED;
+      if (field.type() == FieldDescriptor::TYPE_MESSAGE) AddDate(leaf, bit, level);
+      return;
+    }
+    if (slot->level == 0) {
+      const auto added = static_cast<uint32_t>(levels_.size());
+      slot->level = added;
+      levels_.emplace_back().type = field.message_type();  // moves `slot`
+    }
+    level = Add(level, field)->level;
+  }
+}
+
+// A date that is kept leaves with its parts; a coarser one is for the comparison with the record.
+void OutputCheck::AddDate(const LeafSpec& leaf, uint64_t bit, size_t level) {
+  const FieldDescriptor& field = *leaf.path.back();
+  if (leaf.transform.index() != 0) {
+    Add(level, field)->kind = Kind::kNotCovered;
+    return;
+  }
+  const auto added = static_cast<uint32_t>(levels_.size());
+  levels_.emplace_back().type = field.message_type();
+  Add(level, field)->level = added;
+  for (const char* part : {"seconds", "nanos", "year", "month", "day"}) {
+    const FieldDescriptor* descriptor = field.message_type()->FindFieldByName(part);
+    if (descriptor == nullptr || descriptor->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    Add(added, *descriptor)->leaves |= bit;
+  }
+}
+
+OutputCheck::Slot* OutputCheck::Add(size_t level, const FieldDescriptor& field) {
+  Slot slot;
+  slot.repeated = field.is_repeated();
+  slot.field = &field;
+  WireType type = WireTypeOf(field);
+  switch (type) {
+    case kVarintType:
+      slot.kind = Kind::kVarint;
+      break;
+    case kEightType:
+      slot.kind = Kind::kEightBytes;
+      break;
+    case kFourType:
+      slot.kind = Kind::kFourBytes;
+      break;
+    case kDelimitedType:
+      slot.kind = field.type() == FieldDescriptor::TYPE_MESSAGE ? Kind::kMessage : Kind::kText;
+      break;
+  }
+  if (field.is_packed()) {
+    type = kDelimitedType;
+    slot.element = slot.kind;
+    slot.kind = Kind::kPacked;
+    slot.repeated = false;  // one run
+  }
+  const uint32_t tag = static_cast<uint32_t>(field.number()) << 3 | type;
+  Level& at = levels_[level];
+  if (tag < at.slots.size()) {
+    if (at.slots[tag].field == nullptr) at.slots[tag] = slot;
+    return &at.slots[tag];
+  }
+  const auto known =
+      std::find_if(at.others.begin(), at.others.end(), [tag](const auto& other) { return other.first == tag; });
+  if (known != at.others.end()) return &known->second;
+  at.others.emplace_back(tag, slot);
+  return &at.others.back().second;
+}
+
+bool OutputCheck::Covers(absl::string_view output, uint64_t open) const {
+  return covers_any_ && CoversMessage(levels_[0], output.data(), output.data() + output.size(), open);
+}
+
+// As deep as the plan.
+bool OutputCheck::CoversMessage(const Level& level, const char* p, const char* end, uint64_t open) const {
+  static const Slot kNothing;
+  uint64_t last = 0;
+  while (p != end) {
+    uint64_t tag = static_cast<uint8_t>(*p), number = 0;
+    const Slot* slot = &kNothing;
+    if (tag < 0x80) {
+      slot = &level.slots[tag];
+      ++p;
+    } else {
+      p = TakeVarint(p, end, &tag);
+      if (p == nullptr) return false;
+      for (const auto& [other, found] : level.others) {
+        if (other == tag) slot = &found;
+      }
+    }
+    if ((slot->leaves & open) == 0 || tag + (slot->repeated ? 1 : 0) <= last) return false;
+    last = tag;
+    switch (slot->kind) {
+      case Kind::kVarint:
+        if (p != end && static_cast<uint8_t>(*p) < 0x80) {
+          number = static_cast<uint8_t>(*p++);
+        } else {
+          p = TakeVarint(p, end, &number);
+        }
+        break;
+      case Kind::kFourBytes:
+        p = TakeFixed(p, end, 4, &number);
+        break;
+      case Kind::kEightBytes:
+        p = TakeFixed(p, end, 8, &number);
+        break;
+      case Kind::kText:
+      case Kind::kMessage:
+      case Kind::kPacked: {
+        size_t size;
+        p = TakeLength(p, end, &size);
+        if (p == nullptr) return false;
+        const char* const after = p + size;
+        if (slot->kind == Kind::kMessage) {
+          if (!CoversMessage(levels_[slot->level], p, after, open)) return false;
+        } else if (slot->kind == Kind::kText) {
+          if (slot->examined && !CoversText(*slot, absl::string_view(p, size))) return false;
+        } else {
+          while (p != nullptr && p != after) {
+            p = slot->element == Kind::kVarint
+                    ? TakeVarint(p, after, &number)
+                    : TakeFixed(p, after, slot->element == Kind::kFourBytes ? 4 : 8, &number);
+            if (p != nullptr && slot->examined && !CoversNumber(*slot, number)) return false;
+          }
+          if (p == nullptr) return false;
+        }
+        p = after;
+        continue;
+      }
+      case Kind::kNotCovered:
+        return false;
+    }
+    if (p == nullptr || (slot->examined && !CoversNumber(*slot, number))) return false;
+  }
+  return true;
+}
+
+bool OutputCheck::CoversText(const Slot& slot, absl::string_view text) {
+  const LeafSpec& leaf = *slot.leaf;
+  if (leaf.on_card_number != v1::CARD_NUMBER_ACTION_UNSPECIFIED &&
+      !std::holds_alternative<v1::Constant>(leaf.transform)) {
+    size_t digits = 0;
+    for (const char c : text) digits += static_cast<uint8_t>(c - '0') < 10 || static_cast<uint8_t>(c) >= 0x80;
+    if (digits >= kFewestCardDigits) return false;
+  }
+  return IsPlausibleText(leaf, text);
+}
+
+bool OutputCheck::CoversNumber(const Slot& slot, uint64_t number) {
+  if (IsClosedEnum(*slot.field))
+    return slot.field->enum_type()->FindValueByNumber(static_cast<int32_t>(number)) != nullptr;
+  const auto* generalise = std::get_if<v1::Generalise>(&slot.leaf->transform);
+  if (generalise == nullptr) return true;
+  switch (slot.field->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_INT32:
+    case FieldDescriptor::CPPTYPE_INT64:
+      break;
+    default:
+      return false;  // unsigned and floating point: by comparison
+  }
+  int64_t value = static_cast<int64_t>(number);
+  if (slot.field->type() == FieldDescriptor::TYPE_SINT32 || slot.field->type() == FieldDescriptor::TYPE_SINT64) {
+    value = static_cast<int64_t>(number >> 1 ^ (~(number & 1) + 1));
+  } else if (slot.field->cpp_type() == FieldDescriptor::CPPTYPE_INT32) {
+    value = static_cast<int32_t>(number);
+  }
+  return generalise->step() > 0 && value % generalise->step() == 0;
+}
+
+}  // namespace postern::policy

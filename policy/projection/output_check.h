@@ -1,0 +1,61 @@
+// The verifier's quick look at an output: one pass over its bytes with a table of what is granted. It needs no record
+// and no memory, and knows nothing of the projector.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include <google/protobuf/descriptor.h>
+
+#include "absl/strings/string_view.h"
+#include "policy/projection/plan_spec.h"
+
+namespace postern::policy {
+
+// Thread-safe: immutable.
+class OutputCheck {
+ public:
+  // `spec` must outlive this.
+  explicit OutputCheck(const PlanSpec& spec);
+
+  // True: `output` is in canonical order and holds nothing but values of granted leaves that may leave, `open` having a
+  // bit for each leaf of the spec that may; what a transform leaves of a value is no more than it may leave. False:
+  // something is not so, or is rare or needs the record (maps, groups, members of oneofs, pseudonyms, text with many
+  // digits), so somebody slower has to look.
+  bool Covers(absl::string_view output, uint64_t open) const;
+
+  // More leaves than `open` has bits for: nothing is covered.
+  static constexpr size_t kMaxLeaves = 64;
+
+ private:
+  enum class Kind : uint8_t { kNotCovered, kVarint, kFourBytes, kEightBytes, kText, kPacked, kMessage };
+  // What a tag stands for.
+  struct Slot {
+    Kind kind = Kind::kNotCovered;
+    Kind element = Kind::kNotCovered;  // of a packed run
+    bool repeated = false;
+    bool examined = false;  // the value says whether it may be there
+    uint32_t level = 0;
+    uint64_t leaves = 0;  // it, or any below it
+    const LeafSpec* leaf = nullptr;
+    const google::protobuf::FieldDescriptor* field = nullptr;
+  };
+  struct Level {
+    const google::protobuf::Descriptor* type = nullptr;
+    std::array<Slot, 128> slots;  // by tags of one byte
+    std::vector<std::pair<uint32_t, Slot>> others;
+  };
+
+  void AddLeaf(const LeafSpec& leaf, uint64_t bit);
+  Slot* Add(size_t level, const google::protobuf::FieldDescriptor& field);
+  void AddDate(const LeafSpec& leaf, uint64_t bit, size_t level);
+  bool CoversMessage(const Level& level, const char* p, const char* end, uint64_t open) const;
+  static bool CoversText(const Slot& slot, absl::string_view text);
+  static bool CoversNumber(const Slot& slot, uint64_t number);
+
+  std::vector<Level> levels_;
+  bool covers_any_ = true;
+};
+
+}  // namespace postern::policy

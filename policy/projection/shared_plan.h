@@ -1,0 +1,37 @@
+// The plan that the plans of several partners have in common: it enters, reads and grants what any of them does.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "policy/projection/fast_plan.h"
+#include "policy/projection/multi_sink.h"
+#include "policy/projection/plan.h"
+
+namespace postern::policy {
+
+struct SharedPlan {
+  // How one partner's plan lies in the shared one.
+  struct Part {
+    std::vector<const Field*> fields;  // its own, by leaf of the shared plan; null where not granted
+    std::vector<uint8_t> levels;       // by its level, the shared one
+    std::vector<int32_t> operands;     // by its operand, the shared one
+  };
+
+  std::shared_ptr<const ProjectionPlan> plan;
+  std::vector<Part> parts;
+  LeafTargets leaf_targets{};                       // the targets that are granted each leaf of the shared plan
+  std::vector<std::vector<uint8_t>> leaves_within;  // by container of the shared plan: the leaves in it
+
+  // Fills `to` from `by_leaf`: a container leaves for the targets for which some leaf in it does.
+  void TargetsOfContainers(const LeafTargets& by_leaf, std::vector<uint8_t>* to) const;
+};
+
+// Null if the plans are too many, read different roles, grant a message whole here and in part there, or one of them is
+// beyond the limits of the fast walk.
+std::unique_ptr<const SharedPlan> BuildSharedPlan(absl::Span<const std::shared_ptr<const ProjectionPlan>> plans);
+
+}  // namespace postern::policy
