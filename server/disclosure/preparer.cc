@@ -102,8 +102,7 @@ void Preparer::PrepareAll(const RequestFacts& facts, const std::shared_ptr<const
       target.entry = std::move(lanes[i].status);
       continue;
     }
-    target.entry = MakeEntry(facts, *target.name, *target.resolved, snapshot, /*exchange=*/false, *contexts[i],
-                             std::move(results[i]));
+    target.entry = MakeEntry(facts, *target.resolved, snapshot, /*exchange=*/false, *contexts[i], std::move(results[i]));
   }
 }
 
@@ -215,14 +214,14 @@ absl::Status Preparer::Preview(const Resolved& resolved, absl::string_view recor
                                policy::ProjectionResult* result, std::vector<policy::WithheldField>* withheld) const {
   POSTERN_RETURN_IF_ERROR(CheckPartnerKeys(resolved));
   const policy::CompiledGrant& grant = *resolved.grant->grant;
-  Context context(*resolved.partner, now);
+  const Context context(*resolved.partner, now);
   POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, *context, record, result));
   Entry named;
   const size_t asked = NameSubjects(result->extracts, &named);
-  POSTERN_ASSIGN_OR_RETURN(const uint64_t consents, JudgeSubjects(*standings_, named.row.subjects, asked, grant));
-  context.GrantConsents(consents);
-  POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, *context, record, result));
-  return policy::ExplainWithheld(*grant.plan, *context, record, withheld);
+  policy::ProjectionContext consented = *context;
+  POSTERN_ASSIGN_OR_RETURN(consented.consents_granted, JudgeSubjects(*standings_, named.row.subjects, asked, grant));
+  POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, consented, record, result));
+  return policy::ExplainWithheld(*grant.plan, consented, record, withheld);
 }
 
 }  // namespace postern::disclosure
