@@ -7,7 +7,6 @@
 
 #include "proto/errors/error.h"
 #include "server/base/failpoint.h"
-#include "server/delivery/inbound.h"
 #include "server/disclosure/audit_entry.h"
 #include "server/disclosure/errors.h"
 #include "server/disclosure/names.h"
@@ -100,8 +99,13 @@ struct Exchanger::Run {
 };
 
 Exchanger::Exchanger(disclosure::Discloser* discloser, PartnerCaller* caller, Settler* settler, InFlightCalls* calls,
-                     std::function<absl::Time()> clock)
-    : discloser_(discloser), caller_(caller), settler_(settler), calls_(calls), clock_(std::move(clock)) {}
+                     std::function<absl::Time()> clock, OnInboundFinding on_finding)
+    : discloser_(discloser),
+      caller_(caller),
+      settler_(settler),
+      calls_(calls),
+      clock_(std::move(clock)),
+      on_finding_(std::move(on_finding)) {}
 
 void Exchanger::Exchange(const identity::Principal& principal, const v1::ExchangeRequest& request, absl::Time deadline,
                          Done done) {
@@ -207,7 +211,8 @@ void Exchanger::OnResult(std::shared_ptr<Run> run, CallResult result) {
       ReplyGrant(*run->entry().snapshot->bundle, run->contract(), *run->entry().grant->grant);
   // The partner has the record and has acted on it: that its answer is of no use does not undo the delivery.
   if (inbound != nullptr) {
-    absl::StatusOr<std::string> projected = ProjectInbound(*inbound, result.reply, clock_());
+    absl::StatusOr<std::string> projected =
+        ProjectInbound(*inbound, run->entry().partner->resource.name(), result.reply, clock_(), on_finding_);
     if (!projected.ok()) return Settle(std::move(run), v1::DISCLOSURE_STATE_DELIVERED, projected.status());
     run->response.set_type(inbound->record_type);
     run->response.set_data(*std::move(projected));

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "proto/postern/v1/storefront_service.pb.h"
 #include "server/delivery/in_flight_calls.h"
+#include "server/delivery/inbound.h"
 #include "server/delivery/partner_caller.h"
 #include "server/delivery/settler.h"
 #include "server/disclosure/discloser.h"
@@ -24,14 +25,15 @@ class Exchanger {
  public:
   using Done = std::function<void(absl::StatusOr<v1::ExchangeResponse>)>;
 
-  // Borrows the parts, which must outlive this and every call under way.
+  // Borrows the parts, which must outlive this and every call under way. `on_finding` may be null.
   Exchanger(disclosure::Discloser* discloser, PartnerCaller* caller, Settler* settler, InFlightCalls* calls,
-            std::function<absl::Time()> clock);
+            std::function<absl::Time()> clock, OnInboundFinding on_finding = nullptr);
 
   // Exchanges one record. The call waits for the partner as long as its contract says, but not past `deadline`. `done`
   // is called exactly once, from any thread. Errors: those of Discloser::CommitExchange, and PARTNER_UNREACHABLE
-  // (nothing was sent), FENCED (likewise), PARTNER_FAILED, RESPONSE_MALFORMED, OUTCOME_UNKNOWN. The outcome is durable
-  // before the reply; LEDGER_UNAVAILABLE if it could not be written, and the ledger then says POSSIBLY_HELD.
+  // (nothing was sent), FENCED (likewise), PARTNER_FAILED, RESPONSE_MALFORMED, VERIFIER_FINDING, OUTCOME_UNKNOWN. The
+  // outcome is durable before the reply; LEDGER_UNAVAILABLE if it could not be written, and the ledger then says
+  // POSSIBLY_HELD.
   void Exchange(const identity::Principal& principal, const v1::ExchangeRequest& request, absl::Time deadline,
                 Done done);
 
@@ -51,6 +53,7 @@ class Exchanger {
   Settler* const settler_;
   InFlightCalls* const calls_;
   const std::function<absl::Time()> clock_;
+  const OnInboundFinding on_finding_;
 
   absl::Mutex mutex_;
   // Exchanges that this process is carrying out: a retry of one of them must not call the partner again.

@@ -11,8 +11,9 @@
 
 namespace postern::delivery {
 
-absl::StatusOr<std::string> ProjectInbound(const policy::CompiledGrant& grant, absl::string_view bytes,
-                                           absl::Time now) {
+absl::StatusOr<std::string> ProjectInbound(const policy::CompiledGrant& grant, const std::string& partner,
+                                           absl::string_view bytes, absl::Time now,
+                                           const OnInboundFinding& on_finding) {
   const auto malformed = [](absl::string_view path) {
     return MakeError(v1::ERROR_REASON_RESPONSE_MALFORMED,
                      "the partner's message is not what its contract grants inbound", {{"path", path}});
@@ -24,7 +25,10 @@ absl::StatusOr<std::string> ProjectInbound(const policy::CompiledGrant& grant, a
   policy::ProjectionResult result;
   const absl::Status status = policy::Project(*grant.plan, context, bytes, &result);
   if (!status.ok()) return malformed(MetadataOf(status, "path"));
-  POSTERN_RETURN_IF_ERROR(grant.verifier->Compare(context, bytes, result.bytes));
+  if (absl::Status finding = grant.verifier->Compare(context, bytes, result.bytes); !finding.ok()) {
+    if (on_finding != nullptr) on_finding(partner, MetadataOf(finding, "path"));
+    return finding;
+  }
   if (base::FailpointSkips("inbound_projection.skip")) return std::string(bytes);
   return std::move(result.bytes);
 }

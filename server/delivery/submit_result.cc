@@ -10,7 +10,6 @@
 #include "proto/errors/error.h"
 #include "server/crypto/hkdf.h"
 #include "server/crypto/sha256.h"
-#include "server/delivery/inbound.h"
 #include "server/disclosure/audit_entry.h"
 #include "server/disclosure/errors.h"
 #include "server/disclosure/limits.h"
@@ -49,12 +48,14 @@ absl::StatusOr<storage::Hash32> ContentDigest(const disclosure::PayloadKeys& key
 }  // namespace
 
 ResultReceiver::ResultReceiver(const registry::SnapshotHolder* snapshots, storage::Store* store, crypto::KeyStore* keys,
-                               std::function<absl::Time()> clock, std::function<void()> on_outcomes)
+                               std::function<absl::Time()> clock, std::function<void()> on_outcomes,
+                               OnInboundFinding on_finding)
     : snapshots_(snapshots),
       store_(store),
       keys_(keys),
       clock_(std::move(clock)),
       on_outcomes_(std::move(on_outcomes)),
+      on_finding_(std::move(on_finding)),
       grants_(store) {}
 
 absl::StatusOr<v1::SubmitResultResponse> ResultReceiver::Submit(const identity::Principal& principal,
@@ -81,7 +82,8 @@ absl::StatusOr<v1::SubmitResultResponse> ResultReceiver::Submit(const identity::
   if (inbound == nullptr) {
     return errors::PurposeNotGranted(principal.partner, grant->purpose, request.result().type());
   }
-  POSTERN_ASSIGN_OR_RETURN(const std::string projected, ProjectInbound(*inbound, request.result().data(), now));
+  POSTERN_ASSIGN_OR_RETURN(const std::string projected,
+                           ProjectInbound(*inbound, principal.partner, request.result().data(), now, on_finding_));
 
   POSTERN_ASSIGN_OR_RETURN(const disclosure::PayloadKeys keys, disclosure::FindPayloadKeys(*keys_, row->key_ids));
   storage::ChangeSet::SubmittedResult result;

@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "proto/postern/v1/partner_service.pb.h"
 #include "server/crypto/key_store.h"
+#include "server/delivery/inbound.h"
 #include "server/disclosure/grant_cache.h"
 #include "server/identity/principal.h"
 #include "server/registry/snapshot.h"
@@ -18,13 +19,14 @@ namespace postern::delivery {
 // Thread-safe; Submit blocks on the store.
 class ResultReceiver {
  public:
-  // Borrows the parts. `on_outcomes` is called after a result became durable; may be null.
+  // Borrows the parts. `on_outcomes` is called after a result became durable; may be null, and so may `on_finding`.
   ResultReceiver(const registry::SnapshotHolder* snapshots, storage::Store* store, crypto::KeyStore* keys,
-                 std::function<absl::Time()> clock, std::function<void()> on_outcomes);
+                 std::function<absl::Time()> clock, std::function<void()> on_outcomes,
+                 OnInboundFinding on_finding = nullptr);
 
   // Errors: NOT_FOUND (no such disclosure of this partner), PARTNER_* states, PURPOSE_NOT_GRANTED (nothing of this type
-  // comes back), RESPONSE_MALFORMED, RECORD_TOO_LARGE, REQUEST_ID_*, KEY_SHREDDED (the subject is erased),
-  // LEDGER_UNAVAILABLE.
+  // comes back), RESPONSE_MALFORMED, VERIFIER_FINDING, RECORD_TOO_LARGE, REQUEST_ID_*, KEY_SHREDDED (the subject is
+  // erased), LEDGER_UNAVAILABLE.
   absl::StatusOr<v1::SubmitResultResponse> Submit(const identity::Principal& principal,
                                                   const v1::SubmitResultRequest& request);
 
@@ -34,6 +36,7 @@ class ResultReceiver {
   crypto::KeyStore* const keys_;
   const std::function<absl::Time()> clock_;
   const std::function<void()> on_outcomes_;
+  const OnInboundFinding on_finding_;
   disclosure::GrantCache grants_;
 };
 

@@ -103,7 +103,12 @@ absl::Status BuildMainPath(const config::Config& config, const Clock& clock, con
   core.archive = std::make_unique<registry::GrantArchive>(store);
   core.reader =
       std::make_unique<disclosure::Reader>(&core.snapshots, core.archive.get(), store, keys, core.origin, clock);
-  core.results = std::make_unique<delivery::ResultReceiver>(&core.snapshots, store, keys, clock, notify);
+  const delivery::OnInboundFinding on_inbound_finding = [findings = core.findings.get()](const std::string& partner,
+                                                                                         const std::string& path) {
+    findings->Report(partner, path);
+  };
+  core.results =
+      std::make_unique<delivery::ResultReceiver>(&core.snapshots, store, keys, clock, notify, on_inbound_finding);
   core.dead_letters = std::make_unique<delivery::DeadLetters>(&core.snapshots, core.archive.get(), store,
                                                               core.hub.get(), core.origin, clock);
 
@@ -113,7 +118,7 @@ absl::Status BuildMainPath(const config::Config& config, const Clock& clock, con
     core.caller =
         std::make_unique<delivery::GrpcPartnerCaller>(std::move(certificate), delivery::GrpcPartnerCallerOptions());
     core.exchanger = std::make_unique<delivery::Exchanger>(core.discloser.get(), core.caller.get(), core.hub->settler(),
-                                                           core.hub->calls(), clock);
+                                                           core.hub->calls(), clock, on_inbound_finding);
   }
   return absl::OkStatus();
 }

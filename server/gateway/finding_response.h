@@ -24,8 +24,12 @@ class FindingResponse {
   FindingResponse(std::function<absl::Status(const std::string& partner)> stop, const base::Logger* log)
       : stop_(std::move(stop)), log_(log) {}
 
-  // Counts, logs "verifier.finding" as an error (what pages) and stops the partner. `path` is one of the schema. Where
-  // the partner cannot be stopped that is logged too, as "verifier.partner_not_stopped".
+  // Counts and logs "verifier.finding" as an error, which is what pages. `path` is one of the schema. Enough for what a
+  // partner sent: all of it is verified, and refusing it keeps it from the shop.
+  void Report(const std::string& partner, const std::string& path);
+
+  // Reports, and stops the partner: only a share of what goes out may be verified. Where the partner cannot be stopped
+  // that is logged too, as "verifier.partner_not_stopped".
   void Stop(const std::string& partner, const std::string& path);
 
   // Findings since the start.

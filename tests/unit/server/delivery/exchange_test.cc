@@ -338,5 +338,43 @@ TEST_F(ExchangeTest, ASubmittedResultReachesTheShopProjected) {
   EXPECT_EQ(ReasonOf(receiver.Submit(caller, request).status()), v1::ERROR_REASON_PURPOSE_NOT_GRANTED);
 }
 
+// Clause: W1.2c
+TEST_F(ExchangeTest, WhatTheVerifierDoesNotBelieveToBeGrantedIsRefusedAndReported) {
+  const auto exchanged = Exchange(fixture_.gateway->Payment("P-1"));
+  ASSERT_TRUE(exchanged.ok()) << exchanged.status();
+  // As if the projector let everything through: the verifier believes that nothing is granted inbound.
+  const auto sound = fixture_.gateway->control->holder.Get();
+  auto partner = std::make_shared<registry::PartnerView>(*sound->FindPartner(kClearPay));
+  for (auto& contract : partner->contracts) {
+    auto broken = std::make_shared<policy::CompiledContract>(*contract);
+    for (policy::CompiledGrant& inbound : broken->inbound) {
+      policy::PlanSpec nothing = *inbound.spec;
+      nothing.leaves.clear();
+      inbound.verifier = *policy::Verifier::Create(nothing);
+    }
+    contract = broken;
+  }
+  auto snapshot = std::make_shared<registry::Snapshot>(*sound);
+  snapshot->partners[kClearPay] = std::move(partner);
+  fixture_.gateway->control->holder.Set(std::move(snapshot));
+
+  std::vector<std::string> reported;
+  ResultReceiver receiver(
+      &fixture_.gateway->control->holder, fixture_.gateway->store.get(), fixture_.gateway->control->keys.get(),
+      fixture_.gateway->clock(), nullptr,
+      [&](const std::string& name, const std::string& path) { reported.push_back(name + " " + path); });
+  shop::v1::PaymentResult result;
+  result.set_paid(true);
+  v1::SubmitResultRequest request;
+  request.set_disclosure(exchanged->disclosure().name());
+  request.mutable_result()->set_type("shop.v1.PaymentResult");
+  request.mutable_result()->set_data(result.SerializeAsString());
+  request.set_request_id(fixture_.gateway->NewRequestId());
+  EXPECT_EQ(ReasonOf(receiver.Submit(fixture_.gateway->partner(kClearPay), request).status()),
+            v1::ERROR_REASON_VERIFIER_FINDING);
+  EXPECT_THAT(reported, ::testing::ElementsAre(std::string(kClearPay) + " paid"));
+  EXPECT_EQ(fixture_.Outcomes().size(), 1u);  // of the exchange
+}
+
 }  // namespace
 }  // namespace postern::delivery
