@@ -17,6 +17,8 @@ using ::postern::testing::SimulatedDisk;
 
 class KeyStorePowerCut : public KeyStoreFixture {
  protected:
+  KeyStorePowerCut() { options_.name_batch = 20; }  // so that names are written now and then
+
   static KeyId IdOf(int name) { return KeyId(KeyKind::kOrder, KeyRealm::kStandard, Sha256(absl::StrCat(name)), 0); }
 
   // Makes and shreds keys until power is lost, or, unless it is to carry on, the first failure.

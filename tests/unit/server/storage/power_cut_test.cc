@@ -16,6 +16,7 @@ using ::postern::testing::DiskFault;
 using ::postern::testing::SimulatedDisk;
 
 constexpr uint64_t kRowsAGroup = 5;
+constexpr uint64_t kRecords = 60;
 
 class PowerCutTest : public ::testing::Test {
  protected:
@@ -25,6 +26,7 @@ class PowerCutTest : public ::testing::Test {
     options.clock = [] { return At(0); };
     options.checkpoint_pages = 30;  // so that checkpoints are met too
     options.index_batch = 20;
+    options.version_batch = 20;
     return OpenSqliteStore(options);
   }
 
@@ -33,6 +35,9 @@ class PowerCutTest : public ::testing::Test {
     entry.id = Id(number);
     entry.request_id = Id(1'000'000 + number);
     entry.grant = grant;
+    entry.record_key = Mac(number % kRecords);
+    entry.has_record_version = true;
+    entry.record_version = number;
     entry.audit_leaf = std::string(200, static_cast<char>('a' + number % 26));
     entry.sealed_payload = std::string(800, static_cast<char>('A' + number % 26));
     return entry;
@@ -70,6 +75,7 @@ class PowerCutTest : public ::testing::Test {
     EXPECT_STATUS_OK(store->Check());
     for (const auto& [number, seq] : acknowledged_) EXPECT_EQ(Value(store->ReadDisclosure(Id(number))).seq, seq);
     EXPECT_GE(Value(store->ReadLanes(1)).watermark, settled_);
+    ExpectVersionsKnown(*store);
     crypto::MerkleFrontier tree;
     std::map<uint64_t, Hash32> heads = heads_;
     for (const std::string& leaf : Value(store->ReadLeaves(0, 1'000'000))) {
@@ -80,6 +86,22 @@ class PowerCutTest : public ::testing::Test {
       }
     }
     EXPECT_TRUE(heads.empty()) << "the tree is shorter than one that was shown";
+  }
+
+  // Versions of records are written behind the ledger: none that was acknowledged may come again.
+  void ExpectVersionsKnown(Store& store) {
+    std::map<uint64_t, uint64_t> newest;  // by record
+    for (const auto& [number, seq] : acknowledged_) newest[number % kRecords] = number;
+    const GrantId grant = Value(store.InternGrant({1, "delivery", "shop.v1.Shipment", "r", "p", "l", "d"}));
+    std::vector<NewDisclosure> again;
+    for (const auto& [record, number] : newest) {
+      again.push_back(NumberedEntry(number, grant));
+      again.back().id = Id(2'000'000 + next_);
+      again.back().request_id = Id(3'000'000 + next_++);
+    }
+    std::vector<CommitResult> results;
+    ASSERT_TRUE(store.CommitGroup(again, {}, &results).ok());
+    for (const CommitResult& result : results) EXPECT_REASON(result.status, RECORD_VERSION_STALE);
   }
 
   TemporaryFolder folder_{"/dev/shm"};  // what is tested is the simulated disk
