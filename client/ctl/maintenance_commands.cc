@@ -1,4 +1,5 @@
 // check, store check, keys list|rotate|check.
+#include <memory>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -40,14 +41,15 @@ int ListKeys(Session& session) {
   return kOk;
 }
 
-int RotateKeys(Session& session) {
+int RotateKeys(Session& session, const v1::RotateKeysRequest& request) {
   const auto gateway = session.Maintenance();
   if (!gateway.ok()) return session.Fail(gateway.status());
   v1::RotateKeysResponse rotated;
-  const grpc::Status status = (*gateway)->RotateKeys(session.Call().get(), {}, &rotated);
+  const grpc::Status status = (*gateway)->RotateKeys(session.Call().get(), request, &rotated);
   if (!status.ok()) return session.FailRpc(status);
   session.out().Result(rotated, absl::StrCat("generation ", rotated.generation().number(),
                                              " started; living keys are wrapped anew in the background\n"));
+  if (request.renew_roots()) session.out().Note("back up both root keysets now: without them nothing can be read\n");
   return kOk;
 }
 
@@ -71,7 +73,11 @@ void AddMaintenanceCommands(CLI::App& app, Session& session) {
   CLI::App* list = keys->add_subcommand("list", "Generations, newest first");
   session.OnRun(list, [&session] { return ListKeys(session); });
   CLI::App* rotate = keys->add_subcommand("rotate", "Start a new generation now");
-  session.OnRun(rotate, [&session] { return RotateKeys(session); });
+  const auto rotation = std::make_shared<v1::RotateKeysRequest>();
+  rotate->add_flag_callback(
+      "--renew-roots", [rotation] { rotation->set_renew_roots(true); },
+      "Add a version to both root keysets first; back them up again afterwards");
+  session.OnRun(rotate, [&session, rotation] { return RotateKeys(session, *rotation); });
   CLI::App* keys_check = keys->add_subcommand("check", "Unwrap every living key and look at the key files");
   session.OnRun(keys_check, [&session] { return Check(session, Of(v1::CheckFinding::AREA_KEYS)); });
 }

@@ -126,6 +126,8 @@ absl::Status BuildMainPath(const config::Config& config, const Clock& clock, con
 void BuildUpkeep(const config::Config& config, const Clock& clock, const base::Logger* log, Core& core) {
   KeyRotation::Options rotation;
   rotation.clock = clock;
+  rotation.root_keyset_path = config.keys().root_keyset();
+  rotation.minors_root_keyset_path = config.keys().minors_root_keyset();
   core.rotation = std::make_unique<KeyRotation>(core.keys.get(), core.store.get(), log, rotation);
   SelfCheck::Parts parts;
   parts.config = &config;

@@ -151,8 +151,9 @@ absl::Status Front::BuildServices(Core& core) {
     return check->Run(principal, request);
   };
   maintenance.list_key_generations = [rotation = core.rotation.get()] { return rotation->List(); };
-  maintenance.rotate_keys = [rotation = core.rotation.get()](absl::string_view principal) {
-    return rotation->Rotate(principal);
+  maintenance.rotate_keys = [rotation = core.rotation.get()](absl::string_view principal,
+                                                             const v1::RotateKeysRequest& request) {
+    return rotation->Rotate(principal, request);
   };
   maintenance_ = std::make_unique<rpc::MaintenanceService>(std::move(maintenance));
   return absl::OkStatus();

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "proto/errors/error.h"
+#include "server/crypto/root_keyset.h"
 #include "server/registry/audit_entry.h"
 #include "server/registry/times.h"
 
@@ -36,10 +37,15 @@ KeyRotation::KeyRotation(crypto::KeyStore* keys, storage::Store* store, const ba
         if (!status.ok()) log_->Error("keys.rotation_failing", {{"error", base::ErrorText(status)}});
       }) {}
 
-absl::StatusOr<v1::RotateKeysResponse> KeyRotation::Rotate(absl::string_view principal) {
+absl::StatusOr<v1::RotateKeysResponse> KeyRotation::Rotate(absl::string_view principal,
+                                                           const v1::RotateKeysRequest& request) {
   v1::RotateKeysResponse response;
   {
     absl::MutexLock lock(&mutex_);
+    if (request.renew_roots()) {
+      POSTERN_RETURN_IF_ERROR(crypto::RootKeyset::AddVersion(options_.root_keyset_path));
+      POSTERN_RETURN_IF_ERROR(crypto::RootKeyset::AddVersion(options_.minors_root_keyset_path));
+    }
     POSTERN_RETURN_IF_ERROR(StartGeneration(principal));
     POSTERN_ASSIGN_OR_RETURN(const std::vector<crypto::KeyGeneration> all, keys_->ListGenerations());
     *response.mutable_generation() = ToMessage(all.front());
@@ -76,6 +82,26 @@ absl::Status KeyRotation::RunOnce() {
     if (all[i].destroyed != absl::InfiniteFuture() || !due) continue;
     POSTERN_RETURN_IF_ERROR(keys_->DestroyGeneration(all[i].number, options_.clock()));
     POSTERN_RETURN_IF_ERROR(Record(registry::kGatewayPrincipal, "keys.generation_destroyed", all[i].number));
+  }
+  return RemoveUnusedRoots();
+}
+
+absl::Status KeyRotation::RemoveUnusedRoots() {
+  absl::MutexLock lock(&mutex_);
+  POSTERN_ASSIGN_OR_RETURN(const std::vector<crypto::KeyGeneration> all, keys_->ListGenerations());
+  crypto::KeyGeneration oldest = all.front();  // of those that live
+  for (const crypto::KeyGeneration& generation : all) {
+    if (generation.destroyed == absl::InfiniteFuture()) oldest = generation;
+  }
+  const std::pair<const std::string&, uint32_t> roots[] = {
+      {options_.root_keyset_path, oldest.root_version}, {options_.minors_root_keyset_path, oldest.minors_root_version}};
+  for (const auto& [path, needed] : roots) {
+    POSTERN_ASSIGN_OR_RETURN(const crypto::RootKeyset keyset, crypto::RootKeyset::Load(path));
+    for (uint32_t version = 1; version < needed; ++version) {
+      if (keyset.Find(version) == nullptr) continue;
+      POSTERN_RETURN_IF_ERROR(crypto::RootKeyset::RemoveVersion(path, version));
+      log_->Info("keys.root_version_removed", {{"version", int64_t{version}}});
+    }
   }
   return absl::OkStatus();
 }

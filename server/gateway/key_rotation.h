@@ -1,12 +1,14 @@
 // Gives the keys that wrap all others an end: a new generation in time, every living key wrapped anew, the old
 // generation destroyed.
 //
-// A shredded key is gone from the key store at once. In a backup of the key store it is still there, wrapped; it is
-// gone from there too when the generation that wrapped it is destroyed. So no backup of the key store can bring a
-// shredded key back that is older than `life` + `keep`, and none that is older than `keep` can be used.
+// A shredded key is gone from the key store at once. In a backup of the key store it is still there, wrapped by its
+// generation, which a root version wraps. It is gone from there too when that root version is: so a root version that
+// no living generation needs is removed from the root keyset. Adding one is an operator's decision, because whoever
+// loses the new version loses everything: the keysets have to be backed up again.
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -29,6 +31,8 @@ class KeyRotation {
     absl::Duration life = absl::Hours(24 * 90);  // of the newest generation
     absl::Duration keep = absl::Hours(24 * 30);  // of the one before it, from then on
     absl::Duration interval = absl::Hours(1);
+    std::string root_keyset_path;
+    std::string minors_root_keyset_path;
     std::function<absl::Time()> clock;
   };
   // Borrows; `log` is told what was done, and so is the audit log.
@@ -37,9 +41,9 @@ class KeyRotation {
   void Start() { loop_.Start(); }
   void Stop() { loop_.Stop(); }
 
-  // Starts a generation now, for `principal`; wrapping anew follows in the background. The errors of the key store: a
-  // root keyset that does not load, LEDGER_UNAVAILABLE.
-  absl::StatusOr<v1::RotateKeysResponse> Rotate(absl::string_view principal);
+  // Starts a generation now, for `principal`; wrapping anew follows in the background. The errors of the key store and
+  // of root keysets: one that does not load or cannot be written, LEDGER_UNAVAILABLE.
+  absl::StatusOr<v1::RotateKeysResponse> Rotate(absl::string_view principal, const v1::RotateKeysRequest& request);
   absl::StatusOr<v1::ListKeyGenerationsResponse> List();
 
   // One round, in the calling thread: what is due, until it is done or Stop is called.
@@ -50,6 +54,7 @@ class KeyRotation {
  private:
   absl::Status StartGeneration(absl::string_view principal) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status RewrapAll(uint32_t generation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(round_mutex_);
+  absl::Status RemoveUnusedRoots();
   absl::Status Record(absl::string_view principal, absl::string_view what, uint32_t generation);
 
   crypto::KeyStore* const keys_;

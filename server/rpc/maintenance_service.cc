@@ -25,7 +25,7 @@ grpc::ServerUnaryReactor* MaintenanceService::RotateKeys(grpc::CallbackServerCon
                                                          const v1::RotateKeysRequest* request,
                                                          v1::RotateKeysResponse* response) {
   return RunBlocking(parts_.gate, *context, FindRule("postern.v1.MaintenanceService.RotateKeys"), request, response,
-                     [this](const Principal& caller) { return parts_.rotate_keys(caller.name); });
+                     [this, request](const Principal& caller) { return parts_.rotate_keys(caller.name, *request); });
 }
 
 }  // namespace postern::rpc

@@ -20,7 +20,9 @@ class MaintenanceService final : public v1::MaintenanceService::CallbackService 
                                                            const v1::RunSelfCheckRequest& request)>
         run_self_check;
     std::function<absl::StatusOr<v1::ListKeyGenerationsResponse>()> list_key_generations;
-    std::function<absl::StatusOr<v1::RotateKeysResponse>(absl::string_view principal)> rotate_keys;
+    std::function<absl::StatusOr<v1::RotateKeysResponse>(absl::string_view principal,
+                                                         const v1::RotateKeysRequest& request)>
+        rotate_keys;
   };
   explicit MaintenanceService(Parts parts) : parts_(std::move(parts)) {}
 

@@ -27,6 +27,8 @@ class KeyRotationTest : public crypto::KeyStoreFixture {
   void NewRotation() {
     KeyRotation::Options options;
     options.clock = [this] { return clock_now_; };
+    options.root_keyset_path = options_.root_keyset_path;
+    options.minors_root_keyset_path = options_.minors_root_keyset_path;
     rotation_ = std::make_unique<KeyRotation>(store_.get(), ledger_.get(), &log_, options);
   }
   // Numbers of the generations that live, newest first.
@@ -87,9 +89,28 @@ TEST_F(KeyRotationTest, WhatACrashInterruptedIsTakenUpAgain) {
   EXPECT_TRUE(store_->Get(key.id)->secret->Equals(*key.secret));
 }
 
+TEST_F(KeyRotationTest, ARootVersionGoesWithTheLastGenerationThatItWraps) {
+  const crypto::KeyHandle key = *Ensure(Ask("Anna"));
+  v1::RotateKeysRequest renew;
+  renew.set_renew_roots(true);
+  const auto rotated = rotation_->Rotate("operators/alice", renew);
+  ASSERT_TRUE(rotated.ok()) << rotated.status();
+  EXPECT_EQ(rotated->generation().root_version(), 2);
+  EXPECT_EQ(rotated->generation().minors_root_version(), 2);
+  ASSERT_TRUE(rotation_->RunOnce().ok());
+  EXPECT_NE(crypto::RootKeyset::Load(options_.root_keyset_path)->Find(1), nullptr) << "the old generation lives";
+  clock_now_ += 31 * kDay;
+  ASSERT_TRUE(rotation_->RunOnce().ok());
+  for (const std::string& path : {options_.root_keyset_path, options_.minors_root_keyset_path}) {
+    EXPECT_EQ(crypto::RootKeyset::Load(path)->Find(1), nullptr);
+  }
+  Reopen();
+  EXPECT_TRUE(store_->Get(key.id)->secret->Equals(*key.secret));
+}
+
 TEST_F(KeyRotationTest, ARootThatDoesNotLoadStartsNothing) {
   std::filesystem::remove(options_.root_keyset_path);
-  EXPECT_FALSE(rotation_->Rotate("operators/alice").ok());
+  EXPECT_FALSE(rotation_->Rotate("operators/alice", {}).ok());
   EXPECT_EQ(Living(), (std::vector<int64_t>{1}));
 }
 
