@@ -82,6 +82,14 @@ TEST_F(UpkeepTest, ASoundGatewayHasNothingToFindButTheAgreementThatEnded) {
 }
 
 // Clause: W3a
+TEST_F(UpkeepTest, ItChecksItselfUnasked) {
+  gateway_.process().Signal(SIGKILL);
+  ASSERT_NE(gateway_.process().Wait(absl::Seconds(10)), -1);
+  ASSERT_TRUE(gateway_.TryStart({"POSTERN_FAILPOINTS=self_check.wait=skip"}).ok()) << "the first run is due at once";
+  EXPECT_TRUE(Logs("\"event\":\"self_check.finding\""));
+}
+
+// Clause: W3a
 TEST_F(UpkeepTest, DamageAndNeglectAreFound) {
   absl::SleepFor(absl::Milliseconds(500));  // the checkpoint over the start is written
   WriteWholeFile(gateway_.Path("data/checkpoint"), "not a checkpoint\n");
