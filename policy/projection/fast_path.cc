@@ -1,7 +1,5 @@
 #include "policy/projection/fast_path.h"
 
-#include <optional>
-
 #include "policy/projection/errors.h"
 #include "policy/projection/fast_finish.h"
 #include "policy/projection/fast_plan.h"
@@ -15,11 +13,9 @@ constexpr size_t kStackRoom = 4096 + kSinkSlack;  // where most records are proj
 
 using Walk = FastWalk<SingleSink>;
 
-}  // namespace
-
-bool ProjectFast(const ProjectionPlan::Tables& tables, const ProjectionContext& context, absl::string_view record,
-                 ProjectionResult* result, absl::Status* status) {
-  if (tables.fast == nullptr || record.size() > kMaxFastRecord) return false;
+// `emitter`: null for a plan that keeps everything it grants.
+bool Walks(const ProjectionPlan::Tables& tables, const ProjectionContext& context, absl::string_view record,
+           Emitter* emitter, ProjectionResult* result, absl::Status* status) {
   const FastPlan& plan = *tables.fast;
   const size_t spare = plan.transforms ? kFastSpare : 0;
   const size_t needed = record.size() + spare + kSinkSlack;
@@ -31,14 +27,14 @@ bool ProjectFast(const ProjectionPlan::Tables& tables, const ProjectionContext& 
   }
 
   Readings readings(tables, context.today, &result->extracts);
-  std::optional<Emitter> emitter;
-  if (plan.transforms || tables.dynamic()) emitter.emplace(tables, context, &result->bytes);
   Walk walk(tables, plan, tables.reads.empty() ? nullptr : &readings);
-  SingleSink sink(room, spare, emitter ? &*emitter : nullptr, 0);
+  SingleSink sink(room, spare, emitter, 0);
   if (!walk.Run(record, &sink)) return false;
   if (context.known_minor) result->extracts.minor = Extracts::Minor::kYes;
-  *status = readings.Finish();
-  if (!status->ok()) return true;
+  if (!tables.reads.empty() || tables.roles_required) {
+    *status = readings.Finish();
+    if (!status->ok()) return true;
+  }
 
   uint64_t closed = 0;
   if (tables.dynamic()) {
@@ -48,17 +44,29 @@ bool ProjectFast(const ProjectionPlan::Tables& tables, const ProjectionContext& 
   }
   if (closed != 0) {
     result->bytes.clear();
-    sink = SingleSink(room, spare, &*emitter, closed);
+    sink = SingleSink(room, spare, emitter, closed);
     Walk again(tables, plan, nullptr);
     if (!again.Run(record, &sink)) return false;
   }
-  if (const Leaf* missing = FindMissing(tables, walk.seen(), closed)) {
-    *status = errors::RequiredFieldMissing(missing->path);
-    return true;
+  if (!plan.required.empty()) {
+    if (const Leaf* missing = FindMissing(tables, walk.seen(), closed)) {
+      *status = errors::RequiredFieldMissing(missing->path);
+      return true;
+    }
   }
-  ReportWithheld(tables, walk.seen(), emitter ? &*emitter : nullptr, &result->withheld_bits);
-  result->bytes.assign(room, static_cast<size_t>(sink.at() - room));
+  ReportWithheld(tables, walk.seen(), closed == 0 ? nullptr : emitter, &result->withheld_bits);
+  result->bytes.assign(sink.output().data(), sink.output().size());
   return true;
+}
+
+}  // namespace
+
+bool ProjectFast(const ProjectionPlan::Tables& tables, const ProjectionContext& context, absl::string_view record,
+                 ProjectionResult* result, absl::Status* status) {
+  if (tables.fast == nullptr || record.size() > kMaxFastRecord) return false;
+  if (!tables.fast->transforms && !tables.dynamic()) return Walks(tables, context, record, nullptr, result, status);
+  Emitter emitter(tables, context, &result->bytes);
+  return Walks(tables, context, record, &emitter, result, status);
 }
 
 }  // namespace postern::policy

@@ -57,8 +57,8 @@ class FastPlanBuilder {
     }
     std::sort(plan->required.begin(), plan->required.end(),
               [](const LeafSeen& a, const LeafSeen& b) { return a.leaf < b.leaf; });
-    plan->transforms = std::any_of(tables_.leaves.begin(), tables_.leaves.end(),
-                                   [](const Leaf& leaf) { return !leaf.transform.is_keep(); });
+    plan->transforms |= std::any_of(tables_.leaves.begin(), tables_.leaves.end(),
+                                    [](const Leaf& leaf) { return !leaf.transform.is_keep(); });
     return plan;
   }
 
@@ -70,9 +70,10 @@ class FastPlanBuilder {
       fast->unknown[type].op = SkipOp(static_cast<wire::Type>(type));
       fast->unknown[type].seen = uint64_t{1} << kUnknownBit;
     }
-    for (uint32_t tag = wire::MakeTag(1, wire::kVarint); tag < fast->one_byte.size(); ++tag) {
-      fast->one_byte[tag] = fast->unknown[tag & 7];
-    }
+    FastLevel::Row& nobody = fast->two_bytes.emplace_back();
+    for (uint32_t tag = 0; tag < nobody.size(); ++tag) nobody[tag] = fast->unknown[tag & 7];
+    fast->one_byte = nobody;
+    for (uint32_t tag = 0; tag < wire::MakeTag(1, wire::kVarint); ++tag) fast->one_byte[tag] = FastEntry();
     for (const Field& field : level.fields) {
       AddEntry(field, field.wire_type, level, fast);
       const bool packable =
@@ -90,9 +91,17 @@ class FastPlanBuilder {
     const uint32_t tag = wire::MakeTag(field.number, type);
     if (tag < fast->one_byte.size()) {
       fast->one_byte[tag] = entry;
-    } else {
-      fast->long_tags.push_back({tag, entry});
+      return;
     }
+    fast->long_tags.push_back({tag, entry});
+    const uint32_t second = tag >> 7;
+    if (second > FastLevel::kTwoByteTags) return;
+    uint8_t& row = fast->two_byte_rows[second];
+    if (row == 0) {
+      row = static_cast<uint8_t>(fast->two_bytes.size());
+      fast->two_bytes.push_back(FastLevel::Row(fast->two_bytes[0]));
+    }
+    fast->two_bytes[row][tag & 0x7f] = entry;
   }
 
   FastEntry MakeEntry(const Field& field, wire::Type type, const Level& level) {
@@ -146,8 +155,10 @@ class FastPlanBuilder {
     FastContainer container;
     container.field = &field;
     container.index = static_cast<uint16_t>(plan_->containers.size());
-    container.level = static_cast<uint8_t>(field.level);
+    container.inner = &plan_->levels[static_cast<size_t>(field.level)];
+    container.oneof = field.oneof;
     container.is_date = field.date >= 0;
+    plan_->transforms |= container.is_date && field.leaf >= 0;
     container.emits = field.has_grants && field.leaf < 0;
     for (int32_t i = field.gates_begin; i < field.gates_end; ++i) {
       container.gates |= uint64_t{1} << tables_.gate_lists[i];

@@ -49,11 +49,14 @@ struct FastEntry {
   uint16_t index = 0;     // kMessage: into FastPlan::containers; otherwise into Level::fields
 };
 
+struct FastLevel;
+
 struct FastContainer {
   const Field* field = nullptr;
   uint64_t gates = 0;  // leaves if one of them is open
   uint16_t index = 0;  // in FastPlan::containers
-  uint8_t level = 0;
+  const FastLevel* inner = nullptr;
+  int16_t oneof = -1;
   bool is_date = false;
   bool emits = false;  // something below it is granted leaf by leaf
 };
@@ -64,9 +67,15 @@ struct LongEntry {
 };
 
 struct FastLevel {
-  std::array<FastEntry, 128> one_byte;
-  std::vector<LongEntry> long_tags;  // the declared ones, sorted
-  std::array<FastEntry, 8> unknown;  // by wire type
+  // A row is the entries of all tags with one second byte, by the first. Row 0 is that of numbers nobody declares.
+  using Row = std::array<FastEntry, 128>;
+  static constexpr unsigned kTwoByteTags = 8;  // second bytes that are looked up: field numbers 16 to 143
+
+  Row one_byte;
+  std::vector<Row> two_bytes;
+  std::array<uint8_t, kTwoByteTags + 1> two_byte_rows{};  // by second byte
+  std::vector<LongEntry> long_tags;                       // the declared ones, sorted
+  std::array<FastEntry, 8> unknown;                       // by wire type
   const Level* level = nullptr;
   uint8_t index = 0;  // in FastPlan::levels
 
@@ -97,7 +106,7 @@ struct FastPlan {
   std::vector<WithheldRun> withheld;
   std::vector<LeafSeen> required;
   std::vector<LeafSeen> gated;  // by withheld bit that a closed gate sets
-  bool transforms = false;
+  bool transforms = false;      // there are leaves that an Emitter writes: changed ones, and dates
 };
 
 // Null if the plan is beyond the limits. Points into `tables`, whose levels must not move afterwards.

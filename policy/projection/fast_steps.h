@@ -36,82 +36,88 @@ const char* FastWalk<Sink>::CheckVarint(const FastEntry& entry, const FastLevel&
   uint64_t raw;
   value = wire::ReadVarint(value, end, &raw);
   if (value == nullptr || (raw == 0 && entry.implicit)) return nullptr;
-  return CanonicalScalar(level.level->fields[entry.index].type, raw) == raw ? value : nullptr;
+  if (entry.op == FastOp::kNarrowVarint && raw > INT32_MAX &&
+      CanonicalScalar(level.level->fields[entry.index].type, raw) != raw) {
+    return nullptr;
+  }
+  return value;
 }
 
 template <typename Sink>
 auto FastWalk<Sink>::Special(const FastEntry& entry, const FastLevel& level, const char* p, const char* value,
-                             const char* end, int depth, Sink sink) -> Step {
+                             const char* end, int depth, Sink* sink, Cursor out) -> Step {
   const Field& field = level.level->fields[entry.index];
-  if (!TakeOneof(field, depth)) return Leave(sink);
+  if (!TakeOneof(field.oneof, depth)) return Leave(out);
   const auto type = static_cast<wire::Type>(*p & 7);
-  if (field.shape == Shape::kText) return SpecialText(entry, field, p, value, end, sink);
-  if (field.shape == Shape::kScalar && type == wire::kDelimited) return PackedRun(entry, field, p, value, end, sink);
-  if (field.shape == Shape::kScalar) return SpecialScalar(entry, field, p, value, end, sink);
+  if (field.shape == Shape::kText) return SpecialText(entry, field, p, value, end, sink, out);
+  if (field.shape == Shape::kScalar) {
+    return type == wire::kDelimited ? PackedRun(entry, field, p, value, end, *sink, out)
+                                    : SpecialScalar(entry, field, p, value, end, sink, out);
+  }
   bool too_deep = false;
-  return {wire::SkipValue(static_cast<uint32_t>(wire::MakeTag(field.number, type)), value, end, depth, &too_deep),
-          sink};
+  const uint32_t tag = wire::MakeTag(field.number, type);
+  return {wire::SkipValue(tag, value, end, depth, &too_deep), out};
 }
 
 template <typename Sink>
 auto FastWalk<Sink>::SpecialScalar(const FastEntry& entry, const Field& field, const char* p, const char* value,
-                                   const char* end, Sink sink) -> Step {
+                                   const char* end, Sink* sink, Cursor out) -> Step {
   uint64_t raw;
   value = wire::ReadScalar(field.wire_type, value, end, &raw);
-  if (value == nullptr || !IsKnownValue(tables_, field, raw)) return Leave(sink);
+  if (value == nullptr || !IsKnownValue(tables_, field, raw)) return Leave(out);
   const bool absent = field.implicit_presence && OperandBits(field.type, raw) == 0;
   if (readings_ != nullptr && field.reads_begin != field.reads_end && !absent) readings_->Scalar(field, raw);
-  if (field.leaf < 0 || sink.IsClosed(entry)) return {value, sink};
+  if (field.leaf < 0 || sink->IsClosed(entry)) return {value, out};
   const uint64_t canonical = CanonicalScalar(field.type, raw);
-  if (field.implicit_presence && canonical == 0) return Leave(sink);
+  if (field.implicit_presence && canonical == 0) return Leave(out);
   const absl::string_view bytes(p, static_cast<size_t>(value - p));
-  if (!sink.Scalar(tables_, entry, field, bytes, canonical == raw, raw)) return Leave(sink);
-  return {value, sink};
+  if (!sink->Scalar(tables_, entry, field, bytes, canonical == raw, raw, &out)) return Leave(out);
+  return {value, out};
 }
 
 template <typename Sink>
 auto FastWalk<Sink>::SpecialText(const FastEntry& entry, const Field& field, const char* p, const char* value,
-                                 const char* end, Sink sink) -> Step {
+                                 const char* end, Sink* sink, Cursor out) -> Step {
   size_t size;
   value = ReadLength(value, end, &size);
-  if (value == nullptr) return Leave(sink);
+  if (value == nullptr) return Leave(out);
   const absl::string_view text(value, size);
-  if (field.check_utf8 && !utf8::IsValid(text)) return Leave(sink);
+  if (field.check_utf8 && !utf8::IsValid(text)) return Leave(out);
   const bool absent = field.implicit_presence && size == 0;
   if (readings_ != nullptr && field.reads_begin != field.reads_end && !absent) readings_->Text(field, text);
-  if (field.leaf < 0 || sink.IsClosed(entry)) return {value + size, sink};
+  if (field.leaf < 0 || sink->IsClosed(entry)) return {value + size, out};
   const absl::string_view bytes(p, static_cast<size_t>(value + size - p));
-  if (absent || !sink.Text(tables_, entry, field, bytes, text)) return Leave(sink);
-  return {value + size, sink};
+  if (absent || !sink->Text(tables_, entry, field, bytes, text, &out)) return Leave(out);
+  return {value + size, out};
 }
 
 template <typename Sink>
 auto FastWalk<Sink>::PackedRun(const FastEntry& entry, const Field& field, const char* p, const char* value,
-                               const char* end, Sink sink) const -> Step {
+                               const char* end, const Sink& sink, Cursor out) const -> Step {
   size_t size;
   value = ReadLength(value, end, &size);
   if (value == nullptr || size == 0 || field.leaf < 0 || !tables_.leaves[field.leaf].transform.is_keep()) {
-    return Leave(sink);
+    return Leave(out);
   }
   const char* const run_end = value + size;
   while (value != run_end) {
     uint64_t raw;
     value = wire::ReadScalar(field.wire_type, value, run_end, &raw);
     if (value == nullptr || CanonicalScalar(field.type, raw) != raw || !IsKnownValue(tables_, field, raw)) {
-      return Leave(sink);
+      return Leave(out);
     }
   }
-  if (!sink.IsClosed(entry)) sink.PutBytes(entry, p, static_cast<size_t>(value - p));
-  return {value, sink};
+  if (sink.IsClosed(entry)) return {value, out};
+  return {value, sink.PutBytes(entry, p, static_cast<size_t>(value - p), out)};
 }
 
 template <typename Sink>
-bool FastWalk<Sink>::Date(const FastContainer& container, absl::string_view content, Sink* sink) {
+auto FastWalk<Sink>::Date(const FastContainer& container, absl::string_view content, Sink* sink, Cursor out) -> Step {
   const Field& field = *container.field;
-  const bool reads = readings_ != nullptr && field.reads_begin != field.reads_end;
   const DateParts parts = ReadDateParts(tables_.dates[field.date], {content});
-  if (reads) readings_->Date(field, parts);
-  return field.leaf < 0 || sink->Date(tables_, container, content, parts);
+  if (readings_ != nullptr && field.reads_begin != field.reads_end) readings_->Date(field, parts);
+  if (field.leaf >= 0 && !sink->Date(tables_, container, content, parts, &out)) return Leave(out);
+  return {content.data() + content.size(), out};
 }
 
 }  // namespace postern::policy

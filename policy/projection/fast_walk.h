@@ -64,10 +64,11 @@ class FastWalk {
     uint8_t rank;
     bool emits;
   };
-  // Where a step ended; null: leave.
+  using Cursor = typename Sink::Cursor;
+  // Where a step ended in the record (null: leave), and in the output.
   struct Step {
     const char* at;
-    Sink sink;
+    Cursor out;
   };
 
   static const char* SkipVarint(const char* p, const char* end) {
@@ -93,24 +94,25 @@ class FastWalk {
     return *size <= static_cast<size_t>(end - p) ? p : nullptr;
   }
 
-  static Step Leave(const Sink& sink) { return {nullptr, sink}; }
-  // The end of a text or number that can be copied as it is; null: leave. The sink stays out of these, in registers.
-  [[gnu::noinline]] static const char* CheckText(const FastEntry& entry, const char* value, size_t size);
+  static Step Leave(Cursor out) { return {nullptr, out}; }
+  // The end of a varint that is canonical for the field and not an implicit zero; null: leave.
   [[gnu::noinline]] static const char* CheckVarint(const FastEntry& entry, const FastLevel& level, const char* value,
                                                    const char* end);
+  // The end of a text that can be copied as it is; null: leave.
+  [[gnu::noinline]] static const char* CheckText(const FastEntry& entry, const char* value, size_t size);
   [[gnu::noinline]] Step Special(const FastEntry& entry, const FastLevel& level, const char* p, const char* value,
-                                 const char* end, int depth, Sink sink);
+                                 const char* end, int depth, Sink* sink, Cursor out);
   Step SpecialScalar(const FastEntry& entry, const Field& field, const char* p, const char* value, const char* end,
-                     Sink sink);
+                     Sink* sink, Cursor out);
   Step SpecialText(const FastEntry& entry, const Field& field, const char* p, const char* value, const char* end,
-                   Sink sink);
+                   Sink* sink, Cursor out);
   Step PackedRun(const FastEntry& entry, const Field& field, const char* p, const char* value, const char* end,
-                 Sink sink) const;
-  [[gnu::noinline]] bool Date(const FastContainer& container, absl::string_view content, Sink* sink);
+                 const Sink& sink, Cursor out) const;
+  [[gnu::noinline]] Step Date(const FastContainer& container, absl::string_view content, Sink* sink, Cursor out);
   // False if another member of the oneof has been there.
-  bool TakeOneof(const Field& field, int depth) {
-    if (field.oneof < 0) return true;
-    const uint64_t bit = uint64_t{1} << field.oneof;
+  bool TakeOneof(int oneof, int depth) {
+    if (ABSL_PREDICT_TRUE(oneof < 0)) return true;
+    const uint64_t bit = uint64_t{1} << oneof;
     const bool first = (oneofs_[depth] & bit) == 0;
     oneofs_[depth] |= bit;
     return first;
@@ -128,14 +130,14 @@ class FastWalk {
 // what follows what. One jump at the top of a loop it mispredicts far more often.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"  // labels as values: GCC and Clang
-#define POSTERN_NEXT_FIELD()                     \
-  do {                                           \
-    if (p == end) goto message_done;             \
-    first = static_cast<uint8_t>(*p);            \
-    value = p + 1;                               \
-    entry = &level->one_byte[first & 0x7f];      \
-    if (first >= 0x80) goto long_tag;            \
-    goto* kOps[static_cast<uint8_t>(entry->op)]; \
+#define POSTERN_NEXT_FIELD()                              \
+  do {                                                    \
+    if (p == end) goto message_done;                      \
+    first = static_cast<uint8_t>(*p);                     \
+    value = p + 1;                                        \
+    entry = &level->one_byte[first & 0x7f];               \
+    if (ABSL_PREDICT_FALSE(first >= 0x80)) goto long_tag; \
+    goto* kOps[static_cast<uint8_t>(entry->op)];          \
   } while (false)
 // What matters comes in order, or not here.
 #define POSTERN_TAKE_IN_ORDER()                                \
@@ -146,7 +148,7 @@ class FastWalk {
   } while (false)
 
 template <typename Sink>
-bool FastWalk<Sink>::Run(absl::string_view record, Sink* result) {
+bool FastWalk<Sink>::Run(absl::string_view record, Sink* sink) {
   static const void* const kOps[] = {&&leave,  &&skip_varint, &&skip_fixed64, &&skip_fixed32, &&skip_delimited,
                                      &&varint, &&varint,      &&fixed64,      &&fixed32,      &&text,
                                      &&text,   &&text,        &&message,      &&special};
@@ -161,17 +163,22 @@ bool FastWalk<Sink>::Run(absl::string_view record, Sink* result) {
   size_t size;
   unsigned rank = 0, first;
   int depth = 0;
-  Sink sink = *result;
+  Cursor out = sink->begin();
   oneofs_[0] = 0;
   POSTERN_NEXT_FIELD();
 
-long_tag : {
-  uint32_t tag;
-  value = wire::ReadTag(p, end, &tag);
-  if (value == nullptr) return false;
-  entry = &level->FindLong(tag);
+long_tag:
+  // Two bytes with the numbers up to kTwoByteTags are looked up, others searched.
+  if (ABSL_PREDICT_TRUE(value != end && static_cast<uint8_t>(*value) - 1u < FastLevel::kTwoByteTags)) {
+    entry = &level->two_bytes[level->two_byte_rows[static_cast<uint8_t>(*value)]][first & 0x7f];
+    ++value;
+  } else {
+    uint32_t tag;
+    value = wire::ReadTag(p, end, &tag);
+    if (value == nullptr) return false;
+    entry = &level->FindLong(tag);
+  }
   goto* kOps[static_cast<uint8_t>(entry->op)];
-}
 
 leave:
   return false;
@@ -199,23 +206,25 @@ skip_delimited:
   if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
   p = value + size;
   seen |= entry->seen;
+  // What is repeated is repeated many times.
+  while (end - p >= 2 && static_cast<uint8_t>(*p) == first && first < 0x80 && static_cast<uint8_t>(p[1]) < 0x80) {
+    size = static_cast<uint8_t>(p[1]);
+    if (ABSL_PREDICT_FALSE(size > static_cast<size_t>(end - p - 2))) return false;
+    p += 2 + size;
+  }
   POSTERN_NEXT_FIELD();
 
 varint:
   POSTERN_TAKE_IN_ORDER();
-  if (ABSL_PREDICT_FALSE(sink.IsClosed(*entry))) goto step_aside;
+  if (ABSL_PREDICT_FALSE(sink->IsClosed(*entry))) goto step_aside;
   if (ABSL_PREDICT_TRUE(value == p + 1 && value != end && static_cast<uint8_t>(*value) - 1u < 0x7f)) {
-    sink.PutTwo(*entry, p);
+    out = sink->PutTwo(*entry, p, out);
     p += 2;
     POSTERN_NEXT_FIELD();
   }
-  {
-    const char* const after = CheckVarint(*entry, *level, value, end);
-    if (after == nullptr) return false;
-    sink.PutBytes(*entry, p, static_cast<size_t>(after - p));
-    p = after;
-  }
-  POSTERN_NEXT_FIELD();
+  value = CheckVarint(*entry, *level, value, end);
+  if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
+  goto put_short;
 
 fixed64:
   size = 8;
@@ -224,7 +233,7 @@ fixed32:
   size = 4;
 fixed:
   POSTERN_TAKE_IN_ORDER();
-  if (ABSL_PREDICT_FALSE(sink.IsClosed(*entry))) goto step_aside;
+  if (ABSL_PREDICT_FALSE(sink->IsClosed(*entry))) goto step_aside;
   if (static_cast<size_t>(end - value) < size) return false;
   {
     uint64_t raw = 0;
@@ -232,22 +241,27 @@ fixed:
     if (entry->implicit && raw == 0) return false;
   }
   value += size;
-  sink.PutBytes(*entry, p, static_cast<size_t>(value - p));
+put_short:  // from p to value, at most 15 bytes
+  if (ABSL_PREDICT_TRUE(p < chunk_end)) {
+    out = sink->PutShort(*entry, p, static_cast<size_t>(value - p), out);
+  } else {
+    out = sink->PutBytes(*entry, p, static_cast<size_t>(value - p), out);
+  }
   p = value;
   POSTERN_NEXT_FIELD();
 
 text:
   POSTERN_TAKE_IN_ORDER();
-  if (ABSL_PREDICT_FALSE(sink.IsClosed(*entry))) goto step_aside;
+  if (ABSL_PREDICT_FALSE(sink->IsClosed(*entry))) goto step_aside;
   value = ReadLength(value, end, &size);
   if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
   {
     const auto head = static_cast<size_t>(value - p);
     if (ABSL_PREDICT_FALSE(head + size > TextChunk::kSize || p >= chunk_end || size == 0)) {
-      const char* const after = CheckText(*entry, value, size);
-      if (after == nullptr) return false;
-      sink.PutBytes(*entry, p, static_cast<size_t>(after - p));
-      p = after;
+      value = CheckText(*entry, value, size);
+      if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
+      out = sink->PutBytes(*entry, p, static_cast<size_t>(value - p), out);
+      p = value;
       POSTERN_NEXT_FIELD();
     }
     const TextChunk chunk(p);
@@ -262,7 +276,7 @@ text:
         }
       }
     }
-    sink.PutChunk(*entry, chunk, head + size);
+    out = sink->PutChunk(*entry, chunk, head + size, out);
   }
   p = value + size;
   POSTERN_NEXT_FIELD();
@@ -273,7 +287,7 @@ message:
   if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
   {
     const FastContainer& container = plan_.containers[entry->index];
-    if (!TakeOneof(*container.field, depth)) return false;
+    if (ABSL_PREDICT_FALSE(!TakeOneof(container.oneof, depth))) return false;
     Frame& frame = frames_[depth];
     frame.level = level;
     frame.end = end;
@@ -281,9 +295,9 @@ message:
     frame.seen = seen;
     frame.container = &container;
     frame.rank = static_cast<uint8_t>(rank);
-    frame.emits = sink.Emits(container);
-    if (frame.emits) sink.Open(container, p, value, size, &frame.mark);
-    level = &plan_.levels[container.level];
+    frame.emits = sink->Emits(container);
+    if (frame.emits) out = sink->Open(container, p, value, size, out, &frame.mark);
+    level = container.inner;
   }
   p = value;
   end = value + size;
@@ -295,18 +309,17 @@ message:
 message_done:
   seen_[level->index] |= seen;
   if (depth == 0) {
-    *result = sink;
+    sink->Finish(out);
     return true;
   }
   {
     const Frame& frame = frames_[--depth];
-    if (frame.emits) sink.Close(frame.mark);
+    if (frame.emits) out = sink->Close(frame.mark, out);
     if (ABSL_PREDICT_FALSE(frame.container->is_date)) {
-      Sink after = sink;
-      if (!Date(*frame.container, absl::string_view(frame.content, static_cast<size_t>(p - frame.content)), &after)) {
-        return false;
-      }
-      sink = after;
+      const absl::string_view content(frame.content, static_cast<size_t>(p - frame.content));
+      const Step step = Date(*frame.container, content, sink, out);
+      if (step.at == nullptr) return false;
+      out = step.out;
     }
     level = frame.level;
     end = frame.end;
@@ -318,10 +331,10 @@ message_done:
 special:
   POSTERN_TAKE_IN_ORDER();
 step_aside : {
-  const Step step = Special(*entry, *level, p, value, end, depth, sink);
+  const Step step = Special(*entry, *level, p, value, end, depth, sink, out);
   if (step.at == nullptr) return false;
   p = step.at;
-  sink = step.sink;
+  out = step.out;
 }
   POSTERN_NEXT_FIELD();
 }

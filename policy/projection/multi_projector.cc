@@ -69,7 +69,7 @@ class Lane {
       return errors::RequiredFieldMissing(missing->path);
     }
     ReportWithheld(tables_, own, closed_ == 0 ? nullptr : &*emitter_, &result_.withheld_bits);
-    result_.bytes.assign(result_.room.data(), static_cast<size_t>(sink_->at() - result_.room.data()));
+    result_.bytes.assign(sink_->output().data(), sink_->output().size());
     return absl::OkStatus();
   }
 

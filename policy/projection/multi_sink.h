@@ -23,14 +23,24 @@ struct MultiSinkState {
   const LeafTargets* leaf_targets = nullptr;
   const uint8_t* container_targets = nullptr;  // by container of the shared plan
   std::array<SingleSink*, kMaxTargets> sinks{};
+  std::array<SingleSink::Cursor, kMaxTargets> at{};
   std::array<const ProjectionPlan::Tables*, kMaxTargets> tables{};
   std::array<const Field* const*, kMaxTargets> fields{};  // by leaf of the shared plan
 };
 
-// Copied from step to step, like SingleSink; what it points to is shared.
 class MultiSink {
  public:
+  struct Cursor {};  // each target has its own
+
   explicit MultiSink(MultiSinkState* state) : state_(state) {}
+
+  Cursor begin() const {
+    for (size_t i = 0; i < kMaxTargets && state_->sinks[i] != nullptr; ++i) state_->at[i] = state_->sinks[i]->begin();
+    return {};
+  }
+  void Finish(Cursor) {
+    for (size_t i = 0; i < kMaxTargets && state_->sinks[i] != nullptr; ++i) state_->sinks[i]->Finish(state_->at[i]);
+  }
 
   struct Mark {
     unsigned targets;
@@ -40,41 +50,54 @@ class MultiSink {
   bool IsClosed(const FastEntry& entry) const { return TargetsOf(entry) == 0; }
   bool Emits(const FastContainer& container) const { return container.emits && TargetsOf(container) != 0; }
 
-  void PutTwo(const FastEntry& entry, const char* from) {
-    ForEach(TargetsOf(entry), [&](int i) { state_->sinks[i]->PutTwo(entry, from); });
+  Cursor PutTwo(const FastEntry& entry, const char* from, Cursor) const {
+    return ForEach(TargetsOf(entry), [&](SingleSink::Cursor& at, int) { at = SingleSink::PutTwo(entry, from, at); });
   }
-  void PutChunk(const FastEntry& entry, const TextChunk& chunk, size_t size) {
-    ForEach(TargetsOf(entry), [&](int i) { state_->sinks[i]->PutChunk(entry, chunk, size); });
+  Cursor PutShort(const FastEntry& entry, const char* from, size_t size, Cursor) const {
+    return ForEach(TargetsOf(entry),
+                   [&](SingleSink::Cursor& at, int) { at = SingleSink::PutShort(entry, from, size, at); });
   }
-  void PutBytes(const FastEntry& entry, const char* from, size_t size) {
-    ForEach(TargetsOf(entry), [&](int i) { state_->sinks[i]->PutBytes(entry, from, size); });
+  Cursor PutChunk(const FastEntry& entry, const TextChunk& chunk, size_t size, Cursor) const {
+    return ForEach(TargetsOf(entry),
+                   [&](SingleSink::Cursor& at, int) { at = SingleSink::PutChunk(entry, chunk, size, at); });
   }
-  void Open(const FastContainer& container, const char* tag, const char* value, size_t size, Mark* mark) {
+  Cursor PutBytes(const FastEntry& entry, const char* from, size_t size, Cursor) const {
+    return ForEach(TargetsOf(entry),
+                   [&](SingleSink::Cursor& at, int) { at = SingleSink::PutBytes(entry, from, size, at); });
+  }
+  Cursor Open(const FastContainer& container, const char* tag, const char* value, size_t size, Cursor,
+              Mark* mark) const {
     mark->targets = TargetsOf(container);
-    ForEach(mark->targets, [&](int i) { state_->sinks[i]->Open(container, tag, value, size, &mark->marks[i]); });
+    return ForEach(mark->targets, [&](SingleSink::Cursor& at, int i) {
+      at = SingleSink::Open(container, tag, value, size, at, &mark->marks[static_cast<size_t>(i)]);
+    });
   }
-  void Close(const Mark& mark) {
-    ForEach(mark.targets, [&](int i) { state_->sinks[i]->Close(mark.marks[i]); });
+  Cursor Close(const Mark& mark, Cursor) const {
+    return ForEach(mark.targets, [&](SingleSink::Cursor& at, int i) {
+      at = SingleSink::Close(mark.marks[static_cast<size_t>(i)], at);
+    });
   }
 
   bool Text(const ProjectionPlan::Tables&, const FastEntry& entry, const Field& field, absl::string_view bytes,
-            absl::string_view value) {
-    return All(TargetsOf(entry), [&](int i) {
+            absl::string_view value, Cursor*) {
+    return All(TargetsOf(entry), [&](size_t i) {
       const Field& own = *state_->fields[i][field.leaf];
       return (!own.check_utf8 || field.check_utf8 || utf8::IsValid(value)) &&
-             state_->sinks[i]->Text(*state_->tables[i], entry, own, bytes, value);
+             state_->sinks[i]->Text(*state_->tables[i], entry, own, bytes, value, &state_->at[i]);
     });
   }
   bool Scalar(const ProjectionPlan::Tables&, const FastEntry& entry, const Field& field, absl::string_view bytes,
-              bool canonical, uint64_t raw) {
-    return All(TargetsOf(entry), [&](int i) {
-      return state_->sinks[i]->Scalar(*state_->tables[i], entry, *state_->fields[i][field.leaf], bytes, canonical, raw);
+              bool canonical, uint64_t raw, Cursor*) {
+    return All(TargetsOf(entry), [&](size_t i) {
+      return state_->sinks[i]->Scalar(*state_->tables[i], entry, *state_->fields[i][field.leaf], bytes, canonical, raw,
+                                      &state_->at[i]);
     });
   }
   bool Date(const ProjectionPlan::Tables&, const FastContainer& container, absl::string_view content,
-            const DateParts& parts) {
-    return All((*state_->leaf_targets)[container.field->leaf], [&](int i) {
-      return state_->sinks[i]->Date(*state_->tables[i], *state_->fields[i][container.field->leaf], content, parts);
+            const DateParts& parts, Cursor*) {
+    return All((*state_->leaf_targets)[container.field->leaf], [&](size_t i) {
+      return state_->sinks[i]->Date(*state_->tables[i], *state_->fields[i][container.field->leaf], content, parts,
+                                    &state_->at[i]);
     });
   }
 
@@ -83,13 +106,17 @@ class MultiSink {
   unsigned TargetsOf(const FastContainer& container) const { return state_->container_targets[container.index]; }
 
   template <typename Each>
-  static void ForEach(unsigned targets, Each&& each) {
-    for (; targets != 0; targets &= targets - 1) each(std::countr_zero(targets));
+  Cursor ForEach(unsigned targets, Each&& each) const {
+    for (; targets != 0; targets &= targets - 1) {
+      const int i = std::countr_zero(targets);
+      each(state_->at[static_cast<size_t>(i)], i);
+    }
+    return {};
   }
   template <typename Each>
   static bool All(unsigned targets, Each&& each) {
     for (; targets != 0; targets &= targets - 1) {
-      if (!each(std::countr_zero(targets))) return false;
+      if (!each(static_cast<size_t>(std::countr_zero(targets)))) return false;
     }
     return true;
   }

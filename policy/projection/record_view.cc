@@ -178,7 +178,9 @@ void RecordView::Add(const FieldDescriptor& field, ViewedValue value) {
   if (const auto* oneof = field.containing_oneof()) {
     for (int i = 0; i < oneof->field_count(); ++i) {
       const int member = oneof->field(i)->number();
-      if (member != field.number() && fields_.erase(member) > 0) superseded_.insert(member);
+      if (member == field.number() || fields_.erase(member) == 0) continue;
+      superseded_.insert(member);
+      has_superseded_ = true;
     }
     superseded_.erase(field.number());
   }
@@ -189,6 +191,7 @@ void RecordView::Add(const FieldDescriptor& field, ViewedValue value) {
     values[0].fragments.push_back(value.bytes);
   } else {
     values[0] = std::move(value);
+    has_superseded_ = true;
   }
 }
 

@@ -34,6 +34,8 @@ class RecordView {
   bool has_unknown() const { return has_unknown_; }
   // Numbers of oneof members that occur on the wire and were overtaken by another member.
   const std::set<int>& superseded() const { return superseded_; }
+  // True if some bytes are a value that another took the place of: of a singular field, or in a oneof.
+  bool has_superseded() const { return has_superseded_; }
   const std::map<int, std::vector<ViewedValue>>& fields() const { return fields_; }
 
  private:
@@ -47,6 +49,7 @@ class RecordView {
   const std::vector<ViewedValue> none_;
   bool valid_ = true;
   bool has_unknown_ = false;
+  bool has_superseded_ = false;
 };
 
 // True if `field` is a closed enum (a proto2 file's) that does not have that value: to a parser it is an unknown field.

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#include "absl/base/optimization.h"
 #include "absl/strings/string_view.h"
 #include "policy/projection/card_number.h"
 #include "policy/projection/emitter.h"
@@ -16,13 +17,15 @@ namespace postern::policy {
 // Room that a write may touch beyond what it adds.
 inline constexpr size_t kSinkSlack = 64;
 
-// Copied from step to step of the walk, so it is small.
+// The walk keeps the place in the buffer, its cursor, and hands it from step to step.
 class SingleSink {
  public:
+  using Cursor = char*;
+
   // The buffer has room for the record, kSinkSlack, and `spare` for values that grow. `emitter` transforms; its output
   // is scratch, and it may be null for plans that only keep. `closed`: a bit for each gate.
   SingleSink(char* begin, size_t spare, Emitter* emitter, uint64_t closed)
-      : at_(begin), spare_(spare), emitter_(emitter), closed_(closed) {}
+      : begin_(begin), end_(begin), spare_(spare), emitter_(emitter), closed_(closed) {}
 
   // The content of a message, whose length stands in the `width` bytes before it.
   struct Mark {
@@ -30,79 +33,95 @@ class SingleSink {
     size_t width;
   };
 
-  char* at() const { return at_; }
+  Cursor begin() const { return begin_; }
+  // After the walk: what was written.
+  void Finish(Cursor at) { end_ = at; }
+  absl::string_view output() const { return {begin_, static_cast<size_t>(end_ - begin_)}; }
+
   bool IsClosed(const FastEntry& entry) const { return (closed_ >> entry.gate & 1) != 0; }
   bool Emits(const FastContainer& container) const { return container.emits && (container.gates & ~closed_) != 0; }
 
-  void PutTwo(const FastEntry&, const char* from) {
-    std::memcpy(at_, from, 2);
-    at_ += 2;
+  static Cursor PutTwo(const FastEntry&, const char* from, Cursor at) {
+    std::memcpy(at, from, 2);
+    return at + 2;
   }
-  void PutChunk(const FastEntry&, const TextChunk& chunk, size_t size) {
-    chunk.Store(at_);
-    at_ += size;
+  // Up to 16 bytes, of which all can be read.
+  static Cursor PutShort(const FastEntry&, const char* from, size_t size, Cursor at) {
+    std::memcpy(at, from, 16);
+    return at + size;
   }
-  void PutBytes(const FastEntry&, const char* from, size_t size) {
-    std::memcpy(at_, from, size);
-    at_ += size;
+  static Cursor PutChunk(const FastEntry&, const TextChunk& chunk, size_t size, Cursor at) {
+    chunk.Store(at);
+    return at + size;
+  }
+  static Cursor PutBytes(const FastEntry&, const char* from, size_t size, Cursor at) {
+    std::memcpy(at, from, size);
+    return at + size;
   }
 
   // Begins a message: `tag` to `value` are its tag and length as they stand in the record. What is granted of a message
   // is usually short, so the length gets one byte unless the message is so large that most would have to be withheld.
-  void Open(const FastContainer&, const char* tag, const char* value, size_t size, Mark* mark) {
-    const size_t width = wire::VarintSize(size), head = static_cast<size_t>(value - tag) - width;
-    at_[0] = tag[0];
-    if (head > 1) std::memcpy(at_, tag, head);
+  static Cursor Open(const FastContainer&, const char* tag, const char* value, size_t size, Cursor at, Mark* mark) {
+    const auto head = static_cast<size_t>(value - tag);
+    if (ABSL_PREDICT_TRUE(head == 2)) {  // a tag and a length of one byte each
+      *at = *tag;
+      *mark = {at + 2, 1};
+      return at + 2;
+    }
+    const size_t width = wire::VarintSize(size);
+    std::memcpy(at, tag, head - width);
     const size_t expected = size < kShortMessage ? 1 : width;
-    at_ += head + expected;
-    *mark = {at_, expected};
+    at += head - width + expected;
+    *mark = {at, expected};
+    return at;
   }
-  void Close(const Mark& mark) {
-    const auto size = static_cast<size_t>(at_ - mark.content);
-    if (size < 0x80 && mark.width == 1) {
+  static Cursor Close(const Mark& mark, Cursor at) {
+    const auto size = static_cast<size_t>(at - mark.content);
+    if (ABSL_PREDICT_TRUE(size < 0x80 && mark.width == 1)) {
       mark.content[-1] = static_cast<char>(size);
-      return;
+      return at;
     }
     const size_t width = wire::VarintSize(size);
     char* const length = mark.content - mark.width;
     if (width != mark.width) {
       std::memmove(length + width, mark.content, size);
-      at_ = length + width + size;
+      at = length + width + size;
     }
     wire::WriteVarint(size, length);
+    return at;
   }
 
   // A leaf that may have to be changed: `bytes` is the whole field, to be copied if it is kept as it is. False: leave
   // the record.
   bool Text(const ProjectionPlan::Tables& tables, const FastEntry& entry, const Field& field, absl::string_view bytes,
-            absl::string_view value) {
+            absl::string_view value, Cursor* at) {
     const Leaf& leaf = tables.leaves[field.leaf];
     if (leaf.transform.is_keep()) {
       if (leaf.on_card_number != v1::CARD_NUMBER_ACTION_UNSPECIFIED && HasCardNumber(value)) return false;
-      PutBytes(entry, bytes.data(), bytes.size());
+      *at = PutBytes(entry, bytes.data(), bytes.size(), *at);
       return true;
     }
     emitter_->Text(field, value);
-    return TakeScratch(bytes.size());
+    return TakeScratch(bytes.size(), at);
   }
   bool Scalar(const ProjectionPlan::Tables& tables, const FastEntry& entry, const Field& field, absl::string_view bytes,
-              bool canonical, uint64_t raw) {
+              bool canonical, uint64_t raw, Cursor* at) {
     if (tables.leaves[field.leaf].transform.is_keep()) {
-      if (canonical) PutBytes(entry, bytes.data(), bytes.size());
+      if (canonical) *at = PutBytes(entry, bytes.data(), bytes.size(), *at);
       return canonical;
     }
     emitter_->Scalar(field, raw);
-    return TakeScratch(bytes.size());
+    return TakeScratch(bytes.size(), at);
   }
   bool Date(const ProjectionPlan::Tables& tables, const FastContainer& container, absl::string_view content,
-            const DateParts& parts) {
-    return Date(tables, *container.field, content, parts);
+            const DateParts& parts, Cursor* at) {
+    return Date(tables, *container.field, content, parts, at);
   }
-  bool Date(const ProjectionPlan::Tables& tables, const Field& field, absl::string_view content,
-            const DateParts& parts) {
+  bool Date(const ProjectionPlan::Tables& tables, const Field& field, absl::string_view content, const DateParts& parts,
+            Cursor* at) {
     if ((closed_ >> tables.leaves[field.leaf].gate & 1) != 0) return true;
     emitter_->Date(field, parts);
-    return TakeScratch(content.size());
+    return TakeScratch(content.size(), at);
   }
 
  private:
@@ -110,7 +129,7 @@ class SingleSink {
 
   // Moves what the emitter wrote. False if it wrote nothing (the value does not leave, or vanished) or there is no
   // room.
-  bool TakeScratch(size_t replaced) {
+  bool TakeScratch(size_t replaced, Cursor* at) {
     std::string* const scratch = emitter_->out();
     const size_t size = scratch->size();
     if (size == 0 || emitter_->has_card_fault()) return false;
@@ -119,13 +138,14 @@ class SingleSink {
       if (growth > spare_) return false;
       spare_ -= growth;
     }
-    std::memcpy(at_, scratch->data(), size);
-    at_ += size;
+    std::memcpy(*at, scratch->data(), size);
+    *at += size;
     scratch->clear();
     return true;
   }
 
-  char* at_;
+  char* begin_;
+  char* end_;
   size_t spare_;
   Emitter* emitter_;
   uint64_t closed_;

@@ -133,6 +133,7 @@ class Run {
                        const std::string& path) {
     if (!in.valid() || !out.valid()) return errors::VerifierFinding(path, "bytes that do not parse left");
     if (out.has_unknown()) return errors::VerifierFinding(path, "an unknown field left");
+    if (out.has_superseded()) return errors::VerifierFinding(path, "a value left that another took the place of");
     for (const auto& [number, released] : out.fields()) {
       const FieldDescriptor& field = *type.FindFieldByNumber(number);
       const bool entry = type.options().map_entry();
@@ -208,7 +209,9 @@ class Run {
     static constexpr absl::string_view kParts[] = {"seconds", "nanos", "year", "month", "day"};
     for (const ViewedValue& value : out) {
       const RecordView view(*field.message_type(), value.fragments);
-      if (!view.valid() || view.has_unknown()) return errors::VerifierFinding(path, "a date with unknown content left");
+      if (!view.valid() || view.has_unknown() || view.has_superseded()) {
+        return errors::VerifierFinding(path, "a date with unknown content left");
+      }
       for (const auto& [number, values] : view.fields()) {
         const std::string& name = field.message_type()->FindFieldByNumber(number)->name();
         if (std::find(std::begin(kParts), std::end(kParts), absl::string_view(name)) == std::end(kParts)) {
