@@ -200,6 +200,20 @@ TEST_F(TransformTest, CardNumberInFreeTextIsRedacted) {
             "text: \"ring twice, card [card] thanks\"");
 }
 
+// A broken projector may not put another text in the place of one that had a card number.
+TEST_F(TransformTest, TheVerifierComparesWhatStandsAroundARedactedCardNumber) {
+  PlanSpec spec = KeepSpec(type(), {"text"});
+  spec.leaves[0].on_card_number = v1::REDACT;
+  const Engine engine = MakeEngine(spec);
+  const std::string record = BytesField(1, "ring twice, 4111111111111111, thanks");
+  const auto accepts = [&](const std::string& text) {
+    return engine.verifier->Compare(TestContext(), record, BytesField(1, text)).ok();
+  };
+  EXPECT_TRUE(accepts("ring twice, [card], thanks"));
+  EXPECT_FALSE(accepts("ring twice, [card], account 77"));
+  EXPECT_FALSE(accepts("[card] of somebody else"));
+}
+
 // Clause: W1.2b
 TEST_F(TransformTest, SupersededCardNumberDoesNotRefuse) {
   PlanSpec spec = KeepSpec(type(), {"text"});
