@@ -18,6 +18,7 @@
 #include "server/disclosure/committer.h"
 #include "server/disclosure/discloser.h"
 #include "server/disclosure/refusal_recorder.h"
+#include "server/registry/subject_standings.h"
 #include "tests/bench/gateway/records.h"
 #include "tests/unit/server/registry/control_fixture.h"
 
@@ -124,7 +125,9 @@ int Run(const Options& options) {
   DiscloserOptions disclosing;
   disclosing.log_origin = "shop.example/log";
   disclosing.clock = clock;
-  Discloser discloser(&control.holder, control.store.get(), control.keys.get(), &committer, &refusals, disclosing);
+  const registry::SubjectStandings standings;  // nobody has said anything
+  Discloser discloser(&control.holder, &standings, control.store.get(), control.keys.get(), &committer, &refusals,
+                      disclosing);
   identity::Principal shop;
   shop.name = "storefront/shop.example";
   shop.roles = {identity::Role::kStorefront};
