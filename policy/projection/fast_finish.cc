@@ -23,9 +23,18 @@ void ReportWithheld(const ProjectionPlan::Tables& tables, absl::Span<const uint6
                     std::vector<uint64_t>* bits) {
   bits->assign((tables.withheld.size() + 63) / 64, 0);
   uint64_t* const words = bits->data();
+  // Neighbouring runs mostly share a word, which stays in a register.
+  uint32_t word = 0;
+  uint64_t found = 0;
   for (const WithheldRun& run : tables.fast->withheld) {
-    words[run.word] |= (seen[run.level] >> run.shift & run.mask) << run.to;
+    if (run.word != word) {
+      words[word] |= found;
+      word = run.word;
+      found = 0;
+    }
+    found |= (seen[run.level] >> run.shift & run.mask) << run.to;
   }
+  if (found != 0) words[word] |= found;
   if (gates == nullptr) return;
   for (const LeafSeen& gated : tables.fast->gated) {
     const Leaf& leaf = tables.leaves[gated.leaf];

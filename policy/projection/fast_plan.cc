@@ -50,6 +50,10 @@ class FastPlanBuilder {
     auto plan = std::make_unique<FastPlan>();
     plan_ = plan.get();
     plan->levels.resize(tables_.levels.size());
+    for (uint32_t tag = 0; tag < plan->unknown.size(); ++tag) {
+      plan->unknown[tag].op = SkipOp(static_cast<wire::Type>(tag & 7));
+      plan->unknown[tag].seen = uint64_t{1} << kUnknownBit;
+    }
     for (size_t i = 0; i < tables_.levels.size(); ++i) {
       const Level& level = tables_.levels[i];
       if (level.fields.size() > kMaxFastFields || level.depth > kMaxFastDepth || level.oneofs > 64) return nullptr;
@@ -66,13 +70,9 @@ class FastPlanBuilder {
   void BuildLevel(uint8_t index, const Level& level, FastLevel* fast) {
     fast->level = &level;
     fast->index = index;
-    for (uint32_t type = 0; type < fast->unknown.size(); ++type) {
-      fast->unknown[type].op = SkipOp(static_cast<wire::Type>(type));
-      fast->unknown[type].seen = uint64_t{1} << kUnknownBit;
-    }
-    FastLevel::Row& nobody = fast->two_bytes.emplace_back();
-    for (uint32_t tag = 0; tag < nobody.size(); ++tag) nobody[tag] = fast->unknown[tag & 7];
-    fast->one_byte = nobody;
+    std::copy_n(plan_->unknown.begin(), fast->unknown.size(), fast->unknown.begin());
+    fast->two_bytes.fill(&plan_->unknown);
+    fast->one_byte = plan_->unknown;
     for (uint32_t tag = 0; tag < wire::MakeTag(1, wire::kVarint); ++tag) fast->one_byte[tag] = FastEntry();
     for (const Field& field : level.fields) {
       AddEntry(field, field.wire_type, level, fast);
@@ -96,12 +96,10 @@ class FastPlanBuilder {
     fast->long_tags.push_back({tag, entry});
     const uint32_t second = tag >> 7;
     if (second > FastLevel::kTwoByteTags) return;
-    uint8_t& row = fast->two_byte_rows[second];
-    if (row == 0) {
-      row = static_cast<uint8_t>(fast->two_bytes.size());
-      fast->two_bytes.push_back(FastLevel::Row(fast->two_bytes[0]));
+    if (fast->two_bytes[second] == &plan_->unknown) {
+      fast->two_bytes[second] = fast->rows.emplace_back(std::make_unique<FastLevel::Row>(plan_->unknown)).get();
     }
-    fast->two_bytes[row][tag & 0x7f] = entry;
+    (*fast->rows.back())[tag & 0x7f] = entry;
   }
 
   FastEntry MakeEntry(const Field& field, wire::Type type, const Level& level) {

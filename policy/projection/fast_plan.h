@@ -67,15 +67,15 @@ struct LongEntry {
 };
 
 struct FastLevel {
-  // A row is the entries of all tags with one second byte, by the first. Row 0 is that of numbers nobody declares.
+  // The entries of all tags with one second byte, by the first.
   using Row = std::array<FastEntry, 128>;
   static constexpr unsigned kTwoByteTags = 8;  // second bytes that are looked up: field numbers 16 to 143
 
   Row one_byte;
-  std::vector<Row> two_bytes;
-  std::array<uint8_t, kTwoByteTags + 1> two_byte_rows{};  // by second byte
-  std::vector<LongEntry> long_tags;                       // the declared ones, sorted
-  std::array<FastEntry, 8> unknown;                       // by wire type
+  std::array<const Row*, kTwoByteTags + 1> two_bytes{};  // by second byte
+  std::vector<std::unique_ptr<Row>> rows;                // those of them in which something is declared
+  std::vector<LongEntry> long_tags;                      // the declared ones, sorted
+  std::array<FastEntry, 8> unknown;                      // by wire type
   const Level* level = nullptr;
   uint8_t index = 0;  // in FastPlan::levels
 
@@ -101,6 +101,7 @@ struct LeafSeen {
 };
 
 struct FastPlan {
+  FastLevel::Row unknown;         // where nothing is declared
   std::vector<FastLevel> levels;  // as in Tables
   std::vector<FastContainer> containers;
   std::vector<WithheldRun> withheld;

@@ -170,7 +170,7 @@ bool FastWalk<Sink>::Run(absl::string_view record, Sink* sink) {
 long_tag:
   // Two bytes with the numbers up to kTwoByteTags are looked up, others searched.
   if (ABSL_PREDICT_TRUE(value != end && static_cast<uint8_t>(*value) - 1u < FastLevel::kTwoByteTags)) {
-    entry = &level->two_bytes[level->two_byte_rows[static_cast<uint8_t>(*value)]][first & 0x7f];
+    entry = &(*level->two_bytes[static_cast<uint8_t>(*value)])[first & 0x7f];
     ++value;
   } else {
     uint32_t tag;

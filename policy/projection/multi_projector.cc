@@ -41,7 +41,7 @@ class Lane {
 
   // Takes what the walk read. True if a gate is closed.
   bool CloseGates(const Extracts& extracts, absl::Span<const OperandValue> operands) {
-    if (&result_.extracts != &extracts) result_.extracts = extracts;
+    if (!tables_.reads.empty() && &result_.extracts != &extracts) result_.extracts = extracts;
     if (context_.known_minor) result_.extracts.minor = Extracts::Minor::kYes;
     if (!tables_.dynamic()) return false;
     absl::InlinedVector<OperandValue, 8> own;
@@ -144,16 +144,18 @@ bool MultiProjector::ProjectShared(absl::string_view record, absl::Span<Target> 
     }
     return true;
   }
-  LeafTargets open = shared.leaf_targets;
-  std::vector<uint8_t> open_containers;
-  bool closed = false;
+  unsigned closed = 0;  // a bit for each target with a closed gate
   for (size_t i = targets.size(); i-- > 0;) {
-    if (!lanes[i]->CloseGates(extracts, readings.operands())) continue;
-    lanes[i]->Withhold(static_cast<uint8_t>(1u << i), &open);
-    closed = true;
+    closed |= static_cast<unsigned>(lanes[i]->CloseGates(extracts, readings.operands())) << i;
   }
-  if (closed) {
+  LeafTargets open;
+  std::vector<uint8_t> open_containers;
+  if (closed != 0) {
     // Every gate was taken to be open. Where some are not, what they guard has to go.
+    open = shared.leaf_targets;
+    for (size_t i = 0; i < targets.size(); ++i) {
+      if ((closed >> i & 1) != 0) lanes[i]->Withhold(static_cast<uint8_t>(1u << i), &open);
+    }
     shared.TargetsOfContainers(open, &open_containers);
     state.leaf_targets = &open;
     state.container_targets = open_containers.data();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/base/optimization.h"
 #include "policy/projection/verifier_values.h"
 
 namespace postern::policy {
@@ -30,9 +31,9 @@ const char* TakeFixed(const char* p, const char* end, ptrdiff_t size, uint64_t* 
   return p + size;
 }
 
-const char* TakeLength(const char* p, const char* end, size_t* size) {
+inline const char* TakeLength(const char* p, const char* end, size_t* size) {
   uint64_t length;
-  if (p != end && static_cast<uint8_t>(*p) < 0x80) {
+  if (ABSL_PREDICT_TRUE(p != end && static_cast<uint8_t>(*p) < 0x80)) {
     length = static_cast<uint8_t>(*p++);
   } else {
     p = TakeVarint(p, end, &length);
@@ -117,7 +118,7 @@ void OutputCheck::AddDate(const LeafSpec& leaf, uint64_t bit, size_t level) {
 
 OutputCheck::Slot* OutputCheck::Add(size_t level, const FieldDescriptor& field) {
   Slot slot;
-  slot.repeated = field.is_repeated();
+  slot.repeated = field.is_repeated() ? 1 : 0;
   slot.field = &field;
   WireType type = WireTypeOf(field);
   switch (type) {
@@ -138,7 +139,7 @@ OutputCheck::Slot* OutputCheck::Add(size_t level, const FieldDescriptor& field) 
     type = kDelimitedType;
     slot.element = slot.kind;
     slot.kind = Kind::kPacked;
-    slot.repeated = false;  // one run
+    slot.repeated = 0;  // one run
   }
   const uint32_t tag = static_cast<uint32_t>(field.number()) << 3 | type;
   Level& at = levels_[level];
@@ -159,66 +160,72 @@ bool OutputCheck::Covers(absl::string_view output, uint64_t open) const {
 
 // As deep as the plan.
 bool OutputCheck::CoversMessage(const Level& level, const char* p, const char* end, uint64_t open) const {
-  static const Slot kNothing;
   uint64_t last = 0;
   while (p != end) {
-    uint64_t tag = static_cast<uint8_t>(*p), number = 0;
-    const Slot* slot = &kNothing;
-    if (tag < 0x80) {
-      slot = &level.slots[tag];
+    uint64_t tag = static_cast<uint8_t>(*p);
+    const Slot* slot = &level.slots[tag & 0x7f];
+    if (ABSL_PREDICT_TRUE(tag < 0x80)) {
       ++p;
     } else {
       p = TakeVarint(p, end, &tag);
-      if (p == nullptr) return false;
-      for (const auto& [other, found] : level.others) {
-        if (other == tag) slot = &found;
-      }
+      slot = p == nullptr ? nullptr : FindOther(level, tag);
+      if (slot == nullptr) return false;
     }
-    if ((slot->leaves & open) == 0 || tag + (slot->repeated ? 1 : 0) <= last) return false;
+    if (ABSL_PREDICT_FALSE((slot->leaves & open) == 0 || tag + slot->repeated <= last)) return false;
     last = tag;
+    size_t size;
     switch (slot->kind) {
-      case Kind::kVarint:
-        if (p != end && static_cast<uint8_t>(*p) < 0x80) {
-          number = static_cast<uint8_t>(*p++);
-        } else {
-          p = TakeVarint(p, end, &number);
-        }
-        break;
-      case Kind::kFourBytes:
-        p = TakeFixed(p, end, 4, &number);
-        break;
-      case Kind::kEightBytes:
-        p = TakeFixed(p, end, 8, &number);
-        break;
       case Kind::kText:
-      case Kind::kMessage:
-      case Kind::kPacked: {
-        size_t size;
         p = TakeLength(p, end, &size);
-        if (p == nullptr) return false;
-        const char* const after = p + size;
-        if (slot->kind == Kind::kMessage) {
-          if (!CoversMessage(levels_[slot->level], p, after, open)) return false;
-        } else if (slot->kind == Kind::kText) {
-          if (slot->examined && !CoversText(*slot, absl::string_view(p, size))) return false;
-        } else {
-          while (p != nullptr && p != after) {
-            p = slot->element == Kind::kVarint
-                    ? TakeVarint(p, after, &number)
-                    : TakeFixed(p, after, slot->element == Kind::kFourBytes ? 4 : 8, &number);
-            if (p != nullptr && slot->examined && !CoversNumber(*slot, number)) return false;
-          }
-          if (p == nullptr) return false;
-        }
-        p = after;
+        if (p == nullptr || (slot->examined && !CoversText(*slot, absl::string_view(p, size)))) return false;
+        p += size;
         continue;
-      }
-      case Kind::kNotCovered:
-        return false;
+      case Kind::kMessage:
+        p = TakeLength(p, end, &size);
+        if (p == nullptr || !CoversMessage(levels_[slot->level], p, p + size, open)) return false;
+        p += size;
+        continue;
+      case Kind::kPacked:
+        p = TakeLength(p, end, &size);
+        if (p == nullptr || !CoversRun(*slot, p, p + size)) return false;
+        p += size;
+        continue;
+      default:
+        p = TakeCovered(*slot, slot->kind, p, end);
+        if (p == nullptr) return false;
     }
-    if (p == nullptr || (slot->examined && !CoversNumber(*slot, number))) return false;
   }
   return true;
+}
+
+bool OutputCheck::CoversRun(const Slot& slot, const char* p, const char* end) {
+  while (p != nullptr && p != end) p = TakeCovered(slot, slot.element, p, end);
+  return p != nullptr;
+}
+
+const char* OutputCheck::TakeCovered(const Slot& slot, Kind kind, const char* p, const char* end) {
+  uint64_t number = 0;
+  switch (kind) {
+    case Kind::kVarint:
+      p = TakeVarint(p, end, &number);
+      break;
+    case Kind::kFourBytes:
+      p = TakeFixed(p, end, 4, &number);
+      break;
+    case Kind::kEightBytes:
+      p = TakeFixed(p, end, 8, &number);
+      break;
+    default:
+      return nullptr;
+  }
+  return p != nullptr && slot.examined && !CoversNumber(slot, number) ? nullptr : p;
+}
+
+const OutputCheck::Slot* OutputCheck::FindOther(const Level& level, uint64_t tag) {
+  for (const auto& [other, slot] : level.others) {
+    if (other == tag) return &slot;
+  }
+  return nullptr;
 }
 
 bool OutputCheck::CoversText(const Slot& slot, absl::string_view text) {

@@ -34,8 +34,8 @@ class OutputCheck {
   struct Slot {
     Kind kind = Kind::kNotCovered;
     Kind element = Kind::kNotCovered;  // of a packed run
-    bool repeated = false;
-    bool examined = false;  // the value says whether it may be there
+    uint8_t repeated = 0;              // 1 if so
+    bool examined = false;             // the value says whether it may be there
     uint32_t level = 0;
     uint64_t leaves = 0;  // it, or any below it
     const LeafSpec* leaf = nullptr;
@@ -51,6 +51,11 @@ class OutputCheck {
   Slot* Add(size_t level, const google::protobuf::FieldDescriptor& field);
   void AddDate(const LeafSpec& leaf, uint64_t bit, size_t level);
   bool CoversMessage(const Level& level, const char* p, const char* end, uint64_t open) const;
+  static bool CoversRun(const Slot& slot, const char* p, const char* end);
+  // The end of a number of this kind; null if it is none, or none that may be there.
+  static const char* TakeCovered(const Slot& slot, Kind kind, const char* p, const char* end);
+  // Null if there is none.
+  static const Slot* FindOther(const Level& level, uint64_t tag);
   static bool CoversText(const Slot& slot, absl::string_view text);
   static bool CoversNumber(const Slot& slot, uint64_t number);
 
