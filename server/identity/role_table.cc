@@ -100,7 +100,7 @@ constexpr MethodRule kRules[] = {
     {"postern.v1.AuditService.GetInclusionProof", kOperatorSide, kAuditor, false, kRead},
     {"postern.v1.AuditService.GetConsistencyProof", kOperatorSide, kAuditor, false, kRead},
 
-    {"postern.v1.MaintenanceService.RunSelfCheck", kOperatorSide, kLook},
+    {"postern.v1.MaintenanceService.RunSelfCheck", kOperatorSide, kLook, false, kRead},
     {"postern.v1.MaintenanceService.ListKeyGenerations", kOperatorSide, kLook, false, kRead},
     {"postern.v1.MaintenanceService.RotateKeys", kOperatorSide, kOperator},
 
