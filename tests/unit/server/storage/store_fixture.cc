@@ -49,7 +49,7 @@ TemporaryFolder::~TemporaryFolder() {
 Mac16 Mac(uint64_t number) {
   Mac16 mac{};
   mac[0] = 0xaa;
-  PutBigEndian(number, mac.data() + mac.size());
+  PutBigEndian(number, mac.data() + 12);  // some tables tell keys apart by their first 12 bytes
   return mac;
 }
 
