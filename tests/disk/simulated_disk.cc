@@ -39,7 +39,7 @@ struct File {
   SimulatedDisk::Device* device;
   std::string* path;
   std::shared_ptr<Inode>* inode;
-  bool sync_makes_entry;  // the first sync of a new journal syncs its directory too
+  bool sync_makes_entry;  // the first sync of a journal that was opened to be made syncs its directory too
   sqlite3_file* real() { return reinterpret_cast<sqlite3_file*>(this + 1); }
   const sqlite3_io_methods* methods() { return real()->pMethods; }
 };
@@ -235,7 +235,8 @@ int Open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags, int*
   self->path = new std::string(name);
   // A temporary file has no name and nothing to survive.
   self->inode = new std::shared_ptr<Inode>(name.empty() ? std::make_shared<Inode>("") : device.image.Open(name, found));
-  self->sync_makes_entry = !found && (flags & kJournals) != 0;
+  // As unixOpen does it: whoever may make the file makes its name durable, even if somebody else made it.
+  self->sync_makes_entry = (flags & kJournals) != 0 && (flags & SQLITE_OPEN_CREATE) != 0;
   return code;
 }
 
