@@ -11,11 +11,11 @@
 namespace postern::storage {
 namespace {
 
-// The scope, and as much of the key as there is room for: 96 bits of an HMAC.
+// The scope, and as much of the key as there is room for: the last 96 bits of an HMAC.
 crypto::SortedRuns::Name NameOf(int64_t scope, const Mac16& key) {
   crypto::SortedRuns::Name name;
   for (size_t i = 0; i < 4; ++i) name[i] = static_cast<uint8_t>(scope >> (24 - 8 * i));
-  std::memcpy(name.data() + 4, key.data(), name.size() - 4);
+  std::memcpy(name.data() + 4, key.data() + 4, name.size() - 4);
   return name;
 }
 

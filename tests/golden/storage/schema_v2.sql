@@ -11,7 +11,7 @@ CREATE TABLE dead_letter(
   queue_key INTEGER PRIMARY KEY, reason TEXT NOT NULL, time INTEGER NOT NULL, sealed_payload BLOB NOT NULL) STRICT;
 CREATE TABLE disclosure(
   seq INTEGER PRIMARY KEY, id BLOB NOT NULL, partner INTEGER NOT NULL, grant_id INTEGER NOT NULL, lane INTEGER NOT NULL,
-  exchange INTEGER NOT NULL, time INTEGER NOT NULL, record_key BLOB NOT NULL, record_version INTEGER NOT NULL, subjects BLOB NOT NULL,
+  exchange INTEGER NOT NULL, time INTEGER NOT NULL, record_key BLOB NOT NULL, record_version INTEGER, subjects BLOB NOT NULL,
   key_ids BLOB NOT NULL, order_mac BLOB NOT NULL, handle BLOB NOT NULL, withheld BLOB NOT NULL, sealed_salt BLOB NOT NULL,
   leaf_index INTEGER NOT NULL, request_id BLOB NOT NULL, replay_of INTEGER) STRICT;
 CREATE TABLE fence(kind INTEGER NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, PRIMARY KEY(kind, id)) STRICT, WITHOUT ROWID;
@@ -40,8 +40,12 @@ CREATE TABLE queue(
   partner INTEGER PRIMARY KEY, watermark INTEGER NOT NULL DEFAULT 0, dispatch_mark INTEGER NOT NULL DEFAULT 0,
   total INTEGER NOT NULL DEFAULT 0, delivered INTEGER NOT NULL DEFAULT 0, unsettled INTEGER NOT NULL DEFAULT 0,
   open_exchanges INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE TABLE record_version(
+CREATE TABLE record_version_chunks(
+  run INTEGER NOT NULL, first BLOB NOT NULL, entries BLOB NOT NULL, PRIMARY KEY(run, first)) STRICT, WITHOUT ROWID;
+CREATE TABLE record_version_free(
   scope INTEGER NOT NULL, record_key BLOB NOT NULL, version INTEGER NOT NULL, PRIMARY KEY(scope, record_key)) STRICT, WITHOUT ROWID;
+CREATE TABLE record_version_runs(run INTEGER PRIMARY KEY, names INTEGER NOT NULL, filter BLOB NOT NULL) STRICT;
+CREATE TABLE record_version_through(one INTEGER PRIMARY KEY CHECK(one = 1), seq INTEGER NOT NULL) STRICT;
 CREATE TABLE request(
   request_id BLOB NOT NULL, principal BLOB NOT NULL, target BLOB NOT NULL, content_digest BLOB NOT NULL, seq INTEGER NOT NULL,
   PRIMARY KEY(request_id, principal, target)) STRICT, WITHOUT ROWID;
