@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <utility>
 
 #include "policy/projection/errors.h"
 #include "policy/projection/fast_finish.h"
 #include "policy/projection/fast_path.h"
 #include "policy/projection/fast_walk.h"
+#include "policy/projection/later.h"
 #include "policy/projection/multi_sink.h"
 #include "policy/projection/shared_plan.h"
 #include "policy/projection/tables.h"
@@ -28,16 +28,16 @@ class Lane {
         spare_(tables_.fast->transforms ? kFastSpare : 0) {
     const size_t needed = record.size() + spare_ + kSinkSlack;
     if (result_.room.size() < needed) result_.room.resize(needed);
-    if (tables_.fast->transforms || tables_.dynamic()) emitter_.emplace(tables_, context_, &result_.bytes);
+    if (tables_.fast->transforms || tables_.dynamic()) emitter_.Make(tables_, context_, &result_.bytes);
     Start();
   }
 
   // What was written is void.
   void Start() {
     result_.bytes.clear();
-    sink_.emplace(result_.room.data(), spare_, emitter_ ? &*emitter_ : nullptr, 0);
+    sink_.Make(result_.room.data(), spare_, emitter_.get(), 0);
   }
-  SingleSink* sink() { return &*sink_; }
+  SingleSink* sink() { return sink_.get(); }
 
   // Takes what the walk read. True if a gate is closed.
   bool CloseGates(const Extracts& extracts, absl::Span<const OperandValue> operands) {
@@ -68,7 +68,7 @@ class Lane {
       result_.Clear();
       return errors::RequiredFieldMissing(missing->path);
     }
-    ReportWithheld(tables_, own, closed_ == 0 ? nullptr : &*emitter_, &result_.withheld_bits);
+    ReportWithheld(tables_, own, closed_ == 0 ? nullptr : emitter_.get(), &result_.withheld_bits);
     result_.bytes.assign(sink_->output().data(), sink_->output().size());
     return absl::OkStatus();
   }
@@ -80,8 +80,8 @@ class Lane {
   ProjectionResult& result_;
   const size_t spare_;
   uint64_t closed_ = 0;
-  std::optional<Emitter> emitter_;
-  std::optional<SingleSink> sink_;
+  Later<Emitter> emitter_;
+  Later<SingleSink> sink_;
 };
 
 }  // namespace
@@ -120,13 +120,13 @@ bool MultiProjector::ProjectShared(absl::string_view record, absl::Span<Target> 
   }
   const SharedPlan& shared = *shared_;
   const ProjectionPlan::Tables& tables = shared.plan->tables();
-  std::array<std::optional<Lane>, kMaxTargets> lanes;
+  std::array<Later<Lane>, kMaxTargets> lanes;
   MultiSinkState state;
   state.leaf_targets = &shared.leaf_targets;
   state.container_targets = container_targets_.data();
   for (size_t i = 0; i < targets.size(); ++i) {
     targets[i].result->Clear();
-    lanes[i].emplace(*plans_[i], shared.parts[i], record, targets[i]);
+    lanes[i].Make(*plans_[i], shared.parts[i], record, targets[i]);
     state.sinks[i] = lanes[i]->sink();
     state.tables[i] = &plans_[i]->tables();
     state.fields[i] = shared.parts[i].fields.data();

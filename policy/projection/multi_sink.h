@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstring>
 
 #include "absl/strings/string_view.h"
@@ -108,7 +107,7 @@ class MultiSink {
   template <typename Each>
   Cursor ForEach(unsigned targets, Each&& each) const {
     for (; targets != 0; targets &= targets - 1) {
-      const int i = std::countr_zero(targets);
+      const int i = __builtin_ctz(targets);
       each(state_->at[static_cast<size_t>(i)], i);
     }
     return {};
@@ -116,7 +115,7 @@ class MultiSink {
   template <typename Each>
   static bool All(unsigned targets, Each&& each) {
     for (; targets != 0; targets &= targets - 1) {
-      if (!each(static_cast<size_t>(std::countr_zero(targets)))) return false;
+      if (!each(static_cast<size_t>(__builtin_ctz(targets)))) return false;
     }
     return true;
   }
