@@ -77,7 +77,6 @@ TEST_F(RightsTest, ARestrictionInForceWhenTheCallReturnsIsNeverOvertaken) {
   // One caller discloses without pause while another closes and opens the use. What is told as authorised after the
   // close returned must have been begun before it, and is then in the ledger as withdrawn.
   std::atomic<bool> stop{false};
-  std::atomic<int> closed_at{0};
   std::atomic<int> next{0};
   std::vector<std::pair<int, std::string>> authorised;
   std::thread discloser([&] {
@@ -89,13 +88,13 @@ TEST_F(RightsTest, ARestrictionInForceWhenTheCallReturnsIsNeverOvertaken) {
   });
   while (next < 20) std::this_thread::yield();
   Restrict("anna", "delivery", true);
-  closed_at = next;
+  const int closed_at = next;
   while (next < closed_at + 20) std::this_thread::yield();
   stop = true;
   discloser.join();
   ASSERT_THAT(authorised, ::testing::Not(IsEmpty()));
   for (const auto& [number, name] : authorised) {
-    EXPECT_LE(number, closed_at.load()) << "authorised after the use was closed";
+    EXPECT_LE(number, closed_at) << "authorised after the use was closed";
     EXPECT_EQ(StateOf(name), v1::DISCLOSURE_STATE_WITHDRAWN);
   }
 }
