@@ -364,6 +364,7 @@ TEST_F(ExchangeTest, WhatTheVerifierDoesNotBelieveToBeGrantedIsRefusedAndReporte
       fixture_.gateway->clock(), nullptr,
       [&](const std::string& name, const std::string& path) { reported.push_back(name + " " + path); });
   shop::v1::PaymentResult result;
+  result.set_payment_reference("P-1");
   result.set_paid(true);
   v1::SubmitResultRequest request;
   request.set_disclosure(exchanged->disclosure().name());
@@ -372,7 +373,7 @@ TEST_F(ExchangeTest, WhatTheVerifierDoesNotBelieveToBeGrantedIsRefusedAndReporte
   request.set_request_id(fixture_.gateway->NewRequestId());
   EXPECT_EQ(ReasonOf(receiver.Submit(fixture_.gateway->partner(kClearPay), request).status()),
             v1::ERROR_REASON_VERIFIER_FINDING);
-  EXPECT_THAT(reported, ::testing::ElementsAre(std::string(kClearPay) + " paid"));
+  EXPECT_THAT(reported, ::testing::ElementsAre(std::string(kClearPay) + " payment_reference"));
   EXPECT_EQ(fixture_.Outcomes().size(), 1u);  // of the exchange
 }
 
