@@ -11,6 +11,7 @@
 #include "server/disclosure/sealed_payload.h"
 #include "server/registry/audit_entry.h"
 #include "server/registry/errors.h"
+#include "server/registry/lifecycle.h"
 #include "server/registry/times.h"
 #include "server/revocation/targeted_campaign.h"
 #include "server/rights/recall.h"
@@ -180,7 +181,7 @@ absl::Status RetentionRound::AddCampaigns() {
   for (const storage::PartnerRow& partner : partners) {
     const auto items = items_.find(partner.id);
     // What a terminated partner held was asked for at its termination.
-    if (items == items_.end() || partner.partner.state() == v1::PARTNER_STATE_TERMINATED) continue;
+    if (items == items_.end() || registry::Revoked(partner.partner.state())) continue;
     counts_.set_handle_count(counts_.handle_count() + static_cast<int64_t>(items->second.size()));
     POSTERN_ASSIGN_OR_RETURN(const crypto::Uuid id, ids_.Next(now_));
     POSTERN_ASSIGN_OR_RETURN(

@@ -15,6 +15,7 @@
 #include "server/disclosure/sealed_payload.h"
 #include "server/registry/audit_entry.h"
 #include "server/registry/errors.h"
+#include "server/registry/lifecycle.h"
 #include "server/registry/partner_rows.h"
 #include "server/registry/times.h"
 #include "server/revocation/targeted_campaign.h"
@@ -200,7 +201,7 @@ absl::Status Eraser::Preview(Request* request) {
   POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::PartnerRow> partners, plane_.store->ListPartners());
   for (const storage::PartnerRow& partner : partners) {
     const auto records = held.find(partner.id);
-    if (records == held.end() || partner.partner.state() == v1::PARTNER_STATE_TERMINATED) continue;
+    if (records == held.end() || registry::Revoked(partner.partner.state())) continue;
     v1::PartnerProgress& progress = *request->add_partners();
     progress.set_partner(partner.partner.name());
     progress.set_handle_count(static_cast<int64_t>(records->second.size()));

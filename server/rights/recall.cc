@@ -8,6 +8,7 @@
 #include "server/disclosure/audit_entry.h"
 #include "server/disclosure/names.h"
 #include "server/registry/audit_entry.h"
+#include "server/registry/lifecycle.h"
 #include "server/revocation/targeted_campaign.h"
 #include "server/rights/subject_ledger.h"
 
@@ -139,7 +140,8 @@ absl::StatusOr<std::vector<v1::DeletionCampaign>> AddNotices(
   POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::PartnerRow> partners, plane.store->ListPartners());
   for (const storage::PartnerRow& partner : partners) {
     const auto records = held.find(partner.id);
-    if (records == held.end() || partner.partner.state() == v1::PARTNER_STATE_TERMINATED) continue;
+    // The campaign of a termination asks for everything, from the moment it is committed.
+    if (records == held.end() || registry::Revoked(partner.partner.state())) continue;
     std::vector<v1::DeletionNoticeStatement::Item> items;
     absl::flat_hash_set<storage::Hash32> noticed;
     for (const storage::DisclosureRow& row : records->second) {

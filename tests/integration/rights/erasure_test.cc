@@ -97,8 +97,7 @@ TEST_F(RightsTest, ErasureKillsWhatIsStoredAndIsFollowedToASignedEnd) {
   EXPECT_EQ(StateOf(waiting.disclosure.name()), v1::DISCLOSURE_STATE_PENDING);
 
   ReportOrder("order-E-2", v1::ORDER_EVENT_AFTER_SALES_CLOSED);
-  const Request running = Await(asked.name(), Request::STATE_IN_PROGRESS);
-  EXPECT_TRUE(running.has_effective_time());
+  EXPECT_EQ(AwaitEffective(asked.name()).state(), Request::STATE_IN_PROGRESS) << "the carrier has not answered";
   EXPECT_EQ(StateOf(waiting.disclosure.name()), v1::DISCLOSURE_STATE_WITHDRAWN);
   EXPECT_EQ(StateOf(other.disclosure.name()), v1::DISCLOSURE_STATE_PENDING);
   EXPECT_EQ(Disclose(Shipment("E-4", "anna")).reason, "ERROR_REASON_SUBJECT_SUPPRESSED");

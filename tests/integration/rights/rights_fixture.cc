@@ -195,6 +195,16 @@ v1::SubjectRequest RightsTest::Await(const std::string& name, v1::SubjectRequest
   return request;
 }
 
+v1::SubjectRequest RightsTest::AwaitEffective(const std::string& name) {
+  v1::SubjectRequest request = Get(name);
+  for (int i = 0; i < 100 && !request.has_effective_time(); ++i) {
+    absl::SleepFor(absl::Milliseconds(100));
+    request = Get(name);
+  }
+  EXPECT_TRUE(request.has_effective_time()) << request.ShortDebugString();
+  return request;
+}
+
 v1::ListDeletionNoticesResponse RightsTest::OpenNotices() {
   v1::ListDeletionNoticesRequest request;
   request.set_page_size(100);

@@ -44,6 +44,8 @@ class RightsTest : public ::testing::Test {
   v1::SubjectRequest Get(const std::string& name);
   // Waits, at most ten seconds.
   v1::SubjectRequest Await(const std::string& name, v1::SubjectRequest::State state);
+  // The same, until the keys are destroyed and the notices written: an erasure is in progress before it is effective.
+  v1::SubjectRequest AwaitEffective(const std::string& name);
 
   v1::ListDeletionNoticesResponse OpenNotices();
   std::vector<v1::DeletionNoticeStatement> Notices();
