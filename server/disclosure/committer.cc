@@ -108,13 +108,19 @@ void Committer::WriterLoop() {
     mutex_.AssertReaderHeld();
     return MayWork();
   };
+  const auto may_work_or_fails = [this] {
+    mutex_.AssertReaderHeld();
+    return MayWork() || !serving_;
+  };
   for (;;) {
     Group group;
     bool probe = false;
     {
       absl::MutexLock lock(&mutex_);
       if (serving_) {
-        mutex_.Await(absl::Condition(&may_work));
+        // A caller that commits its own group may find the ledger failing: to probe it is this thread's work.
+        mutex_.Await(absl::Condition(&may_work_or_fails));
+        if (!MayWork()) continue;
       } else {
         probe = !mutex_.AwaitWithTimeout(absl::Condition(&may_work), options_.probe_interval);
       }
