@@ -6,6 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include <google/protobuf/unknown_field_set.h>
+
 #include "absl/strings/numbers.h"
 #include "tests/unit/policy/projection/naive_condition.h"
 #include "tests/unit/policy/projection/naive_transform.h"
@@ -25,7 +27,11 @@ class Reporter {
     std::vector<const pb::FieldDescriptor*> present;
     reflection.ListFields(message, &present);
     for (const pb::FieldDescriptor* field : present) {
-      if (skipped.count(field->name()) == 0) Field(prefix + field->name(), *field, message);
+      if (skipped.count(field->name()) != 0) continue;
+      const int unknown = UnknownEntries(*field, message);
+      if (unknown > 0) report_.emplace(prefix + "(unknown)", WithheldReason::kUnknown);
+      if (unknown == 0 || unknown < reflection.FieldSize(message, field))
+        Field(prefix + field->name(), *field, message);
     }
     if (!reflection.GetUnknownFields(message).empty()) report_.emplace(prefix + "(unknown)", WithheldReason::kUnknown);
   }
@@ -50,6 +56,23 @@ class Reporter {
       for (int i = 0; i < reflection.FieldSize(message, &field); ++i)
         Walk(path + ".", reflection.GetRepeatedMessage(message, &field, i));
     }
+  }
+
+  // Map entries whose value is not of its closed enum are unknown as a whole. Reflection shows such an entry with the
+  // enum's default, and the value among the entry's unknown fields.
+  static int UnknownEntries(const pb::FieldDescriptor& field, const pb::Message& message) {
+    if (!field.is_map() || field.message_type()->map_value()->enum_type() == nullptr) return 0;
+    int unknown = 0;
+    for (int i = 0; i < message.GetReflection()->FieldSize(message, &field); ++i) {
+      const pb::Message& entry = message.GetReflection()->GetRepeatedMessage(message, &field, i);
+      const pb::UnknownFieldSet& others = entry.GetReflection()->GetUnknownFields(entry);
+      for (int k = 0; k < others.field_count(); ++k) {
+        if (others.field(k).number() != field.message_type()->map_value()->number()) continue;
+        ++unknown;
+        break;
+      }
+    }
+    return unknown;
   }
 
   // Of entries with one key the last counts.
