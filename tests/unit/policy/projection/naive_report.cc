@@ -8,6 +8,8 @@
 
 #include <google/protobuf/unknown_field_set.h>
 
+#include <google/protobuf/unknown_field_set.h>
+
 #include "absl/strings/numbers.h"
 #include "tests/unit/policy/projection/naive_condition.h"
 #include "tests/unit/policy/projection/naive_transform.h"
@@ -37,11 +39,18 @@ class Reporter {
   }
 
   Report report_;
+  bool doubtful_ = false;
 
  private:
   // All values of a present field.
   void Field(const std::string& path, const pb::FieldDescriptor& field, const pb::Message& message) {
     const pb::Reflection& reflection = *message.GetReflection();
+    if (field.is_map() && field.message_type()->map_value()->type() == pb::FieldDescriptor::TYPE_ENUM) {
+      for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
+        const pb::Message& entry = reflection.GetRepeatedMessage(message, &field, i);
+        doubtful_ |= !entry.GetReflection()->GetUnknownFields(entry).empty();
+      }
+    }
     const auto leaf = std::find_if(spec_.leaves.begin(), spec_.leaves.end(),
                                    [&](const LeafSpec& granted) { return DottedPath(granted.path) == path; });
     if (leaf != spec_.leaves.end()) return Granted(*leaf, path, field, message);
@@ -162,10 +171,11 @@ class Reporter {
 
 }  // namespace
 
-Report NaiveReport(const PlanSpec& spec, const ProjectionContext& context, const pb::Message& record) {
+std::optional<Report> NaiveReport(const PlanSpec& spec, const ProjectionContext& context, const pb::Message& record) {
   Reporter reporter(spec, context, record);
   reporter.Walk("", record);
-  return reporter.report_;
+  if (reporter.doubtful_) return std::nullopt;
+  return std::move(reporter.report_);
 }
 
 }  // namespace postern::policy::testing

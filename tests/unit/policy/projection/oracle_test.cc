@@ -255,10 +255,11 @@ TEST_P(OracleTest, ExactReportNamesWhatIsWithheld) {
         for (const WithheldField& field : withheld) {
           if (field.reason != WithheldReason::kSuperseded) exact.emplace(field.path, field.reason);
         }
-        const Report expected = NaiveReport(spec, TestContext(), *parsed);
-        EXPECT_EQ(exact, expected) << parsed->ShortDebugString();
+        const std::optional<Report> expected = NaiveReport(spec, TestContext(), *parsed);
+        if (!expected.has_value()) return;
+        EXPECT_EQ(exact, *expected) << parsed->ShortDebugString();
         ++compared;
-        named += static_cast<int64_t>(expected.size());
+        named += static_cast<int64_t>(expected->size());
       });
   std::printf("%lld reports of %lld fields\n", static_cast<long long>(compared), static_cast<long long>(named));
   EXPECT_GT(compared, Cases() / 10);
