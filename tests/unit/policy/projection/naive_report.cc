@@ -8,8 +8,6 @@
 
 #include <google/protobuf/unknown_field_set.h>
 
-#include <google/protobuf/unknown_field_set.h>
-
 #include "absl/strings/numbers.h"
 #include "tests/unit/policy/projection/naive_condition.h"
 #include "tests/unit/policy/projection/naive_transform.h"
