@@ -73,12 +73,12 @@ apply_bundle "127.0.0.1:$(cat "$work/payment.port")" || die "the bundle was refu
 
 # --- partners
 nordic_delay=0
-[[ $victim == nordic-freight ]] && nordic_delay=12
+[[ $victim == nordic-freight ]] && nordic_delay=25
 notice_key=$work/notice-signing.pub # handed to partners on a trusted way
 openssl pkey -in "$work/data/keys/notice-signing.pem" -pubout -out "$notice_key"
 "$bin/demo-carrier" --address "$partners" --partner swift-parcel --cert "$work/pki/partners/swift-parcel/client.crt" \
   --key "$work/pki/partners/swift-parcel/client.key" --ca "$work/pki/gateway/ca.crt" --folder "$work/swift-parcel" \
-  --attestation-key "$work/pki/partners/swift-parcel/attestation.key" --notice-key "$notice_key" --streams 2 --window 16 --delay-ms 12 \
+  --attestation-key "$work/pki/partners/swift-parcel/attestation.key" --notice-key "$notice_key" --streams 2 --window 16 --delay-ms 25 \
   2>>"$work/logs/swift-parcel.err" &
 pids+=($!)
 [[ $victim == swift-parcel ]] && victim_pid=$!
