@@ -82,7 +82,8 @@ absl::StatusOr<Request> RequestDesk::Create(const identity::Principal& caller,
                              SubjectOf(plane_.keys->index_key(), "guardian", request.guardian()));
     resource.set_guardian(SubjectName(guardian));
   }
-  const absl::Duration term = request.has_guardian() ? kGuardianTerm : kRequestTerm;
+  const bool urgent = request.has_guardian() && !base::FailpointSkips("guardian_first.skip");
+  const absl::Duration term = urgent ? kGuardianTerm : kRequestTerm;
   registry::SetTime(now + term, resource.mutable_expected_by());
   if (request.has_verification()) {
     POSTERN_RETURN_IF_ERROR(CheckVerification(request.verification()));

@@ -69,6 +69,15 @@ TEST_P(StoreTest, SubjectRequestsAreListedByUrgency) {
   EXPECT_REASON(store().ReadSubjectRequest("nobody").status(), NOT_FOUND);
 }
 
+// Clause: W6d
+TEST_P(StoreTest, AGuardiansRequestIsListedBeforeOneThatIsDueSooner) {
+  ChangeSet change;
+  change.subject_requests = {Request("soon", 100, false, 1), Request("guardian's", 300, false, 2)};
+  change.subject_requests[1].request.set_guardian("subjects/g");
+  EXPECT_STATUS_OK(store().Apply(change).status());
+  EXPECT_THAT(Names(Value(store().ListSubjectRequests(true, 0, 10))), ElementsAre("guardian's", "soon"));
+}
+
 // The fence of a subject is compared with what was known about subjects, that of a partner with the snapshot.
 TEST_P(StoreTest, ASubjectsFenceRefusesWhatWasJudgedBefore) {
   ChangeSet raise;
