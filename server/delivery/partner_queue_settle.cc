@@ -16,6 +16,10 @@ v1::ErrorReason ParseReason(const std::string& name) {
   return v1::ErrorReason_Parse(name, &reason) ? reason : v1::ERROR_REASON_UNSPECIFIED;
 }
 
+bool MayWait(v1::DisclosureState state) {
+  return state == v1::DISCLOSURE_STATE_PENDING || state == v1::DISCLOSURE_STATE_POSSIBLY_HELD;
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<storage::SettleBatch>> PartnerQueue::TakeSettleBatch() {
@@ -112,14 +116,19 @@ int64_t PartnerQueue::Expire(const std::vector<storage::PendingPayload>& overdue
 }
 
 int64_t PartnerQueue::Recall(const std::vector<storage::PendingPayload>& recalled, v1::ErrorReason reason) {
-  absl::MutexLock lock(&mutex_);
   int64_t ended = 0;
   for (const storage::PendingPayload& payload : recalled) {
+    // One at a time, so that the partner's other records go on.
+    absl::MutexLock lock(&mutex_);
     if (settling_.contains(payload.seq)) continue;
     if (window_.InFlight(payload.seq)) {
       recalled_[payload.seq] = reason;
       continue;
     }
+    // It may have been settled since the caller read it: delivered, it was not withdrawn. Read under the lock, without
+    // which Settled cannot forget it in between. If it cannot be read, it is ended, and the ledger has the last word.
+    const absl::StatusOr<storage::DisclosureRow> row = parts_.store->ReadDisclosure(payload.id);
+    if (row.ok() && !MayWait(row->state)) continue;
     EndRecord(payload, v1::DISCLOSURE_STATE_WITHDRAWN, reason);
     ++ended;
   }
