@@ -145,6 +145,7 @@ int Serve(const gateway::config::Config& config) {
     log.Error("gateway.failed", {{"error", base::ErrorText(gateway.status())}});
     return kFailed;
   }
+  malloc_trim(0);  // what reading policy and stores took for the time is given back once
   while (true) {
     int received = 0;
     if (sigwait(&signals, &received) != 0) continue;
