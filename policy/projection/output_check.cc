@@ -43,6 +43,17 @@ inline const char* TakeLength(const char* p, const char* end, size_t* size) {
   return p;
 }
 
+// The key of an entry, which begins with it.
+bool TakeKey(absl::string_view entry, absl::string_view* key) {
+  size_t size;
+  const char* const end = entry.data() + entry.size();
+  if (entry.empty() || entry.front() != '\x0a') return false;
+  const char* const p = TakeLength(entry.data() + 1, end, &size);
+  if (p == nullptr) return false;
+  *key = absl::string_view(p, size);
+  return true;
+}
+
 WireType WireTypeOf(const FieldDescriptor& field) {
   switch (field.type()) {
     case FieldDescriptor::TYPE_DOUBLE:
@@ -78,9 +89,9 @@ void OutputCheck::AddLeaf(const LeafSpec& leaf, uint64_t bit) {
   size_t level = 0;
   for (size_t i = 0; i < leaf.path.size(); ++i) {
     const FieldDescriptor& field = *leaf.path[i];
-    // Which of a oneof's members counts, and which of a map's entries, only the record tells.
-    if (field.real_containing_oneof() != nullptr || field.is_map() || field.type() == FieldDescriptor::TYPE_GROUP)
-      return;
+    // Which of a oneof's members counts only the record tells.
+    if (field.real_containing_oneof() != nullptr || field.type() == FieldDescriptor::TYPE_GROUP) return;
+    if (field.is_map()) return AddMap(leaf, bit, level);
     Slot* slot = Add(level, field);
     slot->leaves |= bit;
     if (i + 1 == leaf.path.size()) {
@@ -96,6 +107,27 @@ void OutputCheck::AddLeaf(const LeafSpec& leaf, uint64_t bit) {
       levels_.emplace_back().type = field.message_type();  // moves `slot`
     }
     level = Add(level, field)->level;
+  }
+}
+
+// From texts to what is no message, both as they are.
+void OutputCheck::AddMap(const LeafSpec& leaf, uint64_t bit, size_t level) {
+  const FieldDescriptor& field = *leaf.path.back();
+  if (!field.is_map() || field.message_type()->map_key()->type() != FieldDescriptor::TYPE_STRING ||
+      field.message_type()->map_value()->message_type() != nullptr || leaf.transform.index() != 0) {
+    return;
+  }
+  const auto added = static_cast<uint32_t>(levels_.size());
+  levels_.emplace_back().type = field.message_type();
+  Slot* const entry = Add(level, field);
+  entry->leaves |= bit;
+  entry->level = added;
+  entry->is_map = true;
+  for (const FieldDescriptor* part : {field.message_type()->map_key(), field.message_type()->map_value()}) {
+    Slot* const slot = Add(added, *part);
+    slot->leaves |= bit;
+    slot->leaf = &leaf;
+    slot->examined = IsClosedEnum(*part) || leaf.on_card_number != v1::CARD_NUMBER_ACTION_UNSPECIFIED;
   }
 }
 
@@ -143,15 +175,12 @@ OutputCheck::Slot* OutputCheck::Add(size_t level, const FieldDescriptor& field) 
   }
   const uint32_t tag = static_cast<uint32_t>(field.number()) << 3 | type;
   Level& at = levels_[level];
-  if (tag < at.slots.size()) {
-    if (at.slots[tag].field == nullptr) at.slots[tag] = slot;
-    return &at.slots[tag];
-  }
   const auto known =
-      std::find_if(at.others.begin(), at.others.end(), [tag](const auto& other) { return other.first == tag; });
-  if (known != at.others.end()) return &known->second;
-  at.others.emplace_back(tag, slot);
-  return &at.others.back().second;
+      std::find_if(at.slots.begin(), at.slots.end(), [tag](const auto& other) { return other.first == tag; });
+  if (known != at.slots.end()) return &known->second;
+  at.slots.emplace_back(tag, slot);
+  if (tag < at.slot_of.size()) at.slot_of[tag] = static_cast<uint8_t>(at.slots.size());
+  return &at.slots.back().second;
 }
 
 bool OutputCheck::Covers(absl::string_view output, uint64_t open) const {
@@ -161,17 +190,19 @@ bool OutputCheck::Covers(absl::string_view output, uint64_t open) const {
 // As deep as the plan.
 bool OutputCheck::CoversMessage(const Level& level, const char* p, const char* end, uint64_t open) const {
   uint64_t last = 0;
+  absl::string_view key, last_key;
   while (p != end) {
     uint64_t tag = static_cast<uint8_t>(*p);
-    const Slot* slot = &level.slots[tag & 0x7f];
+    const Slot* slot = nullptr;
     if (ABSL_PREDICT_TRUE(tag < 0x80)) {
       ++p;
+      if (const uint8_t place = level.slot_of[tag]; place != 0) slot = &level.slots[place - 1u].second;
     } else {
       p = TakeVarint(p, end, &tag);
-      slot = p == nullptr ? nullptr : FindOther(level, tag);
-      if (slot == nullptr) return false;
+      if (p != nullptr) slot = Find(level, tag);
     }
-    if (ABSL_PREDICT_FALSE((slot->leaves & open) == 0 || tag + slot->repeated <= last)) return false;
+    if (ABSL_PREDICT_FALSE(slot == nullptr || (slot->leaves & open) == 0 || tag + slot->repeated <= last)) return false;
+    const bool again = tag == last;
     last = tag;
     size_t size;
     switch (slot->kind) {
@@ -183,6 +214,10 @@ bool OutputCheck::CoversMessage(const Level& level, const char* p, const char* e
       case Kind::kMessage:
         p = TakeLength(p, end, &size);
         if (p == nullptr || !CoversMessage(levels_[slot->level], p, p + size, open)) return false;
+        if (slot->is_map) {
+          if (!TakeKey(absl::string_view(p, size), &key) || (again && key <= last_key)) return false;
+          last_key = key;
+        }
         p += size;
         continue;
       case Kind::kPacked:
@@ -221,8 +256,8 @@ const char* OutputCheck::TakeCovered(const Slot& slot, Kind kind, const char* p,
   return p != nullptr && slot.examined && !CoversNumber(slot, number) ? nullptr : p;
 }
 
-const OutputCheck::Slot* OutputCheck::FindOther(const Level& level, uint64_t tag) {
-  for (const auto& [other, slot] : level.others) {
+const OutputCheck::Slot* OutputCheck::Find(const Level& level, uint64_t tag) {
+  for (const auto& [other, slot] : level.slots) {
     if (other == tag) return &slot;
   }
   return nullptr;
@@ -232,9 +267,13 @@ bool OutputCheck::CoversText(const Slot& slot, absl::string_view text) {
   const LeafSpec& leaf = *slot.leaf;
   if (leaf.on_card_number != v1::CARD_NUMBER_ACTION_UNSPECIFIED &&
       !std::holds_alternative<v1::Constant>(leaf.transform)) {
-    size_t digits = 0;
-    for (const char c : text) digits += static_cast<uint8_t>(c - '0') < 10 || static_cast<uint8_t>(c) >= 0x80;
-    if (digits >= kFewestCardDigits) return false;
+    // Digits outside ASCII take two bytes or more.
+    size_t digits = 0, not_ascii = 0;
+    for (const char c : text) {
+      digits += static_cast<uint8_t>(c - '0') < 10;
+      not_ascii += static_cast<uint8_t>(c) >= 0x80;
+    }
+    if (digits + not_ascii / 2 >= kFewestCardDigits) return false;
   }
   return IsPlausibleText(leaf, text);
 }

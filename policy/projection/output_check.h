@@ -21,8 +21,8 @@ class OutputCheck {
 
   // True: `output` is in canonical order and holds nothing but values of granted leaves that may leave, `open` having a
   // bit for each leaf of the spec that may; what a transform leaves of a value is no more than it may leave. False:
-  // something is not so, or is rare or needs the record (maps, groups, members of oneofs, pseudonyms, text with many
-  // digits), so somebody slower has to look.
+  // something is not so, or is rare or needs the record (groups, maps but those from text, members of oneofs, text with
+  // many digits), so somebody slower has to look.
   bool Covers(absl::string_view output, uint64_t open) const;
 
   // More leaves than `open` has bits for: nothing is covered.
@@ -36,6 +36,7 @@ class OutputCheck {
     Kind element = Kind::kNotCovered;  // of a packed run
     uint8_t repeated = 0;              // 1 if so
     bool examined = false;             // the value says whether it may be there
+    bool is_map = false;               // by text keys, which are in order and each there once
     uint32_t level = 0;
     uint64_t leaves = 0;  // it, or any below it
     const LeafSpec* leaf = nullptr;
@@ -43,19 +44,20 @@ class OutputCheck {
   };
   struct Level {
     const google::protobuf::Descriptor* type = nullptr;
-    std::array<Slot, 128> slots;  // by tags of one byte
-    std::vector<std::pair<uint32_t, Slot>> others;
+    std::array<uint8_t, 128> slot_of{};  // by tags of one byte: index into `slots` plus one
+    std::vector<std::pair<uint32_t, Slot>> slots;
   };
 
   void AddLeaf(const LeafSpec& leaf, uint64_t bit);
   Slot* Add(size_t level, const google::protobuf::FieldDescriptor& field);
+  void AddMap(const LeafSpec& leaf, uint64_t bit, size_t level);
   void AddDate(const LeafSpec& leaf, uint64_t bit, size_t level);
   bool CoversMessage(const Level& level, const char* p, const char* end, uint64_t open) const;
   static bool CoversRun(const Slot& slot, const char* p, const char* end);
   // The end of a number of this kind; null if it is none, or none that may be there.
   static const char* TakeCovered(const Slot& slot, Kind kind, const char* p, const char* end);
   // Null if there is none.
-  static const Slot* FindOther(const Level& level, uint64_t tag);
+  static const Slot* Find(const Level& level, uint64_t tag);
   static bool CoversText(const Slot& slot, absl::string_view text);
   static bool CoversNumber(const Slot& slot, uint64_t number);
 

@@ -12,6 +12,9 @@
 namespace postern::policy {
 namespace {
 
+// RFC 4648, section 5.
+constexpr char kPseudonymAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
 std::vector<std::string> CodePoints(absl::string_view text) {
   std::vector<std::string> points;
   for (const char c : text) {
@@ -140,14 +143,13 @@ std::string CheckDateText(v1::Generalise::DateUnit unit, absl::string_view origi
 }
 
 std::string CheckPseudonym(const ProjectionContext& context, const std::string& original, const std::string& released) {
-  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   uint8_t digest[32];
   context.pseudonym(original, digest);
   std::string expected;
   for (int bit = 0; bit < 128; bit += 6) {
     int sextet = 0;
     for (int i = bit; i < bit + 6; ++i) sextet = sextet * 2 + (i < 128 ? digest[i / 8] >> (7 - i % 8) & 1 : 0);
-    expected.push_back(kAlphabet[sextet]);
+    expected.push_back(kPseudonymAlphabet[sextet]);
   }
   return released == expected ? "" : "not the pseudonym of the value";
 }
@@ -206,6 +208,9 @@ bool IsPlausibleText(const LeafSpec& leaf, absl::string_view released) {
   };
   if (leaf.transform.index() == 0 || std::holds_alternative<v1::Redact>(leaf.transform)) return true;
   if (const auto* constant = std::get_if<v1::Constant>(&leaf.transform)) return released == constant->value();
+  if (std::holds_alternative<v1::Pseudonymise>(leaf.transform)) {
+    return released.size() == 22 && released.find_first_not_of(kPseudonymAlphabet) == absl::string_view::npos;
+  }
   if (const auto* truncate = std::get_if<v1::Truncate>(&leaf.transform)) return points() <= truncate->max_code_points();
   if (const auto* mask = std::get_if<v1::Mask>(&leaf.transform)) return IsMasked(*mask, points(), released);
   if (const auto* generalise = std::get_if<v1::Generalise>(&leaf.transform)) {
