@@ -91,7 +91,10 @@ void OutputCheck::AddLeaf(const LeafSpec& leaf, uint64_t bit) {
     const FieldDescriptor& field = *leaf.path[i];
     // Which of a oneof's members counts only the record tells.
     if (field.real_containing_oneof() != nullptr || field.type() == FieldDescriptor::TYPE_GROUP) return;
-    if (field.is_map()) return AddMap(leaf, bit, level);
+    if (field.is_map()) {
+      if (i + 1 == leaf.path.size()) AddMap(leaf, bit, level);  // below a map's values only the comparison looks
+      return;
+    }
     Slot* slot = Add(level, field);
     slot->leaves |= bit;
     if (i + 1 == leaf.path.size()) {
@@ -113,7 +116,7 @@ void OutputCheck::AddLeaf(const LeafSpec& leaf, uint64_t bit) {
 // From texts to what is no message, both as they are.
 void OutputCheck::AddMap(const LeafSpec& leaf, uint64_t bit, size_t level) {
   const FieldDescriptor& field = *leaf.path.back();
-  if (!field.is_map() || field.message_type()->map_key()->type() != FieldDescriptor::TYPE_STRING ||
+  if (field.message_type()->map_key()->type() != FieldDescriptor::TYPE_STRING ||
       field.message_type()->map_value()->message_type() != nullptr || leaf.transform.index() != 0) {
     return;
   }

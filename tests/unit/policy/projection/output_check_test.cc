@@ -27,6 +27,7 @@ class OutputCheckTest : public ::testing::Test {
       message Record {
         string name = 1; string id = 2; map<string, string> labels = 3; map<int32, string> ranks = 4;
         oneof choice { string left = 5; string right = 6; }
+        map<string, Record> parts = 7;
       })"};
   const google::protobuf::Descriptor& type_ = *schema_.Type("Record");
   PlanSpec spec_;
@@ -40,6 +41,13 @@ TEST_F(OutputCheckTest, SettlesMapsFromTextWhoseKeysAreInOrder) {
   EXPECT_FALSE(Covers(BytesField(3, BytesField(1, "k") + BytesField(2, "v") + BytesField(9, "w")))) << "and more";
   EXPECT_FALSE(Covers(Entry("a", "1"), /*open=*/0b101)) << "may not leave";
   EXPECT_FALSE(Covers(Bytes("ranks { key: 1 value: 'v' }"))) << "left to the comparison";
+}
+
+// A leaf below a map's values once granted the map of its own number at the map's level.
+TEST_F(OutputCheckTest, AMapBelowAMapGrantsNothingAbove) {
+  spec_ = KeepSpec(type_, {"parts.labels"});
+  EXPECT_FALSE(Covers(Entry("a", "1")));
+  EXPECT_FALSE(Covers(BytesField(7, BytesField(1, "k") + BytesField(2, Entry("a", "1"))))) << "left to the comparison";
 }
 
 TEST_F(OutputCheckTest, LooksForCardNumbersInKeysAndValuesOfMaps) {
