@@ -115,9 +115,9 @@ class FastPlanBuilder {
     entry.rank = static_cast<uint8_t>(index + 1);
     entry.floor = field.repeated && !run ? entry.rank : index;
     entry.implicit = field.implicit_presence;
-    if (field.leaf >= 0) {
-      entry.gate = static_cast<uint8_t>(tables_.leaves[field.leaf].gate);
-      entry.leaf = static_cast<uint8_t>(field.leaf);
+    if (const int32_t leaf = LeafOf(field); leaf >= 0) {
+      entry.gate = static_cast<uint8_t>(tables_.leaves[leaf].gate);
+      entry.leaf = static_cast<uint8_t>(leaf);
     }
     entry.op = OpOf(field, run);
     if (entry.op == FastOp::kMessage) entry.index = AddContainer(field);
@@ -127,6 +127,7 @@ class FastPlanBuilder {
   FastOp OpOf(const Field& field, bool run) const {
     switch (field.shape) {
       case Shape::kMap:
+        return IsPlainMap(field) ? FastOp::kMapEntry : FastOp::kLeave;
       case Shape::kGroup:
         return FastOp::kLeave;
       case Shape::kMessage:
@@ -147,6 +148,19 @@ class FastPlanBuilder {
                        field.reads_begin == field.reads_end && field.enum_values < 0 &&
                        field.type != FieldDescriptor::TYPE_BOOL;
     return plain ? KeepOp(field, tables_.leaves[field.leaf]) : FastOp::kSpecial;
+  }
+
+  // Its own, or that of a map's values; -1: none.
+  int32_t LeafOf(const Field& field) const {
+    return field.shape == Shape::kMap ? tables_.levels[field.level].fields[1].leaf : field.leaf;
+  }
+
+  bool IsPlainMap(const Field& map) const {
+    const Field& key = tables_.levels[map.level].fields[0];
+    const Field& value = tables_.levels[map.level].fields[1];
+    return key.type == FieldDescriptor::TYPE_STRING && value.leaf >= 0 &&
+           (value.shape == Shape::kScalar || value.shape == Shape::kText) &&
+           tables_.leaves[value.leaf].transform.is_keep();
   }
 
   uint16_t AddContainer(const Field& field) {

@@ -18,7 +18,7 @@ inline constexpr size_t kMaxSharedLeaves = 256;  // of a plan that several targe
 inline constexpr unsigned kUnknownBit = 63;      // of the fields seen: one that is not declared
 
 enum class FastOp : uint8_t {
-  kLeave,  // not for the fast walk: malformed, or worth the general walk (groups, maps that matter)
+  kLeave,  // not for the fast walk: malformed, or worth the general walk (groups, most maps that matter)
   // Not granted, and its order does not matter.
   kSkipVarint,
   kSkipFixed64,
@@ -34,6 +34,8 @@ enum class FastOp : uint8_t {
   kGuardedText,  // may not hold a card number
   // A message that the plan enters.
   kMessage,
+  // An entry of a granted map from text to what is no message, kept as it is.
+  kMapEntry,
   // Everything else that matters: read, in a oneof, transformed, of a closed enum, packed, bool.
   kSpecial,
 };
@@ -43,7 +45,7 @@ struct FastEntry {
   FastOp op = FastOp::kLeave;
   uint8_t rank = 0;       // place in the order of the level's fields, from 1
   uint8_t floor = 0;      // the highest rank that may have come before
-  uint8_t gate = 0;       // of a leaf
+  uint8_t gate = 0;       // of a leaf; a map's leaf is its values
   bool implicit = false;  // a zero is an absent one
   uint8_t leaf = 0;       // of the first kMaxSharedLeaves
   uint16_t index = 0;     // kMessage: into FastPlan::containers; otherwise into Level::fields

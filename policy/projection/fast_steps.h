@@ -111,6 +111,51 @@ auto FastWalk<Sink>::PackedRun(const FastEntry& entry, const Field& field, const
   return {value, sink.PutBytes(entry, p, static_cast<size_t>(value - p), out)};
 }
 
+// As a serialiser writes it: key, value and nothing else, with a key above that of the entry before.
+template <typename Sink>
+auto FastWalk<Sink>::MapEntry(const FastEntry& entry, const FastLevel& level, bool again, const char* value,
+                              const char* p, const char* end, Sink* sink, Cursor out) -> Step {
+  const Field& map = level.level->fields[entry.index];
+  const Field& key = tables_.levels[map.level].fields[0];
+  const Field& held = tables_.levels[map.level].fields[1];
+  const auto is_tag = [](const char* at, const char* limit, const Field& field) {
+    return at != limit && static_cast<uint8_t>(*at) == wire::MakeTag(field.number, field.wire_type);
+  };
+  size_t size;
+  value = ReadLength(value, end, &size);
+  if (value == nullptr) return Leave(out);
+  const char* const entry_end = value + size;
+  if (!is_tag(value, entry_end, key)) return Leave(out);
+  value = ReadLength(value + 1, entry_end, &size);
+  if (value == nullptr) return Leave(out);
+  const absl::string_view name(value, size);
+  if ((again && name <= map_key_) || (key.check_utf8 && !utf8::IsValid(name))) return Leave(out);
+  map_key_ = name;
+  value += size;
+  if (!is_tag(value, entry_end, held)) return Leave(out);
+  absl::string_view text;
+  if (held.shape == Shape::kText) {
+    value = ReadLength(value + 1, entry_end, &size);
+    if (value == nullptr) return Leave(out);
+    text = absl::string_view(value, size);
+    if (held.check_utf8 && !utf8::IsValid(text)) return Leave(out);
+    value += size;
+  } else {
+    uint64_t raw;
+    value = wire::ReadScalar(held.wire_type, value + 1, entry_end, &raw);
+    if (value == nullptr || CanonicalScalar(held.type, raw) != raw || !IsKnownValue(tables_, held, raw)) {
+      return Leave(out);
+    }
+  }
+  if (value != entry_end) return Leave(out);
+  seen_[static_cast<size_t>(map.level)] |= uint64_t{1} << 1;  // the value, second of the entry's fields
+  if (sink->IsClosed(entry)) return {value, out};
+  const bool guarded = held.type == google::protobuf::FieldDescriptor::TYPE_STRING &&
+                       tables_.leaves[held.leaf].on_card_number != v1::CARD_NUMBER_ACTION_UNSPECIFIED;
+  if ((map.check_key && HasCardNumber(name)) || (guarded && HasCardNumber(text))) return Leave(out);
+  return {value, sink->PutBytes(entry, p, static_cast<size_t>(value - p), out)};
+}
+
 template <typename Sink>
 auto FastWalk<Sink>::Date(const FastContainer& container, absl::string_view content, Sink* sink, Cursor out) -> Step {
   const Field& field = *container.field;

@@ -108,6 +108,9 @@ class FastWalk {
                    Sink* sink, Cursor out);
   Step PackedRun(const FastEntry& entry, const Field& field, const char* p, const char* value, const char* end,
                  const Sink& sink, Cursor out) const;
+  // `again`: the map's entry before this one was the last field that mattered.
+  [[gnu::noinline]] Step MapEntry(const FastEntry& entry, const FastLevel& level, bool again, const char* value,
+                                  const char* p, const char* end, Sink* sink, Cursor out);
   [[gnu::noinline]] Step Date(const FastContainer& container, absl::string_view content, Sink* sink, Cursor out);
   // False if another member of the oneof has been there.
   bool TakeOneof(int oneof, int depth) {
@@ -124,6 +127,7 @@ class FastWalk {
   std::array<uint64_t, kMaxFastLevels> seen_;
   std::array<uint64_t, kMaxFastDepth + 1> oneofs_;
   std::array<Frame, kMaxFastDepth> frames_;
+  absl::string_view map_key_;  // of the last entry
 };
 
 // Every operation ends with the jump to the next one: a processor predicts each of these jumps by itself, and so learns
@@ -151,7 +155,7 @@ template <typename Sink>
 bool FastWalk<Sink>::Run(absl::string_view record, Sink* sink) {
   static const void* const kOps[] = {&&leave,  &&skip_varint, &&skip_fixed64, &&skip_fixed32, &&skip_delimited,
                                      &&varint, &&varint,      &&fixed64,      &&fixed32,      &&text,
-                                     &&text,   &&text,        &&message,      &&special};
+                                     &&text,   &&text,        &&message,      &&map_entry,    &&special};
   const char* p = record.data();
   const char* end = p + record.size();
   // Up to here a chunk can be read from what follows.
@@ -326,6 +330,16 @@ message_done:
     seen = frame.seen;
     rank = frame.rank;
   }
+  POSTERN_NEXT_FIELD();
+
+map_entry : {
+  const bool again = rank == entry->rank;
+  POSTERN_TAKE_IN_ORDER();
+  const Step step = MapEntry(*entry, *level, again, value, p, end, sink, out);
+  if (step.at == nullptr) return false;
+  p = step.at;
+  out = step.out;
+}
   POSTERN_NEXT_FIELD();
 
 special:

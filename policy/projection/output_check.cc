@@ -73,6 +73,33 @@ WireType WireTypeOf(const FieldDescriptor& field) {
   }
 }
 
+// The zeros of the scripts that have digits of their own (Unicode 15, category Nd) before U+10000; their other nine
+// follow.
+constexpr uint16_t kZeros[] = {0x0660, 0x06f0, 0x07c0, 0x0966, 0x09e6, 0x0a66, 0x0ae6, 0x0b66, 0x0be6,
+                               0x0c66, 0x0ce6, 0x0d66, 0x0de6, 0x0e50, 0x0ed0, 0x0f20, 0x1040, 0x1090,
+                               0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40,
+                               0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10};
+
+// How many of the characters outside ASCII are digits; beyond U+FFFF each is taken for one.
+size_t ForeignDigits(absl::string_view text) {
+  const auto byte = [&](size_t at) { return at < text.size() ? static_cast<uint8_t>(text[at]) : uint8_t{0}; };
+  size_t count = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const uint8_t lead = byte(i);
+    uint32_t point = 0;
+    if (lead >= 0xf0) {
+      ++count;
+    } else if (lead >= 0xe0) {
+      point = (lead & 0x0fu) << 12 | (byte(i + 1) & 0x3fu) << 6 | (byte(i + 2) & 0x3fu);
+    } else if (lead >= 0xc0) {
+      point = (lead & 0x1fu) << 6 | (byte(i + 1) & 0x3fu);
+    }
+    const auto* const above = std::upper_bound(std::begin(kZeros), std::end(kZeros), point);
+    count += above != std::begin(kZeros) && point - above[-1] < 10;
+  }
+  return count;
+}
+
 bool IsClosedEnum(const FieldDescriptor& field) {
   return field.type() == FieldDescriptor::TYPE_ENUM &&
          field.file()->syntax() == google::protobuf::FileDescriptor::SYNTAX_PROTO2;
@@ -89,8 +116,7 @@ void OutputCheck::AddLeaf(const LeafSpec& leaf, uint64_t bit) {
   size_t level = 0;
   for (size_t i = 0; i < leaf.path.size(); ++i) {
     const FieldDescriptor& field = *leaf.path[i];
-    // Which of a oneof's members counts only the record tells.
-    if (field.real_containing_oneof() != nullptr || field.type() == FieldDescriptor::TYPE_GROUP) return;
+    if (field.type() == FieldDescriptor::TYPE_GROUP) return;
     if (field.is_map()) {
       if (i + 1 == leaf.path.size()) AddMap(leaf, bit, level);  // below a map's values only the comparison looks
       return;
@@ -181,9 +207,19 @@ OutputCheck::Slot* OutputCheck::Add(size_t level, const FieldDescriptor& field) 
   const auto known =
       std::find_if(at.slots.begin(), at.slots.end(), [tag](const auto& other) { return other.first == tag; });
   if (known != at.slots.end()) return &known->second;
+  slot.oneof = OneofBit(field, &at);
   at.slots.emplace_back(tag, slot);
   if (tag < at.slot_of.size()) at.slot_of[tag] = static_cast<uint8_t>(at.slots.size());
   return &at.slots.back().second;
+}
+
+uint64_t OutputCheck::OneofBit(const FieldDescriptor& field, Level* level) {
+  const google::protobuf::OneofDescriptor* const oneof = field.real_containing_oneof();
+  if (oneof == nullptr) return 0;
+  auto known = std::find(level->oneofs.begin(), level->oneofs.end(), oneof);
+  if (known == level->oneofs.end()) known = level->oneofs.insert(known, oneof);
+  // The 64th and later ones share a bit, so that more of them in one message are for somebody slower.
+  return uint64_t{1} << std::min<ptrdiff_t>(known - level->oneofs.begin(), 63);
 }
 
 bool OutputCheck::Covers(absl::string_view output, uint64_t open) const {
@@ -192,7 +228,7 @@ bool OutputCheck::Covers(absl::string_view output, uint64_t open) const {
 
 // As deep as the plan.
 bool OutputCheck::CoversMessage(const Level& level, const char* p, const char* end, uint64_t open) const {
-  uint64_t last = 0;
+  uint64_t last = 0, oneofs = 0;
   absl::string_view key, last_key;
   while (p != end) {
     uint64_t tag = static_cast<uint8_t>(*p);
@@ -204,7 +240,11 @@ bool OutputCheck::CoversMessage(const Level& level, const char* p, const char* e
       p = TakeVarint(p, end, &tag);
       if (p != nullptr) slot = Find(level, tag);
     }
-    if (ABSL_PREDICT_FALSE(slot == nullptr || (slot->leaves & open) == 0 || tag + slot->repeated <= last)) return false;
+    if (ABSL_PREDICT_FALSE(slot == nullptr || (slot->leaves & open) == 0 || tag + slot->repeated <= last ||
+                           (slot->oneof & oneofs) != 0)) {
+      return false;
+    }
+    oneofs |= slot->oneof;
     const bool again = tag == last;
     last = tag;
     size_t size;
@@ -276,7 +316,7 @@ bool OutputCheck::CoversText(const Slot& slot, absl::string_view text) {
       digits += static_cast<uint8_t>(c - '0') < 10;
       not_ascii += static_cast<uint8_t>(c) >= 0x80;
     }
-    if (digits + not_ascii / 2 >= kFewestCardDigits) return false;
+    if (digits + not_ascii / 2 >= kFewestCardDigits && digits + ForeignDigits(text) >= kFewestCardDigits) return false;
   }
   return IsPlausibleText(leaf, text);
 }

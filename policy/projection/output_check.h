@@ -1,5 +1,5 @@
 // The verifier's quick look at an output: one pass over its bytes with a table of what is granted. It needs no record
-// and no memory, and knows nothing of the projector.
+// (what the record decides, RecordCheck has read from it) and no memory, and knows nothing of the projector.
 #pragma once
 
 #include <array>
@@ -20,9 +20,9 @@ class OutputCheck {
   explicit OutputCheck(const PlanSpec& spec);
 
   // True: `output` is in canonical order and holds nothing but values of granted leaves that may leave, `open` having a
-  // bit for each leaf of the spec that may; what a transform leaves of a value is no more than it may leave. False:
-  // something is not so, or is rare or needs the record (groups, maps but those from text, members of oneofs, text with
-  // many digits), so somebody slower has to look.
+  // bit for each leaf of the spec that may, and of a oneof one member; what a transform leaves of a value is no more
+  // than it may leave. False: something is not so, or is rare or needs the record (groups, maps but those from text,
+  // text with many digits), so somebody slower has to look.
   bool Covers(absl::string_view output, uint64_t open) const;
 
   // More leaves than `open` has bits for: nothing is covered.
@@ -39,6 +39,7 @@ class OutputCheck {
     bool is_map = false;               // by text keys, which are in order and each there once
     uint32_t level = 0;
     uint64_t leaves = 0;  // it, or any below it
+    uint64_t oneof = 0;   // a bit for each oneof of the level
     const LeafSpec* leaf = nullptr;
     const google::protobuf::FieldDescriptor* field = nullptr;
   };
@@ -46,10 +47,13 @@ class OutputCheck {
     const google::protobuf::Descriptor* type = nullptr;
     std::array<uint8_t, 128> slot_of{};  // by tags of one byte: index into `slots` plus one
     std::vector<std::pair<uint32_t, Slot>> slots;
+    std::vector<const google::protobuf::OneofDescriptor*> oneofs;
   };
 
   void AddLeaf(const LeafSpec& leaf, uint64_t bit);
   Slot* Add(size_t level, const google::protobuf::FieldDescriptor& field);
+  // 0 if the field is in none.
+  static uint64_t OneofBit(const google::protobuf::FieldDescriptor& field, Level* level);
   void AddMap(const LeafSpec& leaf, uint64_t bit, size_t level);
   void AddDate(const LeafSpec& leaf, uint64_t bit, size_t level);
   bool CoversMessage(const Level& level, const char* p, const char* end, uint64_t open) const;

@@ -34,7 +34,7 @@ bool TakeBytes(absl::string_view* in, uint64_t size, absl::string_view* bytes) {
 }
 
 // Takes the value behind `tag`; false for groups and what is malformed.
-bool TakeValue(uint64_t tag, absl::string_view* in, ViewedValue* value) {
+bool TakeValue(uint64_t tag, absl::string_view* in, RecordCheck::Value* value) {
   uint64_t size = 0;
   switch (tag & 7) {
     case kVarint:
@@ -58,7 +58,7 @@ bool TakeValue(uint64_t tag, absl::string_view* in, ViewedValue* value) {
 bool ReadDate(const Descriptor& type, absl::string_view message, DateFields* date) {
   while (!message.empty()) {
     uint64_t tag;
-    ViewedValue value;
+    RecordCheck::Value value;
     if (!TakeVarint(&message, &tag) || !TakeValue(tag, &message, &value)) return false;
     const FieldDescriptor* field = type.FindFieldByNumber(static_cast<int>(tag >> 3));
     if (field == nullptr || (tag & 7) != kVarint || field->type() == FieldDescriptor::TYPE_SINT32 ||
@@ -112,9 +112,11 @@ RecordCheck::RecordCheck(const PlanSpec& spec) : spec_(spec), levels_(1), usable
     for (const PredicateSpec& when : leaf.when) {
       added.when.push_back({&when, AddOperand(when.left), when.right.empty() ? -1 : AddOperand(when.right)});
     }
+    if (usable_) AddMembers(leaf.path, uint64_t{1} << (leaves_.size() - 1));
     minors |= leaf.withheld_from_minors;
     reads_ |= leaf.withheld_from_minors || leaf.consent >= 0 || !leaf.when.empty();
   }
+  reads_ |= waiting_ != 0;
   for (const RoleSpec& role : spec.roles) {
     const bool flag = role.role == v1::FIELD_ROLE_MINOR_FLAG, birth = role.role == v1::FIELD_ROLE_BIRTH_DATE;
     if (!minors || (!flag && !birth)) continue;
@@ -141,27 +143,67 @@ RecordCheck::Slot* RecordCheck::AddPath(const FieldPath& path) {
     const FieldDescriptor& field = *path[i];
     const bool closed_enum =
         field.type() == FieldDescriptor::TYPE_ENUM && field.file()->syntax() == FileDescriptor::SYNTAX_PROTO2;
-    Slot* const slot = field.real_containing_oneof() != nullptr || field.is_map() || closed_enum ||
-                               field.type() == FieldDescriptor::TYPE_GROUP
-                           ? nullptr
-                           : Add(level, field);
+    Slot* const slot =
+        field.is_map() || closed_enum || field.type() == FieldDescriptor::TYPE_GROUP ? nullptr : Add(level, field);
     if (slot == nullptr) {
       usable_ = false;
       return nullptr;
     }
     if (i + 1 == path.size()) return slot;
-    if (slot->level == 0) {
-      slot->level = levels_.size();
-      level = slot->level;
-      levels_.emplace_back();  // moves `slot`
-    } else {
-      level = slot->level;
-    }
+    level = Enter(slot);
   }
   return nullptr;
 }
 
+void RecordCheck::AddMembers(const FieldPath& path, uint64_t leaf) {
+  const auto last = std::find_if(path.rbegin(), path.rend(), [](const FieldDescriptor* field) {
+    return field->real_containing_oneof() != nullptr;
+  });
+  if (last == path.rend()) return;
+  waiting_ |= leaf;
+  size_t level = 0;
+  for (auto at = path.begin(); at != last.base(); ++at) {
+    const FieldDescriptor& field = **at;
+    Slot* slot = field.is_map() || field.type() == FieldDescriptor::TYPE_GROUP ? nullptr : Add(level, field);
+    if (slot == nullptr) {
+      barred_ |= leaf;
+      return;
+    }
+    if (at + 1 == last.base()) {
+      slot->members |= leaf;
+      return;
+    }
+    level = Enter(slot);
+  }
+}
+
+size_t RecordCheck::Enter(Slot* slot) {
+  if (slot->level != 0) return slot->level;
+  const size_t level = slot->level = levels_.size();
+  levels_.emplace_back();  // moves `slot`
+  return level;
+}
+
 RecordCheck::Slot* RecordCheck::Add(size_t level, const FieldDescriptor& field) {
+  const auto* oneof = field.real_containing_oneof();
+  if (oneof == nullptr) return AddAlone(level, field);
+  uint64_t members = 0;
+  for (int i = 0; i < oneof->field_count(); ++i) {
+    if (oneof->field(i)->type() == FieldDescriptor::TYPE_GROUP) continue;  // ends the reading by itself
+    Slot* const slot = AddAlone(level, *oneof->field(i));
+    if (slot == nullptr) return nullptr;
+    members |= slot->once;
+  }
+  Slot* added = nullptr;
+  for (auto& [tag, slot] : levels_[level].slots) {
+    if (slot.field->real_containing_oneof() != oneof) continue;
+    slot.excludes = members & ~slot.once;
+    if (slot.field == &field) added = &slot;
+  }
+  return added;
+}
+
+RecordCheck::Slot* RecordCheck::AddAlone(size_t level, const FieldDescriptor& field) {
   auto& slots = levels_[level].slots;
   const uint32_t tag = TagOf(field);
   for (auto& [known, slot] : slots) {
@@ -180,9 +222,10 @@ bool RecordCheck::OpenLeaves(const ProjectionContext& context, absl::string_view
   if (!usable_) return false;
   *open = ~uint64_t{0};
   if (!reads_) return true;
-  Values values{absl::InlinedVector<ViewedValue, 4>(operands_.size()),
-                absl::InlinedVector<bool, 4>(operands_.size(), false), Minority(spec_, context)};
+  Values values{absl::InlinedVector<Value, 4>(operands_.size()), absl::InlinedVector<bool, 4>(operands_.size(), false),
+                Minority(spec_, context)};
   if (!Read(levels_[0], record, &values)) return false;
+  *open &= ~waiting_ | (values.members & ~barred_);
   const bool minor = values.minority.MayBeMinor();
   for (size_t i = 0; i < leaves_.size(); ++i) {
     const LeafSpec& leaf = *leaves_[i].spec;
@@ -200,7 +243,7 @@ bool RecordCheck::Read(const Level& level, absl::string_view message, Values* va
   uint64_t seen = 0;
   while (!message.empty()) {
     uint64_t tag;
-    ViewedValue value;
+    RecordCheck::Value value;
     if (!TakeVarint(&message, &tag) || !TakeValue(tag, &message, &value)) return false;
     const Slot* slot = nullptr;
     if (tag < level.slot_of.size()) {
@@ -211,14 +254,15 @@ bool RecordCheck::Read(const Level& level, absl::string_view message, Values* va
       }
     }
     if (slot == nullptr) continue;
-    if ((seen & slot->once) != 0) return false;
+    if ((seen & (slot->once | slot->excludes)) != 0) return false;
     seen |= slot->once;
     if (!ReadValue(*slot, value, values)) return false;
   }
   return true;
 }
 
-bool RecordCheck::ReadValue(const Slot& slot, const ViewedValue& value, Values* values) const {
+bool RecordCheck::ReadValue(const Slot& slot, const Value& value, Values* values) const {
+  values->members |= slot.members;
   if (slot.operand >= 0) {
     values->operands[static_cast<size_t>(slot.operand)] = value;
     values->present[static_cast<size_t>(slot.operand)] = true;
@@ -236,7 +280,11 @@ bool RecordCheck::ReadValue(const Slot& slot, const ViewedValue& value, Values* 
 Operand RecordCheck::OperandAt(int index, const Values& values) const {
   if (index < 0) return {};
   const auto at = static_cast<size_t>(index);
-  return OperandOf(*operands_[at], values.present[at] ? &values.operands[at] : nullptr);
+  if (!values.present[at]) return OperandOf(*operands_[at], nullptr);
+  ViewedValue viewed;
+  viewed.number = values.operands[at].number;
+  viewed.bytes = values.operands[at].bytes;
+  return OperandOf(*operands_[at], &viewed);
 }
 
 }  // namespace postern::policy

@@ -22,15 +22,24 @@ class RecordCheck {
   // `spec` must outlive this.
   explicit RecordCheck(const PlanSpec& spec);
 
-  // *open gets a bit for each leaf of the spec that may leave. False: what decides is written in a way that needs a
-  // parser (split messages, oneofs, maps, groups), or there are too many leaves.
+  // *open gets a bit for each leaf of the spec that may leave: its condition, consent and age allow it, and where it is
+  // in a oneof, the record has this member. False: what decides is written in a way that needs a parser (split
+  // messages, several members of a oneof, maps, groups), or there are too many leaves.
   bool OpenLeaves(const ProjectionContext& context, absl::string_view record, uint64_t* open) const;
+
+  // As it stands on the wire: a number, or the bytes of what has a length.
+  struct Value {
+    uint64_t number = 0;
+    absl::string_view bytes;
+  };
 
  private:
   // What a tag is read for.
   struct Slot {
     const google::protobuf::FieldDescriptor* field = nullptr;
-    uint64_t once = 0;  // of singular fields: its bit among those of the level
+    uint64_t once = 0;      // of singular fields: its bit among those of the level
+    uint64_t excludes = 0;  // bits of the other members of its oneof
+    uint64_t members = 0;   // leaves that wait for this member of a oneof
     int operand = -1;
     bool minor_flag = false;
     bool birth_date = false;
@@ -49,17 +58,24 @@ class RecordCheck {
     std::vector<Condition> when;
   };
   struct Values {
-    absl::InlinedVector<ViewedValue, 4> operands;
+    absl::InlinedVector<Value, 4> operands;
     absl::InlinedVector<bool, 4> present;
     Minority minority;
+    uint64_t members = 0;  // leaves whose member of a oneof is there
   };
 
   int AddOperand(const FieldPath& path);
   // Null if a parser would be needed for the path.
   Slot* AddPath(const FieldPath& path);
+  // Slots for the field, and for all members where it is one of a oneof's.
   Slot* Add(size_t level, const google::protobuf::FieldDescriptor& field);
+  Slot* AddAlone(size_t level, const google::protobuf::FieldDescriptor& field);
+  // The level below a slot; moves slots' levels, so the slot is void afterwards.
+  size_t Enter(Slot* slot);
+  // A leaf on whose path there is a oneof leaves only where that member counts.
+  void AddMembers(const FieldPath& path, uint64_t leaf);
   bool Read(const Level& level, absl::string_view message, Values* values) const;
-  bool ReadValue(const Slot& slot, const ViewedValue& value, Values* values) const;
+  bool ReadValue(const Slot& slot, const Value& value, Values* values) const;
   Operand OperandAt(int index, const Values& values) const;
 
   const PlanSpec& spec_;
@@ -67,7 +83,9 @@ class RecordCheck {
   std::vector<Leaf> leaves_;
   std::vector<const google::protobuf::FieldDescriptor*> operands_;
   std::vector<FieldPath> operand_paths_;
-  bool reads_ = false;  // something decides
+  uint64_t waiting_ = 0;  // leaves in oneofs
+  uint64_t barred_ = 0;   // those of them that need a parser: never open
+  bool reads_ = false;    // something decides
   bool usable_ = true;
 };
 

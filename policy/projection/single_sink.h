@@ -102,16 +102,17 @@ class SingleSink {
       return true;
     }
     emitter_->Text(field, value);
-    return TakeScratch(bytes.size(), at);
+    return TakeScratch(leaf, bytes.size(), at);
   }
   bool Scalar(const ProjectionPlan::Tables& tables, const FastEntry& entry, const Field& field, absl::string_view bytes,
               bool canonical, uint64_t raw, Cursor* at) {
-    if (tables.leaves[field.leaf].transform.is_keep()) {
+    const Leaf& leaf = tables.leaves[field.leaf];
+    if (leaf.transform.is_keep()) {
       if (canonical) *at = PutBytes(entry, bytes.data(), bytes.size(), *at);
       return canonical;
     }
     emitter_->Scalar(field, raw);
-    return TakeScratch(bytes.size(), at);
+    return TakeScratch(leaf, bytes.size(), at);
   }
   bool Date(const ProjectionPlan::Tables& tables, const FastContainer& container, absl::string_view content,
             const DateParts& parts, Cursor* at) {
@@ -119,20 +120,22 @@ class SingleSink {
   }
   bool Date(const ProjectionPlan::Tables& tables, const Field& field, absl::string_view content, const DateParts& parts,
             Cursor* at) {
-    if ((closed_ >> tables.leaves[field.leaf].gate & 1) != 0) return true;
+    const Leaf& leaf = tables.leaves[field.leaf];
+    if ((closed_ >> leaf.gate & 1) != 0) return true;
     emitter_->Date(field, parts);
-    return TakeScratch(content.size(), at);
+    return TakeScratch(leaf, content.size(), at);
   }
 
  private:
   static constexpr size_t kShortMessage = 384;
 
-  // Moves what the emitter wrote. False if it wrote nothing (the value does not leave, or vanished) or there is no
-  // room.
-  bool TakeScratch(size_t replaced, Cursor* at) {
+  // Moves what the emitter wrote, which is nothing if the value does not leave, or vanished. False if that has to be
+  // told apart (the leaf is required), or there is no room.
+  bool TakeScratch(const Leaf& leaf, size_t replaced, Cursor* at) {
     std::string* const scratch = emitter_->out();
     const size_t size = scratch->size();
-    if (size == 0 || emitter_->has_card_fault()) return false;
+    if (emitter_->has_card_fault()) return false;
+    if (size == 0) return !leaf.required;
     if (size > replaced) {
       const size_t growth = size - replaced + kMaxFastDepth;  // the lengths around it may grow too
       if (growth > spare_) return false;

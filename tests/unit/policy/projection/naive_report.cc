@@ -74,7 +74,11 @@ class Reporter {
       const pb::Message& entry = message.GetReflection()->GetRepeatedMessage(message, &field, i);
       const pb::UnknownFieldSet& others = entry.GetReflection()->GetUnknownFields(entry);
       for (int k = 0; k < others.field_count(); ++k) {
-        if (others.field(k).number() != field.message_type()->map_value()->number()) continue;
+        // With another wire type it is nothing but an unknown field of the entry.
+        if (others.field(k).number() != field.message_type()->map_value()->number() ||
+            others.field(k).type() != pb::UnknownField::TYPE_VARINT) {
+          continue;
+        }
         ++unknown;
         break;
       }

@@ -1,4 +1,5 @@
 // The projector against the oracle and the verifier, over random schemas, grants, records and damage.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/escaping.h"
+#include "policy/projection/fast_path.h"
 #include "policy/projection/multi_projector.h"
 #include "policy/projection/projector.h"
 #include "tests/unit/policy/projection/naive_report.h"
@@ -36,6 +38,16 @@ int64_t AllCases() {
 uint64_t Seed() {
   const char* seed = std::getenv("POSTERN_ORACLE_SEED");
   return seed == nullptr ? 20260615 : std::strtoull(seed, nullptr, 10);
+}
+
+// True if a map of the record itself left.
+bool HasEntry(const google::protobuf::Descriptor& type, const std::string& output) {
+  std::vector<RawField> fields;
+  if (!SplitFields(output, &fields)) return false;
+  return std::any_of(fields.begin(), fields.end(), [&](const RawField& field) {
+    const auto* descriptor = type.FindFieldByNumber(field.number);
+    return descriptor != nullptr && descriptor->is_map();
+  });
 }
 
 constexpr int kSpecsPerSchema = 4;
@@ -77,11 +89,11 @@ INSTANTIATE_TEST_SUITE_P(Shard, OracleTest, ::testing::Range(0, kShards));
 
 // Clause: P1.1a
 TEST_P(OracleTest, ProjectionMeansParseTrimSerialise) {
-  int64_t accepted = 0, refused = 0;
-  ProjectionResult result;
+  int64_t accepted = 0, refused = 0, fast = 0, fast_maps = 0;
+  ProjectionResult result, alone;
   ForRandomCases(
       1, false, Cases(),
-      [&](RandomCase&, const PlanSpec&, const Engine& engine, const Oracle& oracle, const std::string& record) {
+      [&](RandomCase&, const PlanSpec& spec, const Engine& engine, const Oracle& oracle, const std::string& record) {
         const auto expected = oracle.Project(TestContext(), record);
         const absl::Status status = Project(*engine.plan, TestContext(), record, &result);
         EXPECT_EQ(status.ok(), expected.has_value()) << status;
@@ -92,11 +104,20 @@ TEST_P(OracleTest, ProjectionMeansParseTrimSerialise) {
         }
         ++accepted;
         EXPECT_EQ(absl::BytesToHexString(result.bytes), absl::BytesToHexString(*expected));
+        absl::Status ignored;
+        alone.Clear();
+        if (ProjectFast(engine.plan->tables(), TestContext(), record, &alone, &ignored)) {
+          ++fast;
+          fast_maps += HasEntry(*spec.record_type, alone.bytes);
+        }
         EXPECT_EQ(engine.verifier->Verify(TestContext(), record, result.bytes), absl::OkStatus());
         EXPECT_EQ(engine.verifier->Compare(TestContext(), record, result.bytes), absl::OkStatus());
       });
-  std::printf("%lld records projected, %lld refused, by both engines\n", static_cast<long long>(accepted),
+  std::printf("%lld records projected (%lld by the fast walk, %lld of them with maps), %lld refused, by both engines\n",
+              static_cast<long long>(accepted), static_cast<long long>(fast), static_cast<long long>(fast_maps),
               static_cast<long long>(refused));
+  EXPECT_GT(fast, Cases() / 10);
+  EXPECT_GT(fast_maps, Cases() / 1000);
   EXPECT_GT(accepted, Cases() / 2);
   EXPECT_GT(refused, Cases() / 100);
 }

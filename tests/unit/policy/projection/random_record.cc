@@ -61,6 +61,35 @@ bool SplitFields(const std::string& bytes, std::vector<RawField>* fields) {
   return SplitFrom(&in, bytes, 0, fields);
 }
 
+namespace {
+
+// The message with the entries of maps from text in order of key, each key once, as a deterministic serialiser writes
+// them.
+std::string WithSortedMaps(const pb::Descriptor& type, const std::string& bytes) {
+  std::vector<RawField> fields;
+  if (!SplitFields(bytes, &fields)) return bytes;
+  std::map<int, std::map<std::string, std::string>> by_number;  // by key, or place
+  for (const RawField& raw : fields) {
+    auto& values = by_number[raw.number];
+    const pb::FieldDescriptor* field = type.FindFieldByNumber(raw.number);
+    std::string key = absl::StrCat(1000000 + values.size());
+    std::string value = raw.bytes;
+    if (field != nullptr && field->type() == pb::FieldDescriptor::TYPE_MESSAGE && raw.wire_type == 2) {
+      value = BytesField(raw.number, WithSortedMaps(*field->message_type(), raw.content));
+      std::vector<RawField> entry;
+      if (field->is_map() && SplitFields(raw.content, &entry) && !entry.empty()) key = entry[0].content;
+    }
+    values[key] = value;
+  }
+  std::string out;
+  for (const auto& [number, values] : by_number) {
+    for (const auto& [key, value] : values) out += value;
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string RandomCase::Text() {
   static const char* const kTexts[] = {"",
                                        "1",
@@ -137,7 +166,7 @@ void RandomCase::Fill(pb::Message* message, int depth) {
       const int64_t value =
           field.name() == "year" ? 1950 + static_cast<int64_t>(Below(100)) : static_cast<int64_t>(Below(13));
       message->GetReflection()->SetInt32(message, &field, static_cast<int32_t>(value));
-    } else if (Chance(60)) {
+    } else if (Chance(type.options().map_entry() ? 90 : 60)) {
       FillField(field, depth, message);
     }
   }
@@ -209,8 +238,8 @@ std::string RandomCase::Record(const pb::Message& prototype, int depth) {
   const Descriptor& root = *prototype.GetDescriptor();
   const std::unique_ptr<pb::Message> message(prototype.New());
   Fill(message.get(), depth);
+  if (Chance(40)) return WithSortedMaps(root, message->SerializePartialAsString());  // regular, mostly
   std::string record = message->SerializePartialAsString();
-  if (Chance(40)) return record;  // regular, mostly
   if (Chance(40)) {
     message->Clear();
     Fill(message.get(), depth + 2);

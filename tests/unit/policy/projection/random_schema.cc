@@ -132,9 +132,9 @@ void RandomCase::AddMap(int index, int number, int messages, pb::DescriptorProto
     field->set_number(entry->field_size());
     field->set_label(Proto::LABEL_OPTIONAL);
   }
-  entry->mutable_field(0)->set_type(kKeys[Below(std::size(kKeys))]);
+  entry->mutable_field(0)->set_type(Chance(60) ? Proto::TYPE_STRING : kKeys[Below(std::size(kKeys))]);
   Proto* value = entry->mutable_field(1);
-  if (Chance(40)) {
+  if (Chance(30)) {
     value->set_type(Proto::TYPE_MESSAGE);
     value->set_type_name(absl::StrCat(".M", Below(static_cast<uint64_t>(messages))));
   } else {
