@@ -116,6 +116,35 @@ std::vector<std::string> CategoriesOf(const PlanSpec& spec, const Catalogue& cat
   return {categories.begin(), categories.end()};
 }
 
+// The field of the same message that `leaf` is the fraction of, and that leaves in steps; null if there is none.
+const LeafSpec* SteppedWhole(const PlanSpec& spec, const LeafSpec& leaf) {
+  if (leaf.path.back()->name() != "nanos") return nullptr;
+  const auto whole = std::find_if(spec.leaves.begin(), spec.leaves.end(), [&leaf](const LeafSpec& other) {
+    const auto* generalise = std::get_if<v1::Generalise>(&other.transform);
+    const std::string& name = other.path.back()->name();
+    return generalise != nullptr && generalise->has_step() && (name == "units" || name == "seconds") &&
+           std::equal(leaf.path.begin(), leaf.path.end() - 1, other.path.begin(), other.path.end() - 1);
+  });
+  return whole == spec.leaves.end() ? nullptr : &*whole;
+}
+
+// Beside whole units that leave in steps, their fraction would say more than the step lets through.
+template <typename GrantMessage>
+bool CheckFractions(const PlanSpec& spec, const SourceNode& node, DiagnosticSink& sink) {
+  bool ok = true;
+  for (size_t i = 0; i < spec.leaves.size(); ++i) {
+    const LeafSpec* whole = SteppedWhole(spec, spec.leaves[i]);
+    if (whole == nullptr) continue;
+    const SourceNode field = node.Child(GrantMessage::kFieldsFieldNumber, static_cast<int>(i));
+    sink.Error(field.At(v1::FieldGrant::kPathFieldNumber),
+               absl::StrCat("\"", ToDotted(spec.leaves[i].path), "\" is the fraction of \"", ToDotted(whole->path),
+                            "\", which leaves in steps: with it more leaves than the step lets through"),
+               "P1.1a", "leave it out");
+    ok = false;
+  }
+  return ok;
+}
+
 template <typename GrantMessage>
 bool CompileFields(const GrantMessage& grant, const SourceNode& node, const ConditionScope& scope,
                    const RecordType* record, DiagnosticSink& sink, PlanSpec* spec) {
@@ -127,6 +156,7 @@ bool CompileFields(const GrantMessage& grant, const SourceNode& node, const Cond
     if (leaf) spec->leaves.push_back(*std::move(leaf));
   }
   spec->consents = leaves.consents();
+  ok = ok && CheckFractions<GrantMessage>(*spec, node, sink);
   if (grant.fields().empty()) sink.Warning(node.Here(), "the grant names no field: nothing leaves under it");
   return ok;
 }

@@ -42,6 +42,7 @@ class FastWalk {
 
  private:
   static constexpr unsigned kCardDigits = 13;  // the fewest that a card number has
+  static constexpr int kMostSurprises = 8;     // sizes of a repeated field that were not the last one's
 
   // By masks of a text's bytes. A card number is digits parted by what is no letter, so 13 such bytes have to follow
   // one another; digits outside ASCII take two bytes or more.
@@ -210,9 +211,16 @@ skip_delimited:
   if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
   p = value + size;
   seen |= entry->seen;
-  // What is repeated is repeated many times.
-  while (end - p >= 2 && static_cast<uint8_t>(*p) == first && first < 0x80 && static_cast<uint8_t>(p[1]) < 0x80) {
-    size = static_cast<uint8_t>(p[1]);
+  // What is repeated is repeated many times, and often at one size. Where that is so, the next place follows from the
+  // last size and need not wait until the length there is loaded; after some surprises it does wait.
+  for (int surprises = 0; end - p >= 2 && static_cast<uint8_t>(*p) == first && first < 0x80;) {
+    const auto next = static_cast<uint8_t>(p[1]);
+    if (ABSL_PREDICT_FALSE(next >= 0x80)) break;
+    if (ABSL_PREDICT_FALSE(next != size || surprises == kMostSurprises)) {
+      size = next;
+      if (surprises < kMostSurprises) ++surprises;
+      asm volatile("");  // a branch, which is predicted, and not a choice, which would wait
+    }
     if (ABSL_PREDICT_FALSE(size > static_cast<size_t>(end - p - 2))) return false;
     p += 2 + size;
   }

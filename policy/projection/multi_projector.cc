@@ -122,6 +122,7 @@ bool MultiProjector::ProjectShared(absl::string_view record, absl::Span<Target> 
   const ProjectionPlan::Tables& tables = shared.plan->tables();
   std::array<Later<Lane>, kMaxTargets> lanes;
   MultiSinkState state;
+  state.count = targets.size();
   state.leaf_targets = &shared.leaf_targets;
   state.container_targets = container_targets_.data();
   for (size_t i = 0; i < targets.size(); ++i) {

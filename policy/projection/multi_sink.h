@@ -21,6 +21,7 @@ using LeafTargets = std::array<uint8_t, kMaxSharedLeaves>;
 struct MultiSinkState {
   const LeafTargets* leaf_targets = nullptr;
   const uint8_t* container_targets = nullptr;  // by container of the shared plan
+  size_t count = 0;                            // of targets
   std::array<SingleSink*, kMaxTargets> sinks{};
   std::array<SingleSink::Cursor, kMaxTargets> at{};
   std::array<const ProjectionPlan::Tables*, kMaxTargets> tables{};
@@ -34,11 +35,11 @@ class MultiSink {
   explicit MultiSink(MultiSinkState* state) : state_(state) {}
 
   Cursor begin() const {
-    for (size_t i = 0; i < kMaxTargets && state_->sinks[i] != nullptr; ++i) state_->at[i] = state_->sinks[i]->begin();
+    for (size_t i = 0; i < state_->count; ++i) state_->at[i] = state_->sinks[i]->begin();
     return {};
   }
   void Finish(Cursor) {
-    for (size_t i = 0; i < kMaxTargets && state_->sinks[i] != nullptr; ++i) state_->sinks[i]->Finish(state_->at[i]);
+    for (size_t i = 0; i < state_->count; ++i) state_->sinks[i]->Finish(state_->at[i]);
   }
 
   struct Mark {
@@ -50,15 +51,13 @@ class MultiSink {
   bool Emits(const FastContainer& container) const { return container.emits && TargetsOf(container) != 0; }
 
   Cursor PutTwo(const FastEntry& entry, const char* from, Cursor) const {
-    return ForEach(TargetsOf(entry), [&](SingleSink::Cursor& at, int) { at = SingleSink::PutTwo(entry, from, at); });
+    return PutAll(entry, 2, [&](char* at) { std::memcpy(at, from, 2); });
   }
   Cursor PutShort(const FastEntry& entry, const char* from, size_t size, Cursor) const {
-    return ForEach(TargetsOf(entry),
-                   [&](SingleSink::Cursor& at, int) { at = SingleSink::PutShort(entry, from, size, at); });
+    return PutAll(entry, size, [&](char* at) { std::memcpy(at, from, 16); });
   }
   Cursor PutChunk(const FastEntry& entry, const TextChunk& chunk, size_t size, Cursor) const {
-    return ForEach(TargetsOf(entry),
-                   [&](SingleSink::Cursor& at, int) { at = SingleSink::PutChunk(entry, chunk, size, at); });
+    return PutAll(entry, size, [&](char* at) { chunk.Store(at); });
   }
   Cursor PutBytes(const FastEntry& entry, const char* from, size_t size, Cursor) const {
     return ForEach(TargetsOf(entry),
@@ -104,6 +103,17 @@ class MultiSink {
   unsigned TargetsOf(const FastEntry& entry) const { return (*state_->leaf_targets)[entry.leaf]; }
   unsigned TargetsOf(const FastContainer& container) const { return state_->container_targets[container.index]; }
 
+  // Writes what is short behind every target's cursor, where there is always room, and moves the cursors of those that
+  // get it by `size`: no branch depends on who they are.
+  template <typename Put>
+  Cursor PutAll(const FastEntry& entry, size_t size, Put&& put) const {
+    const size_t targets = TargetsOf(entry);
+    for (size_t i = 0; i < state_->count; ++i) {
+      put(state_->at[i]);
+      state_->at[i] += size & (size_t{0} - (targets >> i & 1));
+    }
+    return {};
+  }
   template <typename Each>
   Cursor ForEach(unsigned targets, Each&& each) const {
     for (; targets != 0; targets &= targets - 1) {

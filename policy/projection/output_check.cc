@@ -151,7 +151,7 @@ void OutputCheck::AddMap(const LeafSpec& leaf, uint64_t bit, size_t level) {
   Slot* const entry = Add(level, field);
   entry->leaves |= bit;
   entry->level = added;
-  entry->is_map = true;
+  entry->kind = Kind::kMapEntry;
   for (const FieldDescriptor* part : {field.message_type()->map_key(), field.message_type()->map_value()}) {
     Slot* const slot = Add(added, *part);
     slot->leaves |= bit;
@@ -202,15 +202,15 @@ OutputCheck::Slot* OutputCheck::Add(size_t level, const FieldDescriptor& field) 
     slot.kind = Kind::kPacked;
     slot.repeated = 0;  // one run
   }
-  const uint32_t tag = static_cast<uint32_t>(field.number()) << 3 | type;
+  slot.tag = static_cast<uint32_t>(field.number()) << 3 | type;
   Level& at = levels_[level];
   const auto known =
-      std::find_if(at.slots.begin(), at.slots.end(), [tag](const auto& other) { return other.first == tag; });
-  if (known != at.slots.end()) return &known->second;
+      std::find_if(at.slots.begin(), at.slots.end(), [&slot](const Slot& other) { return other.tag == slot.tag; });
+  if (known != at.slots.end()) return &*known;
   slot.oneof = OneofBit(field, &at);
-  at.slots.emplace_back(tag, slot);
-  if (tag < at.slot_of.size()) at.slot_of[tag] = static_cast<uint8_t>(at.slots.size());
-  return &at.slots.back().second;
+  at.slots.push_back(slot);
+  if (slot.tag < at.slot_of.size()) at.slot_of[slot.tag] = static_cast<uint8_t>(at.slots.size() - 1);
+  return &at.slots.back();
 }
 
 uint64_t OutputCheck::OneofBit(const FieldDescriptor& field, Level* level) {
@@ -229,50 +229,65 @@ bool OutputCheck::Covers(absl::string_view output, uint64_t open) const {
 // As deep as the plan.
 bool OutputCheck::CoversMessage(const Level& level, const char* p, const char* end, uint64_t open) const {
   uint64_t last = 0, oneofs = 0;
-  absl::string_view key, last_key;
+  absl::string_view last_key;
   while (p != end) {
-    uint64_t tag = static_cast<uint8_t>(*p);
-    const Slot* slot = nullptr;
+    uint64_t tag = static_cast<uint8_t>(*p++);
+    const Slot* slot;
     if (ABSL_PREDICT_TRUE(tag < 0x80)) {
-      ++p;
-      if (const uint8_t place = level.slot_of[tag]; place != 0) slot = &level.slots[place - 1u].second;
+      slot = &level.slots[level.slot_of[tag]];
     } else {
-      p = TakeVarint(p, end, &tag);
-      if (p != nullptr) slot = Find(level, tag);
+      p = TakeVarint(p - 1, end, &tag);
+      if (p == nullptr) return false;
+      slot = &Find(level, tag);
     }
-    if (ABSL_PREDICT_FALSE(slot == nullptr || (slot->leaves & open) == 0 || tag + slot->repeated <= last ||
-                           (slot->oneof & oneofs) != 0)) {
+    if (ABSL_PREDICT_FALSE((slot->leaves & open) == 0 || tag + slot->repeated <= last || (slot->oneof & oneofs) != 0)) {
       return false;
     }
     oneofs |= slot->oneof;
     const bool again = tag == last;
     last = tag;
+    if (slot->kind == Kind::kVarint && !slot->examined && p != end && static_cast<uint8_t>(*p) < 0x80) {
+      ++p;
+      continue;
+    }
+    if (slot->kind < Kind::kText) {
+      p = TakeCovered(*slot, slot->kind, p, end);
+      if (p == nullptr) return false;
+      continue;
+    }
     size_t size;
+    p = TakeLength(p, end, &size);
+    if (p == nullptr) return false;
+    const absl::string_view content(p, size);
+    p += size;
+    bool covered = true;
     switch (slot->kind) {
       case Kind::kText:
-        p = TakeLength(p, end, &size);
-        if (p == nullptr || (slot->examined && !CoversText(*slot, absl::string_view(p, size)))) return false;
-        p += size;
-        continue;
+        covered = !slot->examined || CoversText(*slot, content);
+        break;
       case Kind::kMessage:
-        p = TakeLength(p, end, &size);
-        if (p == nullptr || !CoversMessage(levels_[slot->level], p, p + size, open)) return false;
-        if (slot->is_map) {
-          if (!TakeKey(absl::string_view(p, size), &key) || (again && key <= last_key)) return false;
-          last_key = key;
-        }
-        p += size;
-        continue;
-      case Kind::kPacked:
-        p = TakeLength(p, end, &size);
-        if (p == nullptr || !CoversRun(*slot, p, p + size)) return false;
-        p += size;
-        continue;
+        covered = CoversMessage(levels_[slot->level], content.data(), p, open);
+        break;
+      case Kind::kMapEntry:
+        covered = CoversEntry(*slot, content, open, again, &last_key);
+        break;
       default:
-        p = TakeCovered(*slot, slot->kind, p, end);
-        if (p == nullptr) return false;
+        covered = CoversRun(*slot, content.data(), p);
+        break;
     }
+    if (!covered) return false;
   }
+  return true;
+}
+
+bool OutputCheck::CoversEntry(const Slot& slot, absl::string_view entry, uint64_t open, bool again,
+                              absl::string_view* last) const {
+  absl::string_view key;
+  if (!CoversMessage(levels_[slot.level], entry.data(), entry.data() + entry.size(), open) || !TakeKey(entry, &key) ||
+      (again && key <= *last)) {
+    return false;
+  }
+  *last = key;
   return true;
 }
 
@@ -299,11 +314,11 @@ const char* OutputCheck::TakeCovered(const Slot& slot, Kind kind, const char* p,
   return p != nullptr && slot.examined && !CoversNumber(slot, number) ? nullptr : p;
 }
 
-const OutputCheck::Slot* OutputCheck::Find(const Level& level, uint64_t tag) {
-  for (const auto& [other, slot] : level.slots) {
-    if (other == tag) return &slot;
+const OutputCheck::Slot& OutputCheck::Find(const Level& level, uint64_t tag) {
+  for (const Slot& slot : level.slots) {
+    if (slot.tag == tag) return slot;
   }
-  return nullptr;
+  return level.slots[0];
 }
 
 bool OutputCheck::CoversText(const Slot& slot, absl::string_view text) {

@@ -29,24 +29,24 @@ class OutputCheck {
   static constexpr size_t kMaxLeaves = 64;
 
  private:
-  enum class Kind : uint8_t { kNotCovered, kVarint, kFourBytes, kEightBytes, kText, kPacked, kMessage };
+  enum class Kind : uint8_t { kNotCovered, kVarint, kFourBytes, kEightBytes, kText, kPacked, kMessage, kMapEntry };
   // What a tag stands for.
   struct Slot {
     Kind kind = Kind::kNotCovered;
     Kind element = Kind::kNotCovered;  // of a packed run
     uint8_t repeated = 0;              // 1 if so
     bool examined = false;             // the value says whether it may be there
-    bool is_map = false;               // by text keys, which are in order and each there once
+    uint32_t tag = 0;
     uint32_t level = 0;
-    uint64_t leaves = 0;  // it, or any below it
+    uint64_t leaves = 0;  // it, or any below it; 0: nobody may have it
     uint64_t oneof = 0;   // a bit for each oneof of the level
     const LeafSpec* leaf = nullptr;
     const google::protobuf::FieldDescriptor* field = nullptr;
   };
   struct Level {
     const google::protobuf::Descriptor* type = nullptr;
-    std::array<uint8_t, 128> slot_of{};  // by tags of one byte: index into `slots` plus one
-    std::vector<std::pair<uint32_t, Slot>> slots;
+    std::array<uint8_t, 128> slot_of{};  // by tags of one byte
+    std::vector<Slot> slots = {Slot()};  // the first is for all tags that nothing is granted of
     std::vector<const google::protobuf::OneofDescriptor*> oneofs;
   };
 
@@ -57,11 +57,13 @@ class OutputCheck {
   void AddMap(const LeafSpec& leaf, uint64_t bit, size_t level);
   void AddDate(const LeafSpec& leaf, uint64_t bit, size_t level);
   bool CoversMessage(const Level& level, const char* p, const char* end, uint64_t open) const;
+  // An entry of a map from text. Keys are in order and each is there once: above `last`, if there was one.
+  bool CoversEntry(const Slot& slot, absl::string_view entry, uint64_t open, bool again, absl::string_view* last) const;
   static bool CoversRun(const Slot& slot, const char* p, const char* end);
-  // The end of a number of this kind; null if it is none, or none that may be there.
+  // The end of a number of `kind`; null if it is none, or none that may be there.
   static const char* TakeCovered(const Slot& slot, Kind kind, const char* p, const char* end);
-  // Null if there is none.
-  static const Slot* Find(const Level& level, uint64_t tag);
+  // The first slot if there is none.
+  static const Slot& Find(const Level& level, uint64_t tag);
   static bool CoversText(const Slot& slot, absl::string_view text);
   static bool CoversNumber(const Slot& slot, uint64_t number);
 

@@ -1,5 +1,6 @@
 #include "policy/projection/verifier_values.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -86,17 +87,73 @@ bool HasPlainCardNumber(absl::string_view text) {
   return false;
 }
 
-// The pieces between replacements occur in `original`, in order.
-bool IsRedactionOf(absl::string_view original, const std::string& released) {
+// ASCII addresses; less than the projector finds.
+bool HasPlainEmail(absl::string_view text) {
+  const auto in_name = [](char c) { return IsLetter(c) || IsDigit(c) || c == '-'; };
+  for (size_t at = text.find('@'); at != absl::string_view::npos; at = text.find('@', at + 1)) {
+    if (at == 0 || !(in_name(text[at - 1]) || text[at - 1] == '.')) continue;
+    size_t dot = at + 1;
+    while (dot < text.size() && in_name(text[dot])) ++dot;
+    if (dot > at + 1 && dot + 1 < text.size() && text[dot] == '.' && in_name(text[dot + 1])) return true;
+  }
+  return false;
+}
+
+bool FindsEmail(const LeafSpec& leaf) {
+  const auto* redact = std::get_if<v1::Redact>(&leaf.transform);
+  return redact != nullptr && std::find(redact->detectors().begin(), redact->detectors().end(), v1::Redact::EMAIL) !=
+                                  redact->detectors().end();
+}
+
+// A text that the rule for card numbers may have rewritten before the transform, or after it. Digits outside ASCII take
+// two bytes or more.
+bool MayBeRewritten(const LeafSpec& leaf, absl::string_view original) {
+  if (leaf.on_card_number != v1::REDACT) return false;
+  const auto* mask = std::get_if<v1::Mask>(&leaf.transform);
+  if (mask != nullptr && mask->with().find_first_of("0123456789") != std::string::npos) return true;
+  const auto digits = static_cast<size_t>(std::count_if(original.begin(), original.end(), IsDigit));
+  const auto foreign = static_cast<size_t>(
+      std::count_if(original.begin(), original.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }));
+  return digits + foreign / 2 >= kFewestCardDigits;
+}
+
+// What stands between replacements occurs in `original` in this order: the first piece at its begin, and the last at
+// its end, unless `cut` says that the end may be missing.
+bool IsRedactionOf(absl::string_view original, absl::string_view released, bool cut) {
   const std::string marked =
       absl::StrReplaceAll(released, {{"[card]", "\n\1"}, {"[iban]", "\n\1"}, {"[email]", "\n\1"}, {"[phone]", "\n\1"}});
+  const std::vector<absl::string_view> pieces = absl::StrSplit(marked, "\n\1");
   size_t at = 0;
-  for (const absl::string_view piece : absl::StrSplit(marked, "\n\1")) {
-    const size_t found = original.find(piece, at);
-    if (found == absl::string_view::npos) return false;
-    at = found + piece.size();
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const bool last = i + 1 == pieces.size() && !cut;
+    if (last && original.size() < at + pieces[i].size()) return false;
+    const size_t found = last ? original.size() - pieces[i].size() : original.find(pieces[i], at);
+    if (found == absl::string_view::npos || original.substr(found, pieces[i].size()) != pieces[i]) return false;
+    if (i == 0 && found != 0) return false;
+    at = found + pieces[i].size();
   }
   return true;
+}
+
+// At most `max` code points of the begin of a text that card numbers were replaced in, perhaps cut within a
+// replacement.
+bool IsCutRedactionOf(absl::string_view original, absl::string_view released, int64_t max) {
+  if (CodePoints(released).size() > static_cast<size_t>(max)) return false;
+  for (absl::string_view marker = "[card";; marker.remove_suffix(1)) {
+    if (absl::EndsWith(released, marker) &&
+        IsRedactionOf(original, released.substr(0, released.size() - marker.size()), /*cut=*/true)) {
+      return true;
+    }
+    if (marker.empty()) return false;
+  }
+}
+
+// Of a text that is masked no more is left than the mask leaves, whichever text it was. Replacements say nothing.
+bool IsMaskedEnough(const v1::Mask& mask, const std::string& released) {
+  const std::string with = mask.with().empty() ? "*" : mask.with();
+  const auto points = CodePoints(absl::StrReplaceAll(released, {{"[card]", ""}}));
+  return std::count_if(points.begin(), points.end(), [&](const std::string& point) { return point != with; }) <=
+         int64_t{mask.keep_first()} + mask.keep_last();
 }
 
 std::string CheckMask(const v1::Mask& mask, const std::string& original, const std::string& released) {
@@ -126,6 +183,12 @@ bool IsMasked(const v1::Mask& mask, int64_t count, absl::string_view text) {
 
 bool IsPrefix(const std::string& original, const std::string& released, int64_t max) {
   return absl::StartsWith(original, released) && CodePoints(released).size() <= static_cast<size_t>(max);
+}
+
+std::string CheckPrefix(const LeafSpec& leaf, const std::string& original, const std::string& released, int64_t max) {
+  const bool fits =
+      MayBeRewritten(leaf, original) ? IsCutRedactionOf(original, released, max) : IsPrefix(original, released, max);
+  return fits ? "" : "a text is longer than granted";
 }
 
 std::string CheckDateText(v1::Generalise::DateUnit unit, absl::string_view original, absl::string_view released) {
@@ -160,28 +223,30 @@ std::string CheckReleasedText(const LeafSpec& leaf, const ProjectionContext& con
                               const std::string& released) {
   const bool constant = std::holds_alternative<v1::Constant>(leaf.transform);
   const bool pseudonym = std::holds_alternative<v1::Pseudonymise>(leaf.transform);
-  if (leaf.on_card_number != v1::CARD_NUMBER_ACTION_UNSPECIFIED && !constant && !pseudonym &&
-      HasPlainCardNumber(released)) {
-    return "a card number left";
-  }
+  const bool guarded = leaf.on_card_number != v1::CARD_NUMBER_ACTION_UNSPECIFIED;
+  if (guarded && !constant && !pseudonym && HasPlainCardNumber(released)) return "a card number left";
+  if (FindsEmail(leaf) && HasPlainEmail(released)) return "an e-mail address left";
   if (constant) return released == std::get<v1::Constant>(leaf.transform).value() ? "" : "not the constant";
-  // Where card numbers are cut out first, the other transforms see a text that only the projector knows.
-  const bool rewritten = leaf.on_card_number == v1::REDACT && absl::StrContains(released, "[");
-  if (rewritten && !pseudonym) {
-    const bool whole = leaf.transform.index() == 0 || std::holds_alternative<v1::Redact>(leaf.transform);
-    return !whole || IsRedactionOf(original, released) ? "" : "a text without its card number is not the record's";
+  // Where card numbers are cut out first, the other transforms see a text that only the projector knows: then no more
+  // may be left than they leave of any text.
+  const bool rewritten = MayBeRewritten(leaf, original);
+  if (pseudonym) {
+    if (rewritten) return IsPlausibleText(leaf, released) ? "" : "not a pseudonym";
+    return CheckPseudonym(context, original, released);
   }
-  if (pseudonym) return leaf.on_card_number == v1::REDACT ? "" : CheckPseudonym(context, original, released);
-  if (const auto* mask = std::get_if<v1::Mask>(&leaf.transform)) return CheckMask(*mask, original, released);
+  if (const auto* mask = std::get_if<v1::Mask>(&leaf.transform)) {
+    if (rewritten) return IsMaskedEnough(*mask, released) ? "" : "text that has to be masked is not";
+    return CheckMask(*mask, original, released);
+  }
   if (const auto* truncate = std::get_if<v1::Truncate>(&leaf.transform)) {
-    return IsPrefix(original, released, truncate->max_code_points()) ? "" : "a text is longer than granted";
+    return CheckPrefix(leaf, original, released, truncate->max_code_points());
   }
   if (const auto* generalise = std::get_if<v1::Generalise>(&leaf.transform)) {
     if (generalise->has_date()) return CheckDateText(generalise->date(), original, released);
-    return IsPrefix(original, released, generalise->prefix()) ? "" : "a text is longer than granted";
+    return CheckPrefix(leaf, original, released, generalise->prefix());
   }
-  if (std::holds_alternative<v1::Redact>(leaf.transform)) {
-    return IsRedactionOf(original, released) ? "" : "a redacted text is not made from the record's";
+  if (rewritten || std::holds_alternative<v1::Redact>(leaf.transform)) {
+    return IsRedactionOf(original, released, /*cut=*/false) ? "" : "a redacted text is not made from the record's";
   }
   return released == original ? "" : "a kept text was changed";
 }
@@ -196,8 +261,7 @@ std::string CheckReleasedPostcode(const LeafSpec& leaf, const std::string& count
     }
   }
   if (kept == 0) return "a postcode left for whose country nothing is kept";
-  if (leaf.on_card_number == v1::REDACT && absl::StrContains(released, "[")) return "";
-  return IsPrefix(original, released, kept) ? "" : "a postcode is longer than granted";
+  return CheckPrefix(leaf, original, released, kept);
 }
 
 bool IsPlausibleText(const LeafSpec& leaf, absl::string_view released) {
@@ -206,7 +270,10 @@ bool IsPlausibleText(const LeafSpec& leaf, absl::string_view released) {
     for (const char c : released) count += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
     return static_cast<int64_t>(count);
   };
-  if (leaf.transform.index() == 0 || std::holds_alternative<v1::Redact>(leaf.transform)) return true;
+  if (leaf.transform.index() == 0) return true;
+  if (std::holds_alternative<v1::Redact>(leaf.transform)) {
+    return !FindsEmail(leaf) || !absl::StrContains(released, '@');
+  }
   if (const auto* constant = std::get_if<v1::Constant>(&leaf.transform)) return released == constant->value();
   if (std::holds_alternative<v1::Pseudonymise>(leaf.transform)) {
     return released.size() == 22 && released.find_first_not_of(kPseudonymAlphabet) == absl::string_view::npos;

@@ -2,26 +2,25 @@
 
 namespace postern::bench {
 
-// The first four have floors of their own. The floor of another goal is what has been reached, with room for a busy
-// machine: it notices when something gets worse.
+// Floors are what --check holds every build to; a goal without one is aimed at and reported.
 std::vector<Goal> Goals() {
   return {
       {"carrier.2k", "project", "memcpy", false, 15, 22},
       {"payment.2k", "project", "memcpy", false, 6, 8},
       {"carrier.2k", "protozero", "project", true, 2, 1.5},
       {"payment.2k", "protozero", "project", true, 1.5, 1.2},
-      {"carrier.2k", "parse", "project", true, 14, 9},
-      {"payment.2k", "parse", "project", true, 35, 22},
-      {"carrier.2k", "trim_generated", "project", true, 35, 28},
-      {"payment.2k", "trim_generated", "project", true, 50, 40},
-      {"carrier.2k", "trim_dynamic", "project", true, 90, 80},
-      {"payment.2k", "trim_dynamic", "project", true, 180, 130},
-      {"carrier.20k", "project", "memcpy", false, 10, 32},
-      {"payment.20k", "project", "memcpy", false, 2, 4},
-      {"carrier.2k", "project_four", "project", false, 2, 3.5},
-      {"payment.2k", "project_four", "project", false, 2, 3.5},
-      {"carrier.2k", "project_and_verify", "project", false, 1.35, 1.6},
-      {"payment.2k", "project_and_verify", "project", false, 1.35, 1.6},
+      {"carrier.2k", "parse", "project", true, 14, {}},
+      {"payment.2k", "parse", "project", true, 35, {}},
+      {"carrier.2k", "trim_generated", "project", true, 35, {}},
+      {"payment.2k", "trim_generated", "project", true, 50, {}},
+      {"carrier.2k", "trim_dynamic", "project", true, 90, {}},
+      {"payment.2k", "trim_dynamic", "project", true, 180, {}},
+      {"carrier.20k", "project", "memcpy", false, 10, {}},
+      {"payment.20k", "project", "memcpy", false, 2, {}},
+      {"carrier.2k", "project_four", "project", false, 2, {}},
+      {"payment.2k", "project_four", "project", false, 2, {}},
+      {"carrier.2k", "project_and_verify", "project", false, 1.35, {}},
+      {"payment.2k", "project_and_verify", "project", false, 1.35, {}},
   };
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,22 +12,22 @@ namespace postern::bench {
 
 using Timings = std::map<std::string, Timing>;  // by subject
 
-// A ratio of the minima of two subjects. `goal` is aimed at; past `floor` --check fails. Where `at_least`, larger is
-// better.
+// A ratio of the minima of two subjects. `goal` is aimed at; past `floor`, where there is one, --check fails. Where
+// `at_least`, larger is better.
 struct Goal {
   std::string cell;
   std::string numerator;
   std::string denominator;
   bool at_least = false;
   double goal = 0;
-  double floor = 0;
+  std::optional<double> floor;
 };
 
 struct Outcome {
   Goal goal;
   double ratio = 0;
   bool met() const { return goal.at_least ? ratio >= goal.goal : ratio <= goal.goal; }
-  bool above_floor() const { return goal.at_least ? ratio >= goal.floor : ratio <= goal.floor; }
+  bool above_floor() const { return !goal.floor || (goal.at_least ? ratio >= *goal.floor : ratio <= *goal.floor); }
 };
 
 std::vector<Goal> Goals();

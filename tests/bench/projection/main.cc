@@ -77,17 +77,18 @@ int Run(const Options& options) {
   bool floors = true;
   for (const Outcome& outcome : Judge(results.cells)) {
     const Goal& goal = outcome.goal;
+    const std::string floor = goal.floor ? absl::StrCat(*goal.floor) : "";
     floors = floors && outcome.above_floor();
     absl::StrAppendFormat(&goals,
-                          "%s{\"cell\":\"%s\",\"ratio\":\"%s/%s\",\"value\":%.2f,\"%s\":%g,\"floor\":%g,\"met\":%s,"
+                          "%s{\"cell\":\"%s\",\"ratio\":\"%s/%s\",\"value\":%.2f,\"%s\":%g,\"floor\":%s,\"met\":%s,"
                           "\"above_floor\":%s}",
                           goals.empty() ? "" : ",", goal.cell, goal.numerator, goal.denominator, outcome.ratio,
-                          goal.at_least ? "at_least" : "at_most", goal.goal, goal.floor,
+                          goal.at_least ? "at_least" : "at_most", goal.goal, floor.empty() ? "null" : floor,
                           outcome.met() ? "true" : "false", outcome.above_floor() ? "true" : "false");
     if (!options.json) {
-      std::printf("%-12s %-32s %8.2f  %s %g, floor %g  %s\n", goal.cell.c_str(),
+      std::printf("%-12s %-32s %8.2f  %s %g%s  %s\n", goal.cell.c_str(),
                   absl::StrCat(goal.numerator, " / ", goal.denominator).c_str(), outcome.ratio,
-                  goal.at_least ? ">=" : "<=", goal.goal, goal.floor,
+                  goal.at_least ? ">=" : "<=", goal.goal, floor.empty() ? "" : absl::StrCat(", floor ", floor).c_str(),
                   outcome.met()           ? "met"
                   : outcome.above_floor() ? "MISSED"
                                           : "BELOW FLOOR");
