@@ -50,7 +50,9 @@ void AddLines(const std::string& field, const Items& current, const Items& wante
   }
 }
 
-void Compare(const v1::Partner& current, PartnerChange* change) {
+}  // namespace
+
+void ComparePartner(const v1::Partner& current, PartnerChange* change) {
   const v1::Partner& wanted = change->wanted;
   if (current.legal_entity() != wanted.legal_entity()) {
     change->lines.push_back(absl::StrCat("legal_entity: ", current.legal_entity(), " -> ", wanted.legal_entity()));
@@ -68,8 +70,6 @@ void Compare(const v1::Partner& current, PartnerChange* change) {
   }
 }
 
-}  // namespace
-
 grpc::Status PlanPartner(Session& session, v1::OperatorService::StubInterface& gateway, const v1::Partner& wanted,
                          PartnerChange* change) {
   change->wanted = wanted;
@@ -82,7 +82,7 @@ grpc::Status PlanPartner(Session& session, v1::OperatorService::StubInterface& g
     change->kind = PartnerChange::Kind::kCreate;
     return grpc::Status::OK;
   }
-  Compare(current, change);
+  ComparePartner(current, change);
   if (change->lines.empty()) return grpc::Status::OK;
   change->kind = PartnerChange::Kind::kUpdate;
   change->wanted.set_etag(current.etag());

@@ -22,6 +22,8 @@ struct PartnerChange {
   bool waits = false;  // for a second person
 };
 
+// Sets the lines and removed identities of `change` to what its `wanted` makes different.
+void ComparePartner(const v1::Partner& current, PartnerChange* change);
 // Compares with what the gateway has.
 grpc::Status PlanPartner(Session& session, v1::OperatorService::StubInterface& gateway, const v1::Partner& wanted,
                          PartnerChange* change);

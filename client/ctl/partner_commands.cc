@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/ctl/commands.h"
+#include "client/ctl/partner_change.h"
 #include "client/ctl/resources.h"
 #include "client/ctl/source_folder.h"
 #include "proto/errors/error.h"
@@ -55,6 +56,22 @@ int GetBundle(Session& session, v1::OperatorService::StubInterface& gateway) {
   return kOk;
 }
 
+// What waits for a second person, and how it differs.
+std::string PendingUpdate(const v1::Partner& partner) {
+  const v1::PendingPartnerUpdate& pending = partner.pending_update();
+  PartnerChange change;
+  change.wanted = partner;
+  change.wanted.set_legal_entity(pending.legal_entity());
+  *change.wanted.mutable_identities() = pending.identities();
+  *change.wanted.mutable_endpoints() = pending.endpoints();
+  *change.wanted.mutable_attestation_keys() = pending.attestation_keys();
+  ComparePartner(partner, &change);
+  std::string text = absl::StrCat("Waits for a second person, asked for by ", pending.requested_by(), " at ",
+                                  FormatTime(pending.request_time()), ":\n");
+  for (const std::string& line : change.lines) absl::StrAppend(&text, "  ", line, "\n");
+  return text;
+}
+
 int DescribePartner(Session& session, v1::OperatorService::StubInterface& gateway, const std::string& name) {
   v1::GetPartnerRequest request;
   request.set_name(name);
@@ -70,6 +87,7 @@ int DescribePartner(Session& session, v1::OperatorService::StubInterface& gatewa
   for (const auto& e : p.endpoints())
     absl::StrAppend(&text, "Endpoint:      ", e.id(), " at ", e.address(), " as ", e.server_san(), "\n");
   for (const auto& k : p.attestation_keys()) absl::StrAppend(&text, "Attests with:  ", k.key_id(), "\n");
+  if (p.has_pending_update()) absl::StrAppend(&text, PendingUpdate(p));
   session.out().Result(p, text);
   return kOk;
 }

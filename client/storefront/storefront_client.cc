@@ -118,6 +118,7 @@ absl::StatusOr<ExchangeResult> StorefrontClient::Exchange(v1::ExchangeRequest re
   ExchangeResult result;
   result.disclosure = std::move(*response.mutable_disclosure());
   if (response.has_response()) result.response = std::move(*response.mutable_response());
+  result.replayed = response.replayed();
   return result;
 }
 

@@ -25,10 +25,10 @@ struct StorefrontOptions {
 // What an exchange came to.
 struct ExchangeResult {
   v1::Disclosure disclosure;  // DELIVERED
-  // The partner's answer, projected. Absent if the contract grants nothing inbound, and in the answer to a repeated
-  // request id: answers are not stored, so the partner has acted and what it said is gone. A payment result must then
-  // be asked for elsewhere.
+  // The partner's answer, projected. Absent if the contract grants nothing inbound, or if `replayed`: answers are not
+  // stored, so the partner has acted and what it said is gone. A payment result must then be asked for elsewhere.
   std::optional<v1::Record> response;
+  bool replayed = false;  // this answers a repeated request id
 };
 
 // Thread-safe. Errors carry the gateway's reason (ReasonOf).

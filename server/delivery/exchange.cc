@@ -139,6 +139,7 @@ bool Exchanger::MayCallAgain(const std::shared_ptr<Run>& run) {
       }
       v1::ExchangeResponse response;
       *response.mutable_disclosure() = run->committed.disclosure;
+      response.set_replayed(true);
       run->done(std::move(response));
       return false;
     }

@@ -112,8 +112,7 @@ void Discloser::CreateBatch(const identity::Principal& principal, const Requests
          });
 }
 
-absl::StatusOr<v1::PreviewDisclosureResponse> Discloser::Preview(const identity::Principal& /*principal*/,
-                                                                 const v1::PreviewDisclosureRequest& request) {
+absl::StatusOr<v1::PreviewDisclosureResponse> Discloser::Preview(const v1::PreviewDisclosureRequest& request) {
   const std::shared_ptr<const registry::Snapshot> snapshot = snapshots_->Get();
   const absl::Time now = options_.clock();
   POSTERN_RETURN_IF_ERROR(CheckRecord(request.record()));

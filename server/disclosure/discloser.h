@@ -75,8 +75,7 @@ class Discloser {
   void CreateBatch(const identity::Principal& principal, const Requests& requests, BatchDone done);
 
   // What up to 8 targets would get, or every granted one; discloses nothing. Blocks for the time of the projections.
-  absl::StatusOr<v1::PreviewDisclosureResponse> Preview(const identity::Principal& principal,
-                                                        const v1::PreviewDisclosureRequest& request);
+  absl::StatusOr<v1::PreviewDisclosureResponse> Preview(const v1::PreviewDisclosureRequest& request);
 
   // For delivery::Exchanger: projects and commits one record for a contract with an exchange channel; nothing is queued
   // and no payload is kept. Not OK: refused, nothing may leave.

@@ -103,27 +103,28 @@ absl::StatusOr<v1::ListContractRevisionsResponse> BundleRegistry::ListContractRe
 
 absl::StatusOr<v1::ContractRevision> BundleRegistry::ActivateContractRevision(
     absl::string_view principal, const v1::ActivateContractRevisionRequest& request) {
-  absl::MutexLock lock(&control_.mutex);
-  POSTERN_ASSIGN_OR_RETURN(const PolicyState state, ReadState());
-  const auto found = std::find_if(state.revisions.begin(), state.revisions.end(), [&](const storage::RevisionRow& row) {
-    return row.revision.name() == request.name();
-  });
-  if (found == state.revisions.end()) return errors::NotFound(request.name());
-  const v1::ContractRevision& revision = found->revision;
-  POSTERN_ASSIGN_OR_RETURN(storage::PartnerRow partner, ReadPartner(*control_.store, PartnerPart(request.name())));
-  if (Revoked(partner.partner.state())) return errors::PartnerTerminated(partner.partner.name());
-  if (revision.state() != v1::ContractRevision::STATE_PENDING) {
-    return errors::StateTransition(revision.name(), v1::ContractRevision::State_Name(revision.state()), "STATE_ACTIVE");
-  }
-  if (revision.applied_by() == principal) return errors::SecondPersonRequired(revision.name());
-  const absl::Time now = control_.clock();
-  POSTERN_ASSIGN_OR_RETURN(const v1::Contract contract, ParseContract(revision.source()));
-  POSTERN_RETURN_IF_ERROR(CheckInForce(contract, now));
-  POSTERN_ASSIGN_OR_RETURN(const std::optional<storage::BundleRow> bundle, control_.store->ReadBundleInForce());
-  if (!bundle) return errors::PolicyAbsent();
-  POSTERN_ASSIGN_OR_RETURN(const PolicyPlan plan, PlanActivation(state, bundle->bundle, *found, principal));
-  if (request.validate_only()) return plan.fresh.front().revision;
+  for (int attempt = 0; attempt < kPlanAttempts; ++attempt) {
+    POSTERN_ASSIGN_OR_RETURN(const PolicyState state, ReadState());
+    const absl::Time now = control_.clock();
+    POSTERN_ASSIGN_OR_RETURN(const storage::RevisionRow* revision,
+                             FindActivatable(state, request.name(), principal, now));
+    POSTERN_ASSIGN_OR_RETURN(const std::optional<storage::BundleRow> bundle, control_.store->ReadBundleInForce());
+    if (!bundle) return errors::PolicyAbsent();
+    POSTERN_ASSIGN_OR_RETURN(const PolicyPlan plan, PlanActivation(state, bundle->bundle, *revision, principal));
 
+    absl::MutexLock lock(&control_.mutex);
+    POSTERN_ASSIGN_OR_RETURN(const PolicyState found, ReadState());
+    if (!SameState(state, found) || bundle->bundle.etag() != found.bundle_etag) continue;
+    if (!request.validate_only()) POSTERN_RETURN_IF_ERROR(ActivatePlanned(principal, state, plan, now));
+    return plan.fresh.front().revision;
+  }
+  return errors::EtagMismatch(request.name());
+}
+
+absl::Status BundleRegistry::ActivatePlanned(absl::string_view principal, const PolicyState& state,
+                                             const PolicyPlan& plan, absl::Time now) {
+  const v1::ContractRevision& revision = plan.fresh.front().revision;
+  POSTERN_ASSIGN_OR_RETURN(storage::PartnerRow partner, ReadPartner(*control_.store, PartnerPart(revision.name())));
   storage::ChangeSet change;
   POSTERN_RETURN_IF_ERROR(AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_OPERATOR_ACTION,
                                      {now, principal, revision.name()}, "revision.activated",
@@ -142,7 +143,26 @@ absl::StatusOr<v1::ContractRevision> BundleRegistry::ActivateContractRevision(
     control_.snapshots->Fence(partner.partner.name())->Open();
     control_.events->Publish(now, "partner.activated", partner.partner.name(), principal);
   }
-  return plan.fresh.front().revision;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const storage::RevisionRow*> BundleRegistry::FindActivatable(const PolicyState& state,
+                                                                            const std::string& name,
+                                                                            absl::string_view principal,
+                                                                            absl::Time now) {
+  const auto found = std::find_if(state.revisions.begin(), state.revisions.end(),
+                                  [&name](const storage::RevisionRow& row) { return row.revision.name() == name; });
+  if (found == state.revisions.end()) return errors::NotFound(name);
+  const v1::ContractRevision& revision = found->revision;
+  POSTERN_ASSIGN_OR_RETURN(const storage::PartnerRow partner, ReadPartner(*control_.store, PartnerPart(name)));
+  if (Revoked(partner.partner.state())) return errors::PartnerTerminated(partner.partner.name());
+  if (revision.state() != v1::ContractRevision::STATE_PENDING) {
+    return errors::StateTransition(name, v1::ContractRevision::State_Name(revision.state()), "STATE_ACTIVE");
+  }
+  if (revision.applied_by() == principal) return errors::SecondPersonRequired(name);
+  POSTERN_ASSIGN_OR_RETURN(const v1::Contract contract, ParseContract(revision.source()));
+  POSTERN_RETURN_IF_ERROR(CheckInForce(contract, now));
+  return &*found;
 }
 
 absl::StatusOr<PolicyState> BundleRegistry::ReadState() {

@@ -39,7 +39,7 @@ class BundleRegistry {
       const v1::ListContractRevisionsRequest& request);
   // Puts a pending revision in force and activates a DRAFT partner. NOT_FOUND; SECOND_PERSON_REQUIRED for the principal
   // that applied it; CONTRACT_NOT_IN_FORCE, DOCUMENT_EXPIRED today; STATE_TRANSITION if it is not pending;
-  // PARTNER_TERMINATED; POLICY_INVALID if the policy has changed under it.
+  // PARTNER_TERMINATED; POLICY_INVALID if the policy has changed under it; ETAG_MISMATCH if changes never stop.
   absl::StatusOr<v1::ContractRevision> ActivateContractRevision(absl::string_view principal,
                                                                 const v1::ActivateContractRevisionRequest& request);
 
@@ -51,6 +51,11 @@ class BundleRegistry {
                                                              const PolicyState& state, const PolicyPlan& plan,
                                                              absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_.mutex);
+  // The pending revision of that name in `state`, if `principal` may put it in force now.
+  absl::StatusOr<const storage::RevisionRow*> FindActivatable(const PolicyState& state, const std::string& name,
+                                                              absl::string_view principal, absl::Time now);
+  absl::Status ActivatePlanned(absl::string_view principal, const PolicyState& state, const PolicyPlan& plan,
+                               absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_.mutex);
   // Remembers that one person has applied a bundle that needs two.
   absl::Status KeepForSecondPerson(absl::string_view principal, storage::BundleRow row, const PolicyPlan& plan);
   // True if another person than `principal` has applied this content and it waits.

@@ -88,6 +88,24 @@ bool NeedsSecondPerson(const v1::Partner& before, const v1::Partner& after) {
          (!Same(before.identities(), after.identities()) || !Same(before.attestation_keys(), after.attestation_keys()));
 }
 
+v1::PendingPartnerUpdate PendingOf(const v1::Partner& wanted, const Act& act) {
+  v1::PendingPartnerUpdate pending;
+  pending.set_requested_by(std::string(act.principal));
+  SetTime(act.time, pending.mutable_request_time());
+  pending.set_legal_entity(wanted.legal_entity());
+  *pending.mutable_identities() = wanted.identities();
+  *pending.mutable_endpoints() = wanted.endpoints();
+  *pending.mutable_attestation_keys() = wanted.attestation_keys();
+  return pending;
+}
+
+bool IsPending(const v1::Partner& partner, const v1::Partner& wanted) {
+  const v1::PendingPartnerUpdate& pending = partner.pending_update();
+  return partner.has_pending_update() && pending.legal_entity() == wanted.legal_entity() &&
+         Same(pending.identities(), wanted.identities()) && Same(pending.endpoints(), wanted.endpoints()) &&
+         Same(pending.attestation_keys(), wanted.attestation_keys());
+}
+
 std::string KeyIdsOf(const v1::Partner& partner) {
   return absl::StrJoin(partner.attestation_keys(), ",",
                        [](std::string* out, const v1::AttestationKey& key) { out->append(key.key_id()); });
@@ -138,31 +156,36 @@ absl::StatusOr<v1::Partner> PartnerRegistry::UpdatePartner(absl::string_view pri
   if (!request.partner().kind().empty() && request.partner().kind() != row.partner.kind()) {
     return errors::InvalidField("partner.kind", "cannot be changed");
   }
-  const v1::Partner before = row.partner;
+  const storage::PartnerRow stored = row;
+  const v1::Partner& before = stored.partner;
   POSTERN_RETURN_IF_ERROR(CopyMasked(request.update_mask(), request.partner(), &row.partner));
   POSTERN_RETURN_IF_ERROR(ValidatePartner(row.partner));
   POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::PartnerRow> rows, control_.store->ListPartners());
   POSTERN_RETURN_IF_ERROR(CheckIdentitiesFree(row.partner, rows));
   const absl::Time now = control_.clock();
-  const std::string content = row.partner.SerializeAsString();
-  SetTime(now, row.partner.mutable_update_time());
   const std::string fields = absl::StrJoin(ChangedFields(before, row.partner), ",");
   const std::string key_ids = KeyIdsOf(row.partner);
-  const Details details = {{"fields", fields}, {"attestation_keys", key_ids}};
   const Act act{now, principal, before.name()};
-  if (NeedsSecondPerson(before, row.partner) && !HasSecondPerson(act, content)) {
-    if (!request.validate_only()) POSTERN_RETURN_IF_ERROR(AwaitSecondPerson(act, content, details));
+  const bool agreed = IsPending(before, row.partner) && before.pending_update().requested_by() != principal;
+  if (NeedsSecondPerson(before, row.partner) && !agreed) {
+    if (!request.validate_only()) {
+      POSTERN_RETURN_IF_ERROR(
+          AwaitSecondPerson(act, stored, row.partner, {{"fields", fields}, {"attestation_keys", key_ids}}));
+    }
     return errors::SecondPersonRequired(before.name());
   }
+  const std::string requested_by = agreed ? before.pending_update().requested_by() : std::string(principal);
+  row.partner.clear_pending_update();
+  SetTime(now, row.partner.mutable_update_time());
   if (request.validate_only()) return row.partner;
 
   storage::ChangeSet change;
   POSTERN_RETURN_IF_ERROR(
-      AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_OPERATOR_ACTION, act, "partner.updated", details));
+      AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_OPERATOR_ACTION, act, "partner.updated",
+                 {{"fields", fields}, {"attestation_keys", key_ids}, {"requested_by", requested_by}}));
   change.partners.push_back({row, before.etag()});
   POSTERN_ASSIGN_OR_RETURN(const storage::AppliedChange applied, control_.store->Apply(change));
   row.partner.set_etag(applied.partner_etags.at(0));
-  waiting_.erase(before.name());
   POSTERN_RETURN_IF_ERROR(control_.snapshots->Rebuild());
   // With the new snapshot in place the removed identity cannot come back, so what it has open can go. The partner's
   // other connections go too and are made again.
@@ -171,21 +194,19 @@ absl::StatusOr<v1::Partner> PartnerRegistry::UpdatePartner(absl::string_view pri
   return row.partner;
 }
 
-bool PartnerRegistry::HasSecondPerson(const Act& act, const std::string& content) const {
-  const auto found = waiting_.find(std::string(act.resource));
-  return found != waiting_.end() && found->second.content == content && found->second.principal != act.principal;
-}
-
-absl::Status PartnerRegistry::AwaitSecondPerson(const Act& act, const std::string& content, Details details) {
-  const std::string partner(act.resource);
-  const auto found = waiting_.find(partner);
-  if (found != waiting_.end() && found->second.content == content) return absl::OkStatus();
-  std::vector<std::string> leaves;
+absl::Status PartnerRegistry::AwaitSecondPerson(const Act& act, storage::PartnerRow row, const v1::Partner& wanted,
+                                                Details details) {
+  if (IsPending(row.partner, wanted)) return absl::OkStatus();
+  const std::string etag = row.partner.etag();
+  *row.partner.mutable_pending_update() = PendingOf(wanted, act);
+  storage::ChangeSet change;
   POSTERN_RETURN_IF_ERROR(
-      AppendLeaf(&leaves, v1::AuditEntry::KIND_OPERATOR_ACTION, act, "partner.update_pending", details));
-  POSTERN_RETURN_IF_ERROR(control_.store->AppendAudit(leaves).status());
-  waiting_[partner] = {std::string(act.principal), content};
-  control_.events->Publish(act.time, "partner.update_pending", partner, act.principal);
+      AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_OPERATOR_ACTION, act, "partner.update_pending", details));
+  const std::string name = row.partner.name();
+  change.partners.push_back({std::move(row), etag});
+  POSTERN_RETURN_IF_ERROR(control_.store->Apply(change).status());
+  POSTERN_RETURN_IF_ERROR(control_.snapshots->Rebuild());
+  control_.events->Publish(act.time, "partner.update_pending", name, act.principal);
   return absl::OkStatus();
 }
 

@@ -2,7 +2,6 @@
 // server/revocation.
 #pragma once
 
-#include <map>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -35,8 +34,9 @@ class PartnerRegistry {
   // Replaces the masked fields. ETAG_MISMATCH; ALREADY_EXISTS for an identity of another partner; INVALID_ARGUMENT for
   // another kind. Connections are aborted when an identity was removed. What lets somebody new speak, receive or sign
   // for a partner that has left DRAFT takes effect when a second person asks for the very same change: the first gets
-  // SECOND_PERSON_REQUIRED (also with validate_only, which remembers nothing), and the change waits until then, until
-  // the partner changes otherwise, or until a restart. Taking away is one person's, but not from a revoked partner.
+  // SECOND_PERSON_REQUIRED (also with validate_only, which stores nothing), and the change waits in
+  // Partner.pending_update until then or until the partner is changed otherwise. Taking away is one person's, but not
+  // from a revoked partner.
   absl::StatusOr<v1::Partner> UpdatePartner(absl::string_view principal, const v1::UpdatePartnerRequest& request);
   // Enters in the audit log that a certificate was issued for a partner; before it is handed out.
   absl::Status RecordCertificate(absl::string_view principal, absl::string_view partner,
@@ -45,19 +45,11 @@ class PartnerRegistry {
   absl::StatusOr<v1::ListPartnersResponse> ListPartners(const v1::ListPartnersRequest& request);
 
  private:
-  // A change that one person has asked for.
-  struct WaitingUpdate {
-    std::string principal;
-    std::string content;  // the partner as it would be; holds the etag, so a later change outdates it
-  };
-  // Whether another person than that of `act` has asked for `content`.
-  bool HasSecondPerson(const Act& act, const std::string& content) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_.mutex);
-  // Remembers, and enters in the audit log, who asked for `content` first.
-  absl::Status AwaitSecondPerson(const Act& act, const std::string& content, Details details)
+  // Stores `wanted` with `row` as the update that waits, unless it does already.
+  absl::Status AwaitSecondPerson(const Act& act, storage::PartnerRow row, const v1::Partner& wanted, Details details)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_.mutex);
 
   ControlPlane& control_;
-  std::map<std::string, WaitingUpdate> waiting_ ABSL_GUARDED_BY(control_.mutex);  // by partner
 };
 
 }  // namespace postern::registry

@@ -1,6 +1,7 @@
 #include "server/revocation/contract_clock.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "server/registry/audit_entry.h"
 #include "server/registry/contract_terms.h"
 #include "server/registry/lifecycle.h"
+#include "server/registry/partner_rows.h"
 #include "server/registry/times.h"
 #include "server/revocation/renotification.h"
 
@@ -104,7 +106,7 @@ absl::Status ContractClock::CheckPartner(const storage::PartnerRow& row, absl::C
     const absl::string_view ended = EndedBy(standing);
     if (ended.empty()) {
       if (standing.state == policy::ContractStanding::State::kInForce) {
-        POSTERN_RETURN_IF_ERROR(Warn(contract, standing.days_left));
+        POSTERN_RETURN_IF_ERROR(Warn(row.id, contract, standing.days_left));
       }
       continue;
     }
@@ -122,20 +124,27 @@ absl::Status ContractClock::CheckPartner(const storage::PartnerRow& row, absl::C
   return absl::OkStatus();
 }
 
-absl::Status ContractClock::Warn(const v1::Contract& contract, int days_left) {
-  for (const int days : kWarningDays) {
-    if (days_left > days) continue;
-    // Only the nearest of the three: a process that starts late does not repeat the ones before.
-    const auto warning = std::make_tuple(contract.name(), LastDay(contract), days);
-    if (warned_.contains(warning)) return absl::OkStatus();
+absl::Status ContractClock::Warn(storage::PartnerId partner, const v1::Contract& contract, int days_left) {
+  // Only the nearest of the three: a process that starts late does not repeat the ones before.
+  const auto* const reached = std::find_if(std::begin(kWarningDays), std::end(kWarningDays),
+                                           [days_left](int days) { return days_left <= days; });
+  if (reached == std::end(kWarningDays)) return absl::OkStatus();
+  absl::MutexLock lock(&control_.mutex);
+  POSTERN_ASSIGN_OR_RETURN(std::vector<storage::RevisionRow> rows, control_.store->ListRevisions(partner));
+  for (storage::RevisionRow& row : rows) {
+    v1::ContractRevision& revision = row.revision;
+    if (revision.state() != v1::ContractRevision::STATE_ACTIVE) continue;
+    if (registry::ContractPart(revision.name()) != contract.name()) continue;
+    if (revision.warned_days() != 0 && revision.warned_days() <= *reached) return absl::OkStatus();
+    revision.set_warned_days(*reached);
     const absl::Time now = control_.clock();
     const std::string left = absl::StrCat(days_left);
-    std::vector<std::string> leaves;
-    POSTERN_RETURN_IF_ERROR(registry::AppendLeaf(&leaves, v1::AuditEntry::KIND_LIFECYCLE,
+    storage::ChangeSet change;
+    POSTERN_RETURN_IF_ERROR(registry::AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_LIFECYCLE,
                                                  {now, registry::kGatewayPrincipal, contract.name()},
                                                  "contract.expiring", {{"days_left", left}}));
-    POSTERN_RETURN_IF_ERROR(control_.store->AppendAudit(leaves).status());
-    warned_.insert(warning);
+    change.revisions.push_back(std::move(row));
+    POSTERN_RETURN_IF_ERROR(control_.store->Apply(change).status());
     ++totals_.warnings;
     control_.events->Publish(now, "contract.expiring", contract.name(), registry::kGatewayPrincipal,
                              {{"days_left", left}});

@@ -3,9 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
-#include <set>
 #include <string>
-#include <tuple>
 
 #include "absl/status/status.h"
 #include "absl/time/civil_time.h"
@@ -40,23 +38,23 @@ class ContractClock {
 
   // One round in the calling thread: suspends partners with a contract or document that ended, terminates those whose
   // grace is over and suspends active ones without a contract, finishes terminations whose keys could not be destroyed,
-  // warns 30, 7 and 1 days before an end (once each while the process lives), flags overdue campaigns and, once a day,
-  // notifies again what an ended exemption kept. Goes on after an error and returns the first. Not beside Start.
+  // warns 30, 7 and 1 days before an end (once each, in the audit log and the event feed), flags overdue campaigns and,
+  // once a day, notifies again what an ended exemption kept. Goes on after an error and returns the first. Not beside
+  // Start.
   absl::Status RunOnce();
   const ContractClockTotals& totals() const { return totals_; }
 
  private:
   absl::Status CheckPartner(const storage::PartnerRow& row, absl::CivilDay today);
-  // In the audit log and the event feed.
-  absl::Status Warn(const v1::Contract& contract, int days_left);
+  // Warns unless the revision in force was warned about since its end came so near.
+  absl::Status Warn(storage::PartnerId partner, const v1::Contract& contract, int days_left);
 
   registry::ControlPlane& control_;
   Suspender& suspender_;
   Terminator& terminator_;
   CampaignRunner& campaigns_;
   // The loop's thread alone.
-  std::set<std::tuple<std::string, absl::CivilDay, int>> warned_;  // contract, its end, days
-  absl::CivilDay last_day_;                                        // of the last round that went well
+  absl::CivilDay last_day_;  // of the last round that went well
   ContractClockTotals totals_;
   BackgroundLoop loop_;  // last: its thread uses everything above
 };

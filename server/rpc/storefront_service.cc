@@ -86,8 +86,7 @@ grpc::ServerUnaryReactor* StorefrontService::PreviewDisclosure(grpc::CallbackSer
                                                                const v1::PreviewDisclosureRequest* request,
                                                                v1::PreviewDisclosureResponse* response) {
   return RunBlocking(parts_.gate, *context, FindRule("postern.v1.StorefrontService.PreviewDisclosure"), request,
-                     response,
-                     [this, request](const Principal& caller) { return parts_.discloser->Preview(caller, *request); });
+                     response, [this, request](const Principal&) { return parts_.discloser->Preview(*request); });
 }
 
 grpc::ServerUnaryReactor* StorefrontService::GetDisclosure(grpc::CallbackServerContext* context,

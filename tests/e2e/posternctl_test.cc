@@ -148,6 +148,7 @@ TEST_F(PosternctlTest, EnrolsAPartnerThatBringsItsOwnKey) {
   EXPECT_EQ(alone.exit_code, 3);
   EXPECT_THAT(alone.output, HasSubstr("SECOND_PERSON_REQUIRED"))
       << "who speaks for an active partner is not one person's choice";
+  EXPECT_THAT(Say("vera", "describe swift-parcel"), HasSubstr("identities: + spiffe://swift-parcel.test/enrolled"));
   Say("bob", enrol);
   const auto channel = shop_.gateway().Channel("partners", {ReadWholeFile(Path("swift.crt")), request.private_key});
   v1::GetStandingResponse standing;

@@ -287,16 +287,16 @@ TEST_F(DiscloserTest, PreviewsAsManyTargetsAsARequestMayHave) {
     target.set_partner(absl::StrCat("partners/carrier-", i));
     target.set_purpose("delivery");
   }
-  EXPECT_EQ(ReasonOf(gateway_.discloser->Preview(gateway_.shop(), request).status()),
+  EXPECT_EQ(ReasonOf(gateway_.discloser->Preview(request).status()),
             v1::ERROR_REASON_INVALID_ARGUMENT);
   request.mutable_targets()->RemoveLast();
-  EXPECT_TRUE(gateway_.discloser->Preview(gateway_.shop(), request).ok());
+  EXPECT_TRUE(gateway_.discloser->Preview(request).ok());
 }
 
 TEST_F(DiscloserTest, PreviewsWithoutDisclosing) {
   v1::PreviewDisclosureRequest request;
   *request.mutable_record() = gateway_.Shipment("S-1", 1).record();
-  const auto response = gateway_.discloser->Preview(gateway_.shop(), request);
+  const auto response = gateway_.discloser->Preview(request);
   ASSERT_TRUE(response.ok()) << response.status();
   ASSERT_GE(response->previews_size(), 2);  // both carriers
   for (const auto& preview : response->previews()) {

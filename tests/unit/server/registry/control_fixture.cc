@@ -171,9 +171,10 @@ void ControlFixture::ActivateAll(absl::string_view principal) {
   }
 }
 
-absl::StatusOr<v1::Partner> ControlFixture::UpdateByTwo(const v1::UpdatePartnerRequest& request) {
+absl::StatusOr<v1::Partner> ControlFixture::UpdateByTwo(v1::UpdatePartnerRequest request) {
   EXPECT_EQ(ReasonOf(partners.UpdatePartner("operators/alice", request).status()),
             v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+  request.mutable_partner()->set_etag(Get(request.partner().name()).etag());
   return partners.UpdatePartner("operators/bob", request);
 }
 

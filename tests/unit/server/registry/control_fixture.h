@@ -65,7 +65,7 @@ class ControlFixture {
   void ActivateAll(absl::string_view principal);
   v1::Partner Get(absl::string_view name);
   // Alice asks for the update, bob for the same.
-  absl::StatusOr<v1::Partner> UpdateByTwo(const v1::UpdatePartnerRequest& request);
+  absl::StatusOr<v1::Partner> UpdateByTwo(v1::UpdatePartnerRequest request);
   storage::PartnerRow Row(absl::string_view name);
 
   // Commits `count` disclosures of shop.v1.Shipment for delivery; `first` numbers their record keys and handles.

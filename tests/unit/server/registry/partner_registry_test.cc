@@ -167,6 +167,7 @@ TEST_F(PartnerRegistryTest, WhoSignsForARevokedPartnerChangesByTwoPersons) {
   *request.mutable_partner() = fixture_.Get("partners/carrier-one");
   request.mutable_partner()->mutable_attestation_keys(0)->set_key_id("stand-in");
   const auto update = [&](absl::string_view principal) {
+    request.mutable_partner()->set_etag(fixture_.Get("partners/carrier-one").etag());
     return ReasonOf(fixture_.partners.UpdatePartner(principal, request).status());
   };
   request.set_validate_only(true);
@@ -177,6 +178,7 @@ TEST_F(PartnerRegistryTest, WhoSignsForARevokedPartnerChangesByTwoPersons) {
   request.mutable_partner()->mutable_attestation_keys(0)->set_key_id("another");
   EXPECT_EQ(update("operators/bob"), v1::ERROR_REASON_SECOND_PERSON_REQUIRED) << "two persons, two changes";
   EXPECT_EQ(fixture_.Get("partners/carrier-one").attestation_keys(0).key_id(), "2026");
+  request.mutable_partner()->set_etag(fixture_.Get("partners/carrier-one").etag());
   const auto changed = fixture_.partners.UpdatePartner("operators/alice", request);
   ASSERT_TRUE(changed.ok()) << changed.status();
   EXPECT_EQ(changed->attestation_keys(0).key_id(), "another");
@@ -190,60 +192,70 @@ TEST_F(PartnerRegistryTest, WhoSignsForARevokedPartnerChangesByTwoPersons) {
   request.mutable_partner()->mutable_identities(0)->set_dns_san("new.carrier-one.example");
   EXPECT_EQ(update("operators/bob"), v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
   *request.mutable_partner() = *changed;
+  request.mutable_partner()->set_etag(fixture_.Get("partners/carrier-one").etag());
   request.mutable_partner()->set_legal_entity("Carrier One, in liquidation");
   EXPECT_TRUE(fixture_.partners.UpdatePartner("operators/bob", request).ok()) << "speaks for nobody";
-  request.mutable_partner()->set_etag(fixture_.Get("partners/carrier-one").etag());
   request.mutable_partner()->clear_identities();
   EXPECT_EQ(update("operators/bob"), v1::ERROR_REASON_SECOND_PERSON_REQUIRED) << "nobody is silenced by one person";
 }
 
 // Clause: P1.3b
-TEST(ActivePartnerTest, NobodyRedirectsItAlone) {
+TEST(ActivePartnerTest, NobodyRedirectsItAloneAndTheRequestSurvivesARestart) {
   constexpr char kName[] = "partners/swift-parcel";
   TempDirectory directory;
   v1::UpdatePartnerRequest request;
-  ControlFixture gateway(directory.path());
-  gateway.Serve();
-  const v1::Partner before = gateway.Get(kName);
-  const auto alone = [&](const std::function<void(v1::Partner*)>& edit) {
-    *request.mutable_partner() = gateway.Get(kName);
-    edit(request.mutable_partner());
-    return ReasonOf(gateway.partners.UpdatePartner("operators/alice", request).status());
-  };
-  EXPECT_EQ(alone([](v1::Partner* p) {
-              *p->add_identities() = p->identities(0);
-              p->mutable_identities(1)->set_dns_san("x.example");
-            }),
-            v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
-  EXPECT_EQ(alone([](v1::Partner* p) { p->mutable_identities(0)->mutable_trust_bundle_pem()->append("\n"); }),
-            v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
-  EXPECT_EQ(alone([](v1::Partner* p) {
-              v1::AttestationKey& key = *p->add_attestation_keys();
-              key.set_key_id("another");
-              key.set_public_key_pem(
-                  crypto::PrivateKey::Generate(crypto::SignatureAlgorithm::kEcdsaP256Sha256)->public_key().ToPem());
-            }),
-            v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
-  EXPECT_EQ(alone([](v1::Partner* p) {
-              v1::PartnerEndpoint& endpoint = *p->add_endpoints();
-              endpoint.set_id("authorize");
-              endpoint.set_address("elsewhere.example:443");
-              endpoint.set_trust_bundle_pem(TestCertificate());
-              endpoint.set_server_san("elsewhere.example");
-            }),
-            v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
-  const v1::Partner after = gateway.Get(kName);
-  EXPECT_EQ(after.endpoints_size(), before.endpoints_size());
-  EXPECT_EQ(after.identities_size(), before.identities_size());
-  const auto updated = gateway.partners.UpdatePartner("operators/bob", request);
+  {
+    ControlFixture gateway(directory.path());
+    gateway.Serve();
+    const v1::Partner before = gateway.Get(kName);
+    const auto alone = [&](const std::function<void(v1::Partner*)>& edit) {
+      *request.mutable_partner() = gateway.Get(kName);
+      edit(request.mutable_partner());
+      return ReasonOf(gateway.partners.UpdatePartner("operators/alice", request).status());
+    };
+    EXPECT_EQ(alone([](v1::Partner* p) {
+                *p->add_identities() = p->identities(0);
+                p->mutable_identities(1)->set_dns_san("x.example");
+              }),
+              v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+    EXPECT_EQ(alone([](v1::Partner* p) { p->mutable_identities(0)->mutable_trust_bundle_pem()->append("\n"); }),
+              v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+    EXPECT_EQ(alone([](v1::Partner* p) {
+                v1::AttestationKey& key = *p->add_attestation_keys();
+                key.set_key_id("another");
+                key.set_public_key_pem(
+                    crypto::PrivateKey::Generate(crypto::SignatureAlgorithm::kEcdsaP256Sha256)->public_key().ToPem());
+              }),
+              v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+    EXPECT_EQ(alone([](v1::Partner* p) {
+                v1::PartnerEndpoint& endpoint = *p->add_endpoints();
+                endpoint.set_id("authorize");
+                endpoint.set_address("elsewhere.example:443");
+                endpoint.set_trust_bundle_pem(TestCertificate());
+                endpoint.set_server_san("elsewhere.example");
+              }),
+              v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+    const v1::Partner after = gateway.Get(kName);
+    EXPECT_EQ(after.endpoints_size(), before.endpoints_size());
+    EXPECT_EQ(after.identities_size(), before.identities_size());
+    EXPECT_EQ(after.pending_update().requested_by(), "operators/alice");
+    EXPECT_EQ(after.pending_update().endpoints(0).address(), "elsewhere.example:443") << "the last one waits";
+  }
+  ControlFixture restarted(directory.path());
+  request.mutable_partner()->set_etag(restarted.Get(kName).etag());
+  EXPECT_EQ(ReasonOf(restarted.partners.UpdatePartner("operators/alice", request).status()),
+            v1::ERROR_REASON_SECOND_PERSON_REQUIRED)
+      << "the same person twice";
+  const auto updated = restarted.partners.UpdatePartner("operators/bob", request);
   ASSERT_TRUE(updated.ok()) << updated.status();
   EXPECT_EQ(updated->endpoints(0).address(), "elsewhere.example:443");
+  EXPECT_FALSE(updated->has_pending_update());
 
   // What takes away waits for nobody.
   *request.mutable_partner() = *updated;
   request.mutable_partner()->clear_endpoints();
   request.mutable_partner()->clear_identities();
-  EXPECT_TRUE(gateway.partners.UpdatePartner("operators/alice", request).ok());
+  EXPECT_TRUE(restarted.partners.UpdatePartner("operators/alice", request).ok());
 }
 
 TEST_F(PartnerRegistryTest, AnotherKindIsRefusedAndNotIgnored) {

@@ -56,11 +56,18 @@ TEST_F(ContractClockTest, WarnsThirtySevenAndOneDayBefore) {
   EXPECT_EQ(gateway_.clock.totals().warnings, 3);
 }
 
-TEST_F(ContractClockTest, AWarningIsInTheAuditLog) {
-  On(2028, 3, 24);
-  On(2028, 3, 25);
-  const std::vector<std::string> actions = gateway_.AuditActions();
-  EXPECT_EQ(std::count(actions.begin(), actions.end(), "contract.expiring"), 1);
+TEST(ContractClockWarningTest, IsInTheAuditLogOnceAlsoAfterARestart) {
+  registry::TempDirectory directory;
+  const absl::Time day = absl::FromCivil(absl::CivilSecond(2028, 3, 24, 6, 0, 0), absl::UTCTimeZone());
+  for (int start = 0; start < 2; ++start) {
+    RevocationFixture gateway(directory.path(), start == 0 ? registry::ControlFixture::DefaultNow() : day);
+    if (start == 0) gateway.Serve();
+    gateway.Advance(day - gateway.now());
+    ASSERT_TRUE(gateway.clock.RunOnce().ok());
+    EXPECT_EQ(gateway.clock.totals().warnings, start == 0 ? 1 : 0);
+    const std::vector<std::string> actions = gateway.AuditActions();
+    EXPECT_EQ(std::count(actions.begin(), actions.end(), "contract.expiring"), 1);
+  }
 }
 
 // Clause: P1.4c
