@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
 #include "server/crypto/random.h"
+#include "server/crypto/sha256.h"
 #include "server/identity/certificate.h"
 #include "server/identity/errors.h"
 
@@ -46,6 +47,16 @@ bool IsStrong(EVP_PKEY* key) {
     default:
       return false;
   }
+}
+
+absl::StatusOr<std::string> KeyDigest(EVP_PKEY* key) {
+  unsigned char* der = nullptr;
+  const int size = i2d_PUBKEY(key, &der);
+  if (size <= 0) return errors::Malformed("the certificate request's key cannot be written");
+  const crypto::Sha256Digest digest =
+      crypto::Sha256(absl::string_view(reinterpret_cast<const char*>(der), static_cast<size_t>(size)));
+  OPENSSL_free(der);
+  return absl::BytesToHexString(crypto::AsBytes(digest));
 }
 
 absl::StatusOr<std::string> RequestedName(X509_REQ* request) {
@@ -98,6 +109,7 @@ absl::StatusOr<EnrolmentCa::Enrolled> EnrolmentCa::Sign(absl::string_view reques
   if (valid_days < 1 || valid_days > kMaxDays) {
     return errors::Malformed(absl::StrCat("valid_days must be 1 to ", kMaxDays));
   }
+  if (now >= not_after_) return errors::Expired();
   const BioPtr bio = Reader(request_pem);
   X509ReqPtr request(PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr));
   TakeOpenSslError();
@@ -111,6 +123,7 @@ absl::StatusOr<EnrolmentCa::Enrolled> EnrolmentCa::Sign(absl::string_view reques
   Enrolled out;
   POSTERN_ASSIGN_OR_RETURN(out.name, RequestedName(request.get()));
   out.spiffe = absl::StartsWith(out.name, "spiffe://");
+  POSTERN_ASSIGN_OR_RETURN(out.key_digest, KeyDigest(key));
 
   X509Ptr certificate(X509_new());
   if (certificate == nullptr) return errors::Malformed("a certificate cannot be made");

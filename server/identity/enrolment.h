@@ -24,14 +24,15 @@ class EnrolmentCa {
     std::string name;              // the one SPIFFE id or DNS name
     bool spiffe = false;
     absl::Time not_after;
-    std::string serial;  // lower-case hex
-    std::string digest;  // lower-case hex SHA-256 of the DER certificate
+    std::string serial;      // lower-case hex
+    std::string digest;      // lower-case hex SHA-256 of the DER certificate
+    std::string key_digest;  // lower-case hex SHA-256 of the DER SubjectPublicKeyInfo
   };
 
   // Signs `request_pem` (PKCS#10). Takes the key and the one name from the request and nothing else. INVALID_ARGUMENT
   // if it does not parse, is not signed by its own key or the key is weak (RSA below 2048 bits; anything but RSA,
-  // P-256, P-384, Ed25519); IDENTITY_AMBIGUOUS unless it asks for exactly one usable name. `valid_days`: 1 to 398; the
-  // CA's own end is the last day.
+  // P-256, P-384, Ed25519); IDENTITY_AMBIGUOUS unless it asks for exactly one usable name; CREDENTIAL_EXPIRED if the CA
+  // has ended. `valid_days`: 1 to 398; the CA's own end is the last day.
   absl::StatusOr<Enrolled> Sign(absl::string_view request_pem, int valid_days, absl::Time now) const;
 
  private:

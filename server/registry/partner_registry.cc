@@ -48,6 +48,22 @@ bool LostIdentity(const v1::Partner& before, const v1::Partner& after) {
   });
 }
 
+v1::PartnerIdentity* FindIdentity(v1::Partner* partner, const v1::PartnerIdentity& wanted) {
+  for (v1::PartnerIdentity& identity : *partner->mutable_identities()) {
+    if (SanOf(identity) == SanOf(wanted) && identity.trust_bundle_pem() == wanted.trust_bundle_pem()) return &identity;
+  }
+  return nullptr;
+}
+
+// Which keys are certified is what enrolment says, not what a caller writes.
+void KeepEnrolledKeys(v1::Partner before, v1::Partner* after) {
+  for (v1::PartnerIdentity& identity : *after->mutable_identities()) {
+    identity.clear_enrolled_key_sha256();
+    const v1::PartnerIdentity* known = FindIdentity(&before, identity);
+    if (known != nullptr) identity.set_enrolled_key_sha256(known->enrolled_key_sha256());
+  }
+}
+
 template <class Message>
 bool Same(const google::protobuf::RepeatedPtrField<Message>& a, const google::protobuf::RepeatedPtrField<Message>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Message& left, const Message& right) {
@@ -126,6 +142,7 @@ absl::StatusOr<v1::Partner> PartnerRegistry::CreatePartner(absl::string_view pri
   const absl::Time now = control_.clock();
   storage::PartnerRow row;
   POSTERN_RETURN_IF_ERROR(CopyMasked({}, request.partner(), &row.partner));
+  KeepEnrolledKeys(v1::Partner(), &row.partner);
   row.partner.set_name(request.partner().name());
   row.partner.set_kind(request.partner().kind());
   row.partner.set_state(v1::PARTNER_STATE_DRAFT);
@@ -151,45 +168,73 @@ absl::StatusOr<v1::Partner> PartnerRegistry::CreatePartner(absl::string_view pri
 absl::StatusOr<v1::Partner> PartnerRegistry::UpdatePartner(absl::string_view principal,
                                                            const v1::UpdatePartnerRequest& request) {
   absl::MutexLock lock(&control_.mutex);
-  POSTERN_ASSIGN_OR_RETURN(storage::PartnerRow row, ReadPartner(*control_.store, request.partner().name()));
-  if (request.partner().etag() != row.partner.etag()) return errors::EtagMismatch(row.partner.name());
-  if (!request.partner().kind().empty() && request.partner().kind() != row.partner.kind()) {
+  POSTERN_ASSIGN_OR_RETURN(const storage::PartnerRow stored, ReadPartner(*control_.store, request.partner().name()));
+  const v1::Partner& before = stored.partner;
+  if (request.partner().etag() != before.etag()) return errors::EtagMismatch(before.name());
+  if (!request.partner().kind().empty() && request.partner().kind() != before.kind()) {
     return errors::InvalidField("partner.kind", "cannot be changed");
   }
-  const storage::PartnerRow stored = row;
+  v1::Partner wanted = before;
+  POSTERN_RETURN_IF_ERROR(CopyMasked(request.update_mask(), request.partner(), &wanted));
+  KeepEnrolledKeys(before, &wanted);
+  return Change(principal, stored, std::move(wanted), request.validate_only());
+}
+
+absl::StatusOr<v1::Partner> PartnerRegistry::EnrolIdentity(absl::string_view principal, const std::string& partner,
+                                                           const v1::PartnerIdentity& identity) {
+  absl::MutexLock lock(&control_.mutex);
+  POSTERN_ASSIGN_OR_RETURN(const storage::PartnerRow stored, ReadPartner(*control_.store, partner));
+  v1::Partner wanted = stored.partner;
+  v1::PartnerIdentity* known = FindIdentity(&wanted, identity);
+  if (known != nullptr && known->enrolled_key_sha256() == identity.enrolled_key_sha256()) return wanted;
+  if (known == nullptr) known = wanted.add_identities();
+  *known = identity;
+  return Change(principal, stored, std::move(wanted), /*validate_only=*/false);
+}
+
+absl::StatusOr<v1::Partner> PartnerRegistry::Change(absl::string_view principal, const storage::PartnerRow& stored,
+                                                    v1::Partner wanted, bool validate_only) {
   const v1::Partner& before = stored.partner;
-  POSTERN_RETURN_IF_ERROR(CopyMasked(request.update_mask(), request.partner(), &row.partner));
-  POSTERN_RETURN_IF_ERROR(ValidatePartner(row.partner));
+  POSTERN_RETURN_IF_ERROR(ValidatePartner(wanted));
   POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::PartnerRow> rows, control_.store->ListPartners());
-  POSTERN_RETURN_IF_ERROR(CheckIdentitiesFree(row.partner, rows));
+  POSTERN_RETURN_IF_ERROR(CheckIdentitiesFree(wanted, rows));
   const absl::Time now = control_.clock();
-  const std::string fields = absl::StrJoin(ChangedFields(before, row.partner), ",");
-  const std::string key_ids = KeyIdsOf(row.partner);
+  const std::string fields = absl::StrJoin(ChangedFields(before, wanted), ",");
+  const std::string key_ids = KeyIdsOf(wanted);
   const Act act{now, principal, before.name()};
-  const bool agreed = IsPending(before, row.partner) && before.pending_update().requested_by() != principal;
-  if (NeedsSecondPerson(before, row.partner) && !agreed) {
-    if (!request.validate_only()) {
+  const bool agreed = IsPending(before, wanted) && before.pending_update().requested_by() != principal;
+  if (NeedsSecondPerson(before, wanted) && !agreed) {
+    if (!validate_only) {
       POSTERN_RETURN_IF_ERROR(
-          AwaitSecondPerson(act, stored, row.partner, {{"fields", fields}, {"attestation_keys", key_ids}}));
+          AwaitSecondPerson(act, stored, wanted, {{"fields", fields}, {"attestation_keys", key_ids}}));
     }
     return errors::SecondPersonRequired(before.name());
   }
   const std::string requested_by = agreed ? before.pending_update().requested_by() : std::string(principal);
-  row.partner.clear_pending_update();
-  SetTime(now, row.partner.mutable_update_time());
-  if (request.validate_only()) return row.partner;
+  wanted.clear_pending_update();
+  SetTime(now, wanted.mutable_update_time());
+  if (validate_only) return wanted;
 
   storage::ChangeSet change;
   POSTERN_RETURN_IF_ERROR(
       AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_OPERATOR_ACTION, act, "partner.updated",
                  {{"fields", fields}, {"attestation_keys", key_ids}, {"requested_by", requested_by}}));
+  storage::PartnerRow row = stored;
+  row.partner = std::move(wanted);
   change.partners.push_back({row, before.etag()});
-  POSTERN_ASSIGN_OR_RETURN(const storage::AppliedChange applied, control_.store->Apply(change));
-  row.partner.set_etag(applied.partner_etags.at(0));
-  POSTERN_RETURN_IF_ERROR(control_.snapshots->Rebuild());
-  // With the new snapshot in place the removed identity cannot come back, so what it has open can go. The partner's
-  // other connections go too and are made again.
-  if (LostIdentity(before, row.partner)) control_.connections->AbortPartner(row.partner.name());
+  const absl::StatusOr<storage::AppliedChange> applied = control_.store->Apply(change);
+  // The partner's connections go, and those that may come back are made again. Also where the store does not say
+  // whether it has the change: a removed identity must not stay because nobody knows.
+  const bool lost = LostIdentity(before, row.partner);
+  if (!applied.ok()) {
+    if (lost) control_.connections->AbortPartner(row.partner.name());
+    return applied.status();
+  }
+  row.partner.set_etag(applied->partner_etags.at(0));
+  const absl::Status rebuilt = control_.snapshots->Rebuild();
+  // With the new snapshot in place the removed identity cannot come back, so what it has open can go.
+  if (lost) control_.connections->AbortPartner(row.partner.name());
+  POSTERN_RETURN_IF_ERROR(rebuilt);
   control_.events->Publish(now, "partner.updated", row.partner.name(), principal);
   return row.partner;
 }

@@ -38,6 +38,11 @@ class PartnerRegistry {
   // Partner.pending_update until then or until the partner is changed otherwise. Taking away is one person's, but not
   // from a revoked partner.
   absl::StatusOr<v1::Partner> UpdatePartner(absl::string_view principal, const v1::UpdatePartnerRequest& request);
+  // Registers `identity`, whose enrolled_key_sha256 says which key is certified for its name, or gives a registered one
+  // that key. Nothing changes if it has it already, which is a renewal. Another key is somebody new who speaks for the
+  // partner: as with UpdatePartner.
+  absl::StatusOr<v1::Partner> EnrolIdentity(absl::string_view principal, const std::string& partner,
+                                            const v1::PartnerIdentity& identity);
   // Enters in the audit log that a certificate was issued for a partner; before it is handed out.
   absl::Status RecordCertificate(absl::string_view principal, absl::string_view partner,
                                  const IssuedCertificate& certificate);
@@ -45,6 +50,9 @@ class PartnerRegistry {
   absl::StatusOr<v1::ListPartnersResponse> ListPartners(const v1::ListPartnersRequest& request);
 
  private:
+  // Stores `wanted` in place of `stored`, or what waits for a second person.
+  absl::StatusOr<v1::Partner> Change(absl::string_view principal, const storage::PartnerRow& stored, v1::Partner wanted,
+                                     bool validate_only) ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_.mutex);
   // Stores `wanted` with `row` as the update that waits, unless it does already.
   absl::Status AwaitSecondPerson(const Act& act, storage::PartnerRow row, const v1::Partner& wanted, Details details)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_.mutex);

@@ -12,16 +12,6 @@ namespace {
 
 constexpr int kDefaultValidDays = 90;
 
-bool IsRegistered(const v1::Partner& partner, const v1::PartnerIdentity& identity) {
-  for (const v1::PartnerIdentity& known : partner.identities()) {
-    if (known.trust_bundle_pem() == identity.trust_bundle_pem() && known.spiffe_id() == identity.spiffe_id() &&
-        known.dns_san() == identity.dns_san()) {
-      return true;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 grpc::ServerUnaryReactor* OperatorService::CreatePartner(grpc::CallbackServerContext* context,
@@ -181,33 +171,24 @@ absl::StatusOr<v1::EnrolPartnerResponse> OperatorService::Enrol(const Principal&
   if (parts_.enrolment == nullptr) {
     return MakeError(v1::ERROR_REASON_STATE_TRANSITION, "this gateway has no enrolment CA");
   }
-  v1::GetPartnerRequest get;
-  get.set_name(request.name());
-  POSTERN_ASSIGN_OR_RETURN(const v1::Partner partner, parts_.partners->GetPartner(get));
   const int days = request.valid_days() == 0 ? kDefaultValidDays : request.valid_days();
   POSTERN_ASSIGN_OR_RETURN(const identity::EnrolmentCa::Enrolled enrolled,
                            parts_.enrolment->Sign(request.certificate_request_pem(), days, parts_.gate->Now()));
-
-  // Registered first: a certificate that nobody knows is worth nothing, an identity without a certificate is harmless.
-  v1::UpdatePartnerRequest update;
-  *update.mutable_partner() = partner;
-  update.mutable_update_mask()->add_paths("identities");
-  v1::PartnerIdentity* identity = update.mutable_partner()->add_identities();
-  identity->set_trust_bundle_pem(enrolled.trust_bundle_pem);
+  v1::PartnerIdentity identity;
+  identity.set_trust_bundle_pem(enrolled.trust_bundle_pem);
+  identity.set_enrolled_key_sha256(enrolled.key_digest);
   if (enrolled.spiffe) {
-    identity->set_spiffe_id(enrolled.name);
+    identity.set_spiffe_id(enrolled.name);
   } else {
-    identity->set_dns_san(enrolled.name);
+    identity.set_dns_san(enrolled.name);
   }
   v1::EnrolPartnerResponse response;
   response.set_certificate_chain_pem(enrolled.chain_pem);
-  if (IsRegistered(partner, *identity)) {  // a renewal
-    *response.mutable_partner() = partner;
-  } else {
-    POSTERN_ASSIGN_OR_RETURN(*response.mutable_partner(), parts_.partners->UpdatePartner(caller.name, update));
-  }
+  // Registered first: a certificate that nobody knows is worth nothing, an identity without a certificate is harmless.
+  POSTERN_ASSIGN_OR_RETURN(*response.mutable_partner(),
+                           parts_.partners->EnrolIdentity(caller.name, request.name(), identity));
   POSTERN_RETURN_IF_ERROR(parts_.partners->RecordCertificate(
-      caller.name, partner.name(), {enrolled.name, enrolled.serial, enrolled.digest, enrolled.not_after}));
+      caller.name, request.name(), {enrolled.name, enrolled.serial, enrolled.digest, enrolled.not_after}));
   return response;
 }
 

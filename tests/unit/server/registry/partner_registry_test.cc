@@ -258,6 +258,35 @@ TEST(ActivePartnerTest, NobodyRedirectsItAloneAndTheRequestSurvivesARestart) {
   EXPECT_TRUE(restarted.partners.UpdatePartner("operators/alice", request).ok());
 }
 
+// Whoever gets a certificate for the partner's name speaks for it: the key is what two persons agree on.
+// Clause: P1.3b
+TEST(ActivePartnerTest, AnotherKeyForAnEnrolledNameTakesTwoPersons) {
+  constexpr char kName[] = "partners/swift-parcel";
+  TempDirectory directory;
+  ControlFixture gateway(directory.path());
+  gateway.Serve();
+  v1::PartnerIdentity identity = gateway.Get(kName).identities(0);
+  identity.set_dns_san("enrolled.swift-parcel.example");
+  const auto enrol = [&](absl::string_view principal, const char* key) {
+    identity.set_enrolled_key_sha256(key);
+    return ReasonOf(gateway.partners.EnrolIdentity(principal, kName, identity).status());
+  };
+  EXPECT_EQ(enrol("operators/alice", "aa"), v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+  EXPECT_EQ(enrol("operators/bob", "bb"), v1::ERROR_REASON_SECOND_PERSON_REQUIRED) << "not what alice asked for";
+  EXPECT_EQ(enrol("operators/alice", "bb"), v1::ERROR_REASON_UNSPECIFIED);
+  EXPECT_EQ(enrol("operators/alice", "bb"), v1::ERROR_REASON_UNSPECIFIED) << "a renewal with the same key";
+  EXPECT_EQ(enrol("operators/alice", "cc"), v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+  EXPECT_EQ(gateway.Get(kName).identities(1).enrolled_key_sha256(), "bb");
+
+  // Nor does an update say which key is certified.
+  v1::UpdatePartnerRequest request;
+  *request.mutable_partner() = gateway.Get(kName);
+  request.mutable_partner()->mutable_identities(1)->set_enrolled_key_sha256("cc");
+  const auto updated = gateway.partners.UpdatePartner("operators/alice", request);
+  ASSERT_TRUE(updated.ok()) << updated.status();
+  EXPECT_EQ(updated->identities(1).enrolled_key_sha256(), "bb");
+}
+
 TEST_F(PartnerRegistryTest, AnotherKindIsRefusedAndNotIgnored) {
   v1::UpdatePartnerRequest request;
   *request.mutable_partner() = *fixture_.partners.CreatePartner("operators/alice", Valid());
