@@ -79,6 +79,7 @@ absl::Status ContractClock::RunOnce() {
     if (first.ok()) last_day_ = today;
   }
   first.Update(terminator_.FinishCuts());
+  first.Update(suspender_.SettleUnknown());
   const absl::StatusOr<std::vector<storage::PartnerRow>> rows = control_.store->ListPartners();
   if (!rows.ok()) return rows.status();
   for (const storage::PartnerRow& row : *rows) {

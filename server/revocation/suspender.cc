@@ -1,5 +1,6 @@
 #include "server/revocation/suspender.h"
 
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -51,17 +52,39 @@ absl::StatusOr<v1::SuspendPartnerResponse> Suspender::Suspend(absl::string_view 
   POSTERN_RETURN_IF_ERROR(registry::AppendLeaf(
       &change.audit_leaves, v1::AuditEntry::KIND_STATE_CHANGE, {now, principal, request.name()}, "partner.suspended",
       {{"from", "ACTIVE"}, {"to", "SUSPENDED"}, {"reason", request.reason()}}));
-  POSTERN_ASSIGN_OR_RETURN(const storage::AppliedChange applied, control_.store->Apply(change));
-  row.partner.set_etag(applied.partner_etags.at(0));
-  // Suspended durably. Whatever fails from here on, the fence is closed first.
+  const absl::StatusOr<storage::AppliedChange> applied = control_.store->Apply(change);
+  if (!applied.ok() && !absl::IsUnavailable(applied.status())) return applied.status();
+  // Suspended durably, or nobody knows. Whatever else fails, the fence is closed first.
   const absl::Status why = errors::PartnerSuspended(request.name());
   int streams = registry::CloseFence(control_, request.name(), why).live_streams;
   streams += control_.cutter->StopPartner(request.name(), why).live_streams;
+  if (!applied.ok()) {
+    unknown_.insert(request.name());
+    return applied.status();
+  }
+  row.partner.set_etag(applied->partner_etags.at(0));
   control_.events->Publish(now, "partner.suspended", request.name(), principal, {{"reason", request.reason()}});
   POSTERN_RETURN_IF_ERROR(control_.snapshots->Rebuild());
   POSTERN_ASSIGN_OR_RETURN(*response.mutable_effect(), ReadEffect(*control_.store, row.id, streams));
   *response.mutable_partner() = row.partner;
   return response;
+}
+
+absl::Status Suspender::SettleUnknown() {
+  absl::MutexLock lock(&control_.mutex);
+  absl::Status first;
+  for (auto it = unknown_.begin(); it != unknown_.end();) {
+    const absl::StatusOr<storage::PartnerRow> row = registry::ReadPartner(*control_.store, *it);
+    absl::Status settled = row.status();
+    if (settled.ok()) settled = control_.snapshots->Rebuild();
+    if (settled.ok() && row->partner.state() == v1::PARTNER_STATE_ACTIVE) {
+      control_.snapshots->Fence(*it)->Open();
+      control_.cutter->Reload(row->id);
+    }
+    first.Update(settled);
+    it = settled.ok() ? unknown_.erase(it) : std::next(it);
+  }
+  return first;
 }
 
 absl::StatusOr<v1::Partner> Suspender::ResumePartner(const identity::Principal& caller,

@@ -1,6 +1,10 @@
 // Pauses a partner and serves it again.
 #pragma once
 
+#include <set>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "proto/postern/v1/operator_service.pb.h"
@@ -25,11 +29,17 @@ class Suspender {
   // The gateway's own suspension, for example "contract_expired" or "supervision".
   absl::StatusOr<v1::SuspendPartnerResponse> SuspendFor(absl::string_view partner, absl::string_view reason);
 
+  // A suspension whose commit the store did not answer for closes the fence all the same. This reads what became of it
+  // and opens the fence of a partner that is ACTIVE after all. Goes on after an error and returns the first. For a
+  // background loop; costs nothing if nothing is unknown.
+  absl::Status SettleUnknown();
+
  private:
   absl::StatusOr<v1::SuspendPartnerResponse> Suspend(absl::string_view principal,
                                                      const v1::SuspendPartnerRequest& request);
 
   registry::ControlPlane& control_;
+  std::set<std::string> unknown_ ABSL_GUARDED_BY(control_.mutex);  // partners
 };
 
 }  // namespace postern::revocation

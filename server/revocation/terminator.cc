@@ -72,7 +72,12 @@ absl::StatusOr<v1::TerminatePartnerResponse> Terminator::Terminate(const Request
 
   // 1. Durable before anything is done: whoever starts after a crash sees TERMINATING and does the rest.
   // model: terminate
-  POSTERN_ASSIGN_OR_RETURN(const storage::CampaignRow campaign, Commit(request, &row));
+  absl::StatusOr<storage::CampaignRow> committed = Commit(request, &row);
+  if (!committed.ok()) {
+    if (request.fence && absl::IsUnavailable(committed.status())) CloseUnknown(asked.name());
+    return committed.status();
+  }
+  const storage::CampaignRow campaign = *std::move(committed);
   POSTERN_FAILPOINT("terminate.committed");
   // 2., 3. Nothing more leaves, and what is stored for the partner is dead (model: close).
   int streams = 0;
@@ -177,14 +182,33 @@ absl::Status Terminator::ResumeTerminations() {
   return absl::OkStatus();
 }
 
+void Terminator::CloseUnknown(const std::string& name) {
+  const absl::Status why = registry::errors::PartnerTerminated(name);
+  registry::CloseFence(control_, name, why);
+  control_.cutter->StopPartner(name, why);
+  control_.connections->AbortPartner(name);
+  unfinished_.insert(name);
+}
+
+absl::Status Terminator::Finish(const std::string& name) {
+  POSTERN_ASSIGN_OR_RETURN(const storage::PartnerRow row, registry::ReadPartner(*control_.store, name));
+  if (registry::Revoked(row.partner.state())) return Cut(row).status();
+  // The store never had the termination, so the partner goes on.
+  POSTERN_RETURN_IF_ERROR(control_.snapshots->Rebuild());
+  if (row.partner.state() == v1::PARTNER_STATE_ACTIVE) {
+    control_.snapshots->Fence(name)->Open();
+    control_.cutter->Reload(row.id);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Terminator::FinishCuts() {
   absl::MutexLock lock(&control_.mutex);
   absl::Status first;
   for (auto it = unfinished_.begin(); it != unfinished_.end();) {
-    const absl::StatusOr<storage::PartnerRow> row = registry::ReadPartner(*control_.store, *it);
-    const absl::Status cut = row.ok() ? Cut(*row).status() : row.status();
-    first.Update(cut);
-    it = cut.ok() ? unfinished_.erase(it) : std::next(it);
+    const absl::Status finished = Finish(*it);
+    first.Update(finished);
+    it = finished.ok() ? unfinished_.erase(it) : std::next(it);
   }
   return first;
 }

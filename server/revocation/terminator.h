@@ -16,8 +16,9 @@
 namespace postern::revocation {
 
 // Thread-safe. Errors of all methods: PARTNER_UNKNOWN, STATE_TRANSITION, storage errors. If a storage error comes after
-// the first step, the partner is TERMINATING, nothing is handed over to it any more, and FinishCuts, or ResumeTerminations
-// at the next start, does the rest.
+// the first step, the partner is TERMINATING, nothing is handed over to it any more, and FinishCuts, or
+// ResumeTerminations at the next start, does the rest. If the store does not say whether it has the first step, nothing
+// is handed over either, until FinishCuts has read what became of it.
 class Terminator {
  public:
   // `campaigns` is woken when there is something to enumerate.
@@ -43,11 +44,15 @@ class Terminator {
   absl::StatusOr<storage::CampaignRow> Commit(const Request& request, storage::PartnerRow* row);
   absl::StatusOr<int> Cut(const storage::PartnerRow& row);
   absl::Status Destroy(const storage::PartnerRow& row);
+  // Nothing leaves until Finish knows.
+  void CloseUnknown(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_.mutex);
+  // Cuts what is TERMINATING; lets what is not go on.
+  absl::Status Finish(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_.mutex);
 
   registry::ControlPlane& control_;
   CampaignRunner& campaigns_;
   crypto::Uuid7Generator ids_;
-  std::set<std::string> unfinished_ ABSL_GUARDED_BY(control_.mutex);  // partners whose Cut failed
+  std::set<std::string> unfinished_ ABSL_GUARDED_BY(control_.mutex);  // partners whose Cut failed, or Commit is unknown
 };
 
 }  // namespace postern::revocation

@@ -8,6 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "proto/errors/error.h"
 #include "server/storage/store.h"
 
 namespace postern::storage {
@@ -63,6 +64,14 @@ class FaultyStore : public Store {
   absl::Status Settle(absl::Span<const SettleBatch> batches) override {
     return Faulty([&] { return real_->Settle(batches); });
   }
+  absl::StatusOr<AppliedChange> Apply(const ChangeSet& change) override {
+    absl::StatusOr<AppliedChange> applied;
+    POSTERN_RETURN_IF_ERROR(Faulty([&] {
+      applied = real_->Apply(change);
+      return applied.status();
+    }));
+    return applied;
+  }
   absl::StatusOr<std::vector<PendingPayload>> ReadBacklog(PartnerId partner, int64_t after, int limit,
                                                           int64_t max_bytes) override {
     absl::StatusOr<std::vector<PendingPayload>> page = real_->ReadBacklog(partner, after, limit, max_bytes);
@@ -97,7 +106,6 @@ class FaultyStore : public Store {
   result method parameters override {                          \
     return real_->method arguments;                            \
   }
-  POSTERN_FORWARD(absl::StatusOr<AppliedChange>, Apply, (const ChangeSet& change), (change))
   POSTERN_FORWARD(absl::StatusOr<GrantId>, InternGrant, (const GrantRef& grant), (grant))
   POSTERN_FORWARD(absl::StatusOr<GrantRef>, ReadGrant, (GrantId id), (id))
   POSTERN_FORWARD(absl::StatusOr<uint64_t>, ReadFenceVersion, (), ())

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_replace.h"
 #include "server/registry/partner_keys.h"
+#include "tests/unit/server/disclosure/faulty_store.h"
 #include "tests/unit/server/revocation/revocation_fixture.h"
 
 namespace postern::revocation {
@@ -96,6 +97,50 @@ TEST_F(TerminatorTest, KeysThatCouldNotBeDestroyedAreDestroyedLater) {
   const size_t aborted = gateway_.ports.aborted.size();
   ASSERT_TRUE(gateway_.clock.RunOnce().ok());
   EXPECT_EQ(gateway_.ports.aborted.size(), aborted) << "the partner may come back to attest";
+}
+
+// The store has the change, or has it not, and cannot say: nothing leaves until it is known.
+class UnknownCommitTest : public RevocationTest, public ::testing::WithParamInterface<storage::FaultyStore::Fault> {
+ protected:
+  bool durable() const { return GetParam() == storage::FaultyStore::Fault::kAfterWriting; }
+  // Runs `body` on a store whose writes fail.
+  template <typename Body>
+  void OnFaultyStore(Body body) {
+    storage::FaultyStore faulty(gateway_.store.get());
+    faulty.SetFault(GetParam());
+    gateway_.control.store = &faulty;
+    body();
+    gateway_.control.store = gateway_.store.get();
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Fault, UnknownCommitTest,
+                         ::testing::Values(storage::FaultyStore::Fault::kBeforeWriting,
+                                           storage::FaultyStore::Fault::kAfterWriting));
+
+// Clause: P1.4e
+TEST_P(UnknownCommitTest, OfATerminationClosesTheFence) {
+  const crypto::KeyId epoch_key = *registry::KeyIdOf(gateway_.Row(kSwift).epoch_key);
+  OnFaultyStore([&] {
+    EXPECT_TRUE(absl::IsUnavailable(gateway_.Terminate().status()));
+    EXPECT_FALSE(gateway_.snapshots->Fence(kSwift)->open());
+    EXPECT_EQ(gateway_.ports.stopped.size(), 1u);
+    EXPECT_THAT(gateway_.ports.aborted, Contains(kSwift));
+  });
+  ASSERT_TRUE(gateway_.clock.RunOnce().ok());
+  EXPECT_EQ(gateway_.snapshots->Fence(kSwift)->open(), !durable());
+  EXPECT_EQ(gateway_.keys->Get(epoch_key).ok(), !durable());
+}
+
+TEST_P(UnknownCommitTest, OfASuspensionClosesTheFence) {
+  OnFaultyStore([&] {
+    EXPECT_TRUE(absl::IsUnavailable(gateway_.suspender.SuspendFor(kSwift, "supervision").status()));
+    EXPECT_FALSE(gateway_.snapshots->Fence(kSwift)->open());
+    EXPECT_EQ(gateway_.ports.stopped.size(), 1u);
+  });
+  ASSERT_TRUE(gateway_.clock.RunOnce().ok());
+  EXPECT_EQ(gateway_.snapshots->Fence(kSwift)->open(), !durable());
+  EXPECT_EQ(gateway_.Get(kSwift).state(), durable() ? v1::PARTNER_STATE_SUSPENDED : v1::PARTNER_STATE_ACTIVE);
 }
 
 // Clause: P1.4e
