@@ -121,52 +121,66 @@ void Exchanger::Exchange(const identity::Principal& principal, const v1::Exchang
 void Exchanger::OnCommitted(std::shared_ptr<Run> run, absl::StatusOr<disclosure::CommittedExchange> committed) {
   if (!committed.ok()) return run->done(committed.status());
   run->committed = *std::move(committed);
-  if (run->entry().result.replayed && !MayCallAgain(run)) return;
+  const bool replayed = run->entry().result.replayed;
+  if (replayed && AnswerFromLedger(run)) return;
   {
     absl::MutexLock lock(&mutex_);
     run->counted = running_.insert(run->entry().result.seq).second;
   }
   if (!run->counted) return run->done(OutcomeUnknown());  // another call is carrying it out right now
+  if (replayed && !MayCallAgain(run)) return;
   Call(std::move(run));
 }
 
-bool Exchanger::MayCallAgain(const std::shared_ptr<Run>& run) {
+bool Exchanger::AnswerFromLedger(const std::shared_ptr<Run>& run) {
   switch (run->committed.disclosure.state()) {
     case v1::DISCLOSURE_STATE_DELIVERED: {
       if (!run->committed.reason.empty()) {
-        run->done(EndedWith(run->committed.reason));
-        return false;
+        Answer(run, EndedWith(run->committed.reason));
+        return true;
       }
       v1::ExchangeResponse response;
       *response.mutable_disclosure() = run->committed.disclosure;
       response.set_replayed(true);
-      run->done(std::move(response));
-      return false;
+      Answer(run, std::move(response));
+      return true;
     }
     case v1::DISCLOSURE_STATE_FAILED:
-      run->done(EndedWith(run->committed.reason));
-      return false;
+      Answer(run, EndedWith(run->committed.reason));
+      return true;
     default:
       break;
   }
-  // A retry that would be refused today is told what is known, and changes nothing.
-  if (run->entry().grant == nullptr) {
-    run->done(OutcomeUnknown());
+  // A retry that would be refused today, or of which something else would leave, is told what is known, and changes
+  // nothing.
+  if (run->entry().grant != nullptr) return false;
+  Answer(run, OutcomeUnknown());
+  return true;
+}
+
+bool Exchanger::MayCallAgain(const std::shared_ptr<Run>& run) {
+  // The call that carried it out may have ended between the ledger's answer and this one's turn.
+  if (const absl::Status read = discloser_->Refresh(&run->committed); !read.ok()) {
+    Answer(run, read);
     return false;
   }
+  if (AnswerFromLedger(run)) return false;
   // Unknown, or left open by a crash, which is the same: only an idempotent method may be called again.
   if (run->contract().terms.delivery().exchange().idempotent()) return true;
-  bool running = false;
-  {
-    absl::MutexLock lock(&mutex_);
-    running = running_.contains(run->entry().result.seq);
-  }
-  if (running || run->committed.disclosure.state() == v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN) {
-    run->done(OutcomeUnknown());
+  if (run->committed.disclosure.state() == v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN) {
+    Answer(run, OutcomeUnknown());
   } else {
     Settle(run, v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN, OutcomeUnknown());
   }
   return false;
+}
+
+void Exchanger::Answer(const std::shared_ptr<Run>& run, absl::StatusOr<v1::ExchangeResponse> answer) {
+  if (run->counted) {
+    absl::MutexLock lock(&mutex_);
+    running_.erase(run->entry().result.seq);
+  }
+  run->done(std::move(answer));
 }
 
 void Exchanger::Call(std::shared_ptr<Run> run) {
@@ -229,6 +243,7 @@ void Exchanger::Settle(std::shared_ptr<Run> run, v1::DisclosureState state, absl
     state = v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN;
     outcome = OutcomeUnknown();
   }
+  const bool sent = refused || state != v1::DISCLOSURE_STATE_FAILED;
   const v1::ErrorReason reason = ReasonOf(outcome);
   storage::SettleBatch batch;
   batch.span.partner = entry.row.partner;
@@ -236,18 +251,14 @@ void Exchanger::Settle(std::shared_ptr<Run> run, v1::DisclosureState state, absl
   batch.settlements.push_back({entry.result.seq, state, disclosure::ReasonName(reason)});
   absl::StatusOr<std::string> leaf =
       disclosure::SettlementLeaf(batch.time, run->principal, run->committed.disclosure.name(), state, reason);
-  const auto finish = [this, run, state, outcome](const absl::Status& settled) {
-    if (run->counted) {
-      absl::MutexLock lock(&mutex_);
-      running_.erase(run->entry().result.seq);
-    }
-    if (!settled.ok()) return run->done(disclosure::errors::LedgerUnavailable());
-    if (!outcome.ok()) return run->done(outcome);
+  const auto finish = [this, run, state, sent, outcome](const absl::Status& settled) {
+    if (!settled.ok()) return Answer(run, sent ? OutcomeUnknown() : disclosure::errors::LedgerUnavailable());
+    if (!outcome.ok()) return Answer(run, outcome);
     v1::ExchangeResponse response;
     *response.mutable_disclosure() = std::move(run->committed.disclosure);
     response.mutable_disclosure()->set_state(state);
     if (!run->response.type().empty()) *response.mutable_response() = std::move(run->response);
-    run->done(std::move(response));
+    Answer(run, std::move(response));
   };
   if (!leaf.ok()) return finish(leaf.status());
   batch.audit_leaves.push_back(*std::move(leaf));

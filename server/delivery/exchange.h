@@ -32,7 +32,8 @@ class Exchanger {
   // Exchanges one record. The call waits for the partner as long as its contract says, but not past `deadline`. `done`
   // is called exactly once, from any thread. Errors: those of Discloser::CommitExchange, and PARTNER_UNREACHABLE
   // (nothing was sent), FENCED (likewise), PARTNER_FAILED, RESPONSE_MALFORMED, VERIFIER_FINDING, OUTCOME_UNKNOWN. The
-  // outcome is durable before the reply; LEDGER_UNAVAILABLE if it could not be written, and the ledger then says
+  // outcome is durable before the reply. If it could not be written, the answer is LEDGER_UNAVAILABLE where nothing was
+  // sent, which may be tried again, and OUTCOME_UNKNOWN where the partner has acted; the ledger then says
   // POSSIBLY_HELD.
   void Exchange(const identity::Principal& principal, const v1::ExchangeRequest& request, absl::Time deadline,
                 Done done);
@@ -41,8 +42,11 @@ class Exchanger {
   struct Run;
 
   void OnCommitted(std::shared_ptr<Run> run, absl::StatusOr<disclosure::CommittedExchange> committed);
-  // True if a repeated request is to call the partner again; otherwise the run has been answered.
+  // True if a repeated request has been answered with what the ledger says of it.
+  bool AnswerFromLedger(const std::shared_ptr<Run>& run);
+  // True if a repeated request is to call the partner again; otherwise the run has been answered. The run is counted.
   bool MayCallAgain(const std::shared_ptr<Run>& run);
+  void Answer(const std::shared_ptr<Run>& run, absl::StatusOr<v1::ExchangeResponse> answer);
   void Call(std::shared_ptr<Run> run);
   void OnLine(std::shared_ptr<Run> run, absl::StatusOr<std::shared_ptr<PartnerCaller::Line>> line);
   void OnResult(std::shared_ptr<Run> run, CallResult result);

@@ -195,6 +195,7 @@ void Discloser::CommitExchange(const identity::Principal& principal, const v1::E
       status = receipt.status();
       if (receipt.ok()) committed.disclosure = *std::move(receipt);
     }
+    if (status.ok() && committed.entry.result.replayed) status = KeepGrantIfSame(&committed.entry);
     if (status.ok()) return done(std::move(committed));
     Refuse(*call, &target, status);
     done(std::move(status));
@@ -275,6 +276,19 @@ void Discloser::RefuseWhole(const RequestFacts& facts, const v1::CreateDisclosur
   place->names.clear();
   place->targets.clear();
   place->refusal = std::move(refusal);
+}
+
+absl::Status Discloser::KeepGrantIfSame(Entry* entry) const {
+  POSTERN_ASSIGN_OR_RETURN(const storage::DisclosureRow row, store_->ReadDisclosure(entry->result.id));
+  if (row.grant != entry->row.grant || row.withheld_bits != entry->row.withheld_bits) entry->grant = nullptr;
+  return absl::OkStatus();
+}
+
+absl::Status Discloser::Refresh(CommittedExchange* exchange) {
+  POSTERN_ASSIGN_OR_RETURN(
+      exchange->disclosure,
+      OriginalReceipt(exchange->entry.result, exchange->entry.partner->resource.name(), &exchange->reason));
+  return absl::OkStatus();
 }
 
 void Discloser::RecallOriginal(Entry* entry) const {

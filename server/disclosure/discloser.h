@@ -42,8 +42,9 @@ struct DiscloserOptions {
 
 // A committed exchange, for its caller to carry out and to settle.
 struct CommittedExchange {
-  // result.replayed: it was committed by an earlier call. Without a grant, it would not be committed now, and the
-  // partner must not be called again.
+  // result.replayed: it was committed by an earlier call. Without a grant, it would not be committed now, or not as it
+  // was (another revision, another consent: the ledger does not say what would leave today), and the partner must not
+  // be called again.
   Entry entry;
   v1::Disclosure disclosure;  // as the shop sees it; state is that of the ledger when replayed
   std::string reason;         // ErrorReason name of a replayed one that ended badly
@@ -80,6 +81,8 @@ class Discloser {
   // For delivery::Exchanger: projects and commits one record for a contract with an exchange channel; nothing is queued
   // and no payload is kept. Not OK: refused, nothing may leave.
   void CommitExchange(const identity::Principal& principal, const v1::ExchangeRequest& request, ExchangeDone done);
+  // Reads state and reason of a replayed exchange anew. Blocks on a read of the store.
+  absl::Status Refresh(CommittedExchange* exchange);
 
   // How many projections were made, and how many of them the independent verifier has compared with their records.
   uint64_t projected() const { return preparer_.projected(); }
@@ -113,6 +116,8 @@ class Discloser {
                    RequestPlace* place) const;
   // The same for an entry that was refused before the ledger was asked.
   void RecallOriginal(Entry* entry) const;
+  // Takes the grant from a replayed entry whose record would not leave today as the ledger says it left.
+  absl::Status KeepGrantIfSame(Entry* entry) const;
   // Resolves and projects one request and appends its entries.
   RequestPlace Prepare(const CallFacts& call, const v1::CreateDisclosureRequest& request,
                        const std::shared_ptr<const registry::Snapshot>& snapshot, TargetResolver* resolver,

@@ -179,6 +179,22 @@ TEST_F(ExchangeTest, ARetryThatSendsNothingLeavesUnknownWhatWasUnknown) {
   EXPECT_EQ(fixture_.Outcomes().back().state(), v1::DISCLOSURE_STATE_DELIVERED);
 }
 
+// The ledger says what left the first time; today something else would.
+TEST_F(ExchangeTest, ARetryOfWhichSomethingElseWouldLeaveCallsNobody) {
+  partner_.result.fate = CallResult::Fate::kLost;
+  const v1::ExchangeRequest request = fixture_.gateway->Payment("P-1");
+  EXPECT_EQ(ReasonOf(Exchange(request).status()), v1::ERROR_REASON_OUTCOME_UNKNOWN);
+  ASSERT_EQ(partner_.calls, 1);
+  registry::ControlFixture& control = *fixture_.gateway->control;
+  v1::ApplyPolicyBundleRequest narrower;
+  *narrower.mutable_bundle() = control.Bundle({{"fields { path: \"method\" }", ""}});
+  ASSERT_TRUE(control.bundles.ApplyPolicyBundle("operators/alice", narrower).ok());
+  partner_.result.fate = CallResult::Fate::kAnswered;
+  EXPECT_EQ(ReasonOf(Exchange(request).status()), v1::ERROR_REASON_OUTCOME_UNKNOWN);
+  EXPECT_EQ(partner_.calls, 1);
+  EXPECT_EQ(fixture_.Outcomes().back().state(), v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN);
+}
+
 TEST_F(ExchangeTest, ARetryAfterItsPartnerWasSuspendedGetsTheOutcomeAndCallsNobody) {
   const v1::ExchangeRequest delivered = fixture_.gateway->Payment("P-1");
   ASSERT_TRUE(Exchange(delivered).ok());
