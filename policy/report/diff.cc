@@ -128,7 +128,9 @@ class TermDiffer {
          absl::StrCat(after_.delivery().max_unacknowledged()),
          after_.delivery().max_unacknowledged() > before_.delivery().max_unacknowledged());
     Text("deletion", OneLine(before_.deletion()), OneLine(after_.deletion()),
-         after_.deletion().due_days() > before_.deletion().due_days() || !SameExemptions());
+         after_.deletion().due_days() > before_.deletion().due_days() || !SameExemptions() ||
+             (before_.deletion().attestation() == v1::Deletion::PARTNER_KEY &&
+              after_.deletion().attestation() != v1::Deletion::PARTNER_KEY));
     Text("supervision", OneLine(before_.supervision()), OneLine(after_.supervision()), false);
     Text("documents", Documents(before_), Documents(after_), false);
   }

@@ -78,6 +78,16 @@ void DiffDuration(const v1::Contract& before, const v1::Contract& after, Contrac
     diff->changes.push_back(absl::StrCat("~ expires_on ", before.expires_on(), " -> ", after.expires_on()));
     if (after.expires_on() > before.expires_on()) diff->widening = true;
   }
+  if (before.effective_on() != after.effective_on()) {
+    diff->changes.push_back(absl::StrCat("~ effective_on ", before.effective_on(), " -> ", after.effective_on()));
+    if (after.effective_on() < before.effective_on()) diff->widening = true;
+  }
+  if (before.on_expiry().SerializeAsString() != after.on_expiry().SerializeAsString()) {
+    diff->changes.push_back("~ on_expiry");
+  }
+  if (before.supervision().SerializeAsString() != after.supervision().SerializeAsString()) {
+    diff->changes.push_back("~ supervision");
+  }
   // Documents of each kind, in any order.
   std::map<v1::Contract::Document::Kind, std::pair<std::multiset<std::string>, std::multiset<std::string>>> kinds;
   for (const auto& document : before.documents()) kinds[document.kind()].first.insert(document.SerializeAsString());
@@ -115,8 +125,32 @@ bool DeletionWeakened(const v1::Deletion& before, const v1::Deletion& after) {
   });
 }
 
+// Of a number where more of it means more that leaves, or stays out for longer.
+void DiffBound(absl::string_view term, int64_t before, int64_t after, ContractDiff* diff) {
+  if (before == after) return;
+  diff->changes.push_back(absl::StrCat("~ ", term, " ", before, " -> ", after));
+  if (after > before) diff->widening = true;
+}
+
+// How long and how much the partner may have.
+void DiffHolding(const v1::Contract& before, const v1::Contract& after, ContractDiff* diff) {
+  const v1::PartnerRetention& old_term = before.partner_retention();
+  const v1::PartnerRetention& new_term = after.partner_retention();
+  DiffBound("partner_retention.days", old_term.days(), new_term.days(), diff);
+  if (old_term.starts_on() != new_term.starts_on()) {
+    diff->changes.push_back(
+        absl::StrCat("~ partner_retention.starts_on ", old_term.starts_on(), " -> ", new_term.starts_on()));
+    diff->widening = true;
+  }
+  DiffBound("delivery.max_pending_hours", before.delivery().max_pending_hours(), after.delivery().max_pending_hours(),
+            diff);
+  DiffBound("delivery.max_unacknowledged", before.delivery().max_unacknowledged(),
+            after.delivery().max_unacknowledged(), diff);
+}
+
 void DiffTerms(const v1::Contract& before, const v1::Contract& after, ContractDiff* diff) {
   DiffDuration(before, after, diff);
+  DiffHolding(before, after, diff);
   if (before.legal().SerializeAsString() != after.legal().SerializeAsString()) {
     diff->changes.push_back("~ legal");
     diff->widening = true;

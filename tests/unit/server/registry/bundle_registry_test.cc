@@ -265,6 +265,28 @@ TEST_F(BundleRegistryTest, TermsThatAskLessOfThePartnerWiden) {
   expect_deletion(deletion + "ground: \"other law\" max_days: 3650 }", true);
 }
 
+// Likewise of how long and how much the partner may have.
+TEST_F(BundleRegistryTest, TermsThatLeaveMoreWithThePartnerWiden) {
+  fixture_.Serve();
+  const auto widens = [&](const Edits& edit) {
+    const auto planned = Apply("operators/alice", fixture_.Bundle(edit), true);
+    EXPECT_TRUE(planned.ok()) << planned.status();
+    EXPECT_GT(planned->revisions_size(), 0) << edit[0].second;
+    bool any = false;
+    for (const v1::ContractRevision& revision : planned->revisions()) {
+      EXPECT_FALSE(revision.changes().empty()) << edit[0].second;
+      any = any || revision.widening();
+    }
+    return any;
+  };
+  EXPECT_TRUE(widens({{"partner_retention { days: 90", "partner_retention { days: 91"}}));
+  EXPECT_FALSE(widens({{"partner_retention { days: 90", "partner_retention { days: 89"}}));
+  EXPECT_TRUE(widens({{"max_unacknowledged: 256", "max_unacknowledged: 257"}}));
+  EXPECT_FALSE(widens({{"max_unacknowledged: 256", "max_unacknowledged: 255"}}));
+  EXPECT_TRUE(widens({{"max_pending_hours: 72", "max_pending_hours: 73"}}));
+  EXPECT_FALSE(widens({{"max_pending_hours: 72", "max_pending_hours: 71"}}));
+}
+
 TEST_F(BundleRegistryTest, APolicyThatWidensAnActiveContractNeedsTheSameContentFromASecondPerson) {
   const Edits stricter = {
       {"imposed_conditions { categories: \"customs\" clauses: \"W4b\" cross_border {} }",
