@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 done, 1 differences or findings, 2 wrong command line or file, 3 refused by the gateway, 4 "
       "gateway not reachable,\n"
-      "5 not verified.");
+      "5 not verified, 6 waits for a second person.");
   app.fallthrough();  // global options may stand after the subcommand; subcommands inherit it
   Session session(app);
   AddApplyCommands(app, session);

@@ -1,5 +1,6 @@
 #include "client/ctl/partner_change.h"
 
+#include <algorithm>
 #include <map>
 
 #include "absl/strings/str_cat.h"
@@ -18,7 +19,10 @@ using Items = std::map<std::string, std::string>;
 
 Items IdentitiesOf(const v1::Partner& partner) {
   Items items;
-  for (const auto& identity : partner.identities()) items[SanOf(identity)] = identity.SerializeAsString();
+  for (const auto& identity : partner.identities()) {
+    // Its other half, the enrolled key, is the gateway's to say.
+    items[SanOf(identity)] = identity.trust_bundle_pem();
+  }
   return items;
 }
 
@@ -70,6 +74,20 @@ void ComparePartner(const v1::Partner& current, PartnerChange* change) {
   }
 }
 
+namespace {
+
+grpc::Status Update(Session& session, v1::OperatorService::StubInterface& gateway, const v1::Partner& wanted,
+                    bool validate_only, v1::Partner* answer, bool* waits) {
+  v1::UpdatePartnerRequest update;
+  *update.mutable_partner() = wanted;
+  update.set_validate_only(validate_only);
+  const grpc::Status updated = gateway.UpdatePartner(session.Call().get(), update, answer);
+  *waits = ReasonOf(FromGrpc(updated)) == v1::ERROR_REASON_SECOND_PERSON_REQUIRED;
+  return *waits ? grpc::Status::OK : updated;
+}
+
+}  // namespace
+
 grpc::Status PlanPartner(Session& session, v1::OperatorService::StubInterface& gateway, const v1::Partner& wanted,
                          PartnerChange* change) {
   change->wanted = wanted;
@@ -85,6 +103,14 @@ grpc::Status PlanPartner(Session& session, v1::OperatorService::StubInterface& g
   ComparePartner(current, change);
   if (change->lines.empty()) return grpc::Status::OK;
   change->kind = PartnerChange::Kind::kUpdate;
+  change->reduced = current;
+  change->reduced.clear_identities();
+  const std::vector<std::string>& removed = change->removed_identities;
+  for (const auto& identity : current.identities()) {
+    if (std::find(removed.begin(), removed.end(), SanOf(identity)) == removed.end()) {
+      *change->reduced.add_identities() = identity;
+    }
+  }
   change->wanted.set_etag(current.etag());
   return grpc::Status::OK;
 }
@@ -99,12 +125,12 @@ grpc::Status PutPartner(Session& session, v1::OperatorService::StubInterface& ga
     return gateway.CreatePartner(session.Call().get(), create, &answer);
   }
   if (change->kind == PartnerChange::Kind::kUpdate) {
-    v1::UpdatePartnerRequest update;
-    *update.mutable_partner() = change->wanted;
-    update.set_validate_only(validate_only);
-    const grpc::Status updated = gateway.UpdatePartner(session.Call().get(), update, &answer);
-    change->waits = ReasonOf(FromGrpc(updated)) == v1::ERROR_REASON_SECOND_PERSON_REQUIRED;
-    return change->waits ? grpc::Status::OK : updated;
+    if (!validate_only && !change->removed_identities.empty()) {
+      const grpc::Status removed = Update(session, gateway, change->reduced, false, &answer, &change->waits);
+      if (!removed.ok() || change->waits) return removed;
+      change->wanted.set_etag(answer.etag());
+    }
+    return Update(session, gateway, change->wanted, validate_only, &answer, &change->waits);
   }
   return grpc::Status::OK;
 }

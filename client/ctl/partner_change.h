@@ -19,7 +19,8 @@ struct PartnerChange {
   std::vector<std::string> lines;
   // SANs that the gateway knows and the folder does not: taking them away cuts the partner's connections.
   std::vector<std::string> removed_identities;
-  bool waits = false;  // for a second person
+  v1::Partner reduced;  // what is there now without them
+  bool waits = false;   // for a second person
 };
 
 // Sets the lines and removed identities of `change` to what its `wanted` makes different.
@@ -28,7 +29,8 @@ void ComparePartner(const v1::Partner& current, PartnerChange* change);
 grpc::Status PlanPartner(Session& session, v1::OperatorService::StubInterface& gateway, const v1::Partner& wanted,
                          PartnerChange* change);
 // Creates or updates; with `validate_only` asks whether the gateway would. Nothing for kNone. Sets `waits` where the
-// gateway keeps the change until a second person asks for the same.
+// gateway keeps the change until a second person asks for the same. Identities that are taken away go by themselves
+// first, for that may be one person's to do.
 grpc::Status PutPartner(Session& session, v1::OperatorService::StubInterface& gateway, bool validate_only,
                         PartnerChange* change);
 // "partners/p would be updated", with the lines below.

@@ -29,6 +29,7 @@ enum ExitCode {
   kRefused = 3,      // the gateway refused; the reason is printed
   kUnreachable = 4,  // the gateway cannot be reached; nothing is known to have changed
   kNotVerified = 5,  // a signature, proof or log does not verify
+  kWaits = 6,        // the gateway waits for a second person; until then what was asked for is not in force
 };
 
 // Options and connections of one run. Not thread-safe.
