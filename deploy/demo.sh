@@ -140,7 +140,10 @@ grep -E '^[0-9]{4} ' "$work/all.canaries" | tr -d ' ' >"$work/compact.canaries" 
 cat "$work/compact.canaries" >>"$work/all.canaries"
 seen() { # seen PATTERNS FILE...: distinct canaries found
   local patterns=$1; shift
-  { LC_ALL=C grep -aohrFf "$patterns" "$@" 2>/dev/null || true; } | sort -u | wc -l
+  local found=0
+  LC_ALL=C grep -aohrFf "$patterns" "$@" >"$work/seen" || found=$?
+  ((found <= 1)) || die "the search for canaries could not be made" # nothing found is 1
+  sort -u "$work/seen" | wc -l
 }
 for p in swift-parcel nordic-freight clear-pay; do
   awk -F'\t' -v p="$p" 'index("," $4 ",", "," p ",") == 0 { print $1; if ($1 ~ /^[0-9]+ /) { gsub(" ", "", $1); print $1 } }' "$work/planted.tsv" >"$work/$p.withheld"

@@ -69,7 +69,8 @@ int PortOf(int fd) {
                                        : ntohs(reinterpret_cast<sockaddr_in*>(&storage)->sin_port);
 }
 
-// As gRPC writes it in ServerContext::peer(): a mapped IPv4 address as IPv4, the brackets of IPv6 percent-encoded.
+// As gRPC writes it in ServerContext::peer(): a mapped IPv4 address as IPv4, the brackets of IPv6 and the sign before
+// the zone of a link-local address percent-encoded.
 std::string PeerName(const sockaddr_storage& address) {
   std::array<char, INET6_ADDRSTRLEN> host{};
   if (address.ss_family == AF_INET) {
@@ -83,7 +84,8 @@ std::string PeerName(const sockaddr_storage& address) {
     return absl::StrCat("ipv4:", host.data(), ":", ntohs(v6.sin6_port));
   }
   inet_ntop(AF_INET6, &v6.sin6_addr, host.data(), host.size());
-  return absl::StrCat("ipv6:%5B", host.data(), "%5D:", ntohs(v6.sin6_port));
+  const std::string zone = v6.sin6_scope_id == 0 ? "" : absl::StrCat("%25", v6.sin6_scope_id);
+  return absl::StrCat("ipv6:%5B", host.data(), zone, "%5D:", ntohs(v6.sin6_port));
 }
 
 bool Watch(int poller, int fd, uint32_t events) {

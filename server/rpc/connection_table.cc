@@ -65,7 +65,8 @@ void ConnectionTable::Remove(const std::string& peer, int fd) {
 bool ConnectionTable::Claim(absl::string_view peer, absl::string_view owner) {
   absl::MutexLock lock(&mutex_);
   const auto found = connections_.find(peer);
-  if (found == connections_.end() || found->second.owner == owner) return true;
+  if (found == connections_.end()) return false;
+  if (found->second.owner == owner) return true;
   size_t& count = owned_[owner];
   if (count >= limits_.per_owner) {
     ResetConnection(found->second.socket.get());

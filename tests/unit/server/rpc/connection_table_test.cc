@@ -87,7 +87,7 @@ TEST(ConnectionTable, AbortsOnlyThePartnersOwn) {
   table.Add("n", Second(nobody.gateway));
   table.Claim("a", "partners/acme");
   table.Claim("b", "partners/bolt");
-  table.Claim("unknown", "partners/acme");
+  EXPECT_FALSE(table.Claim("unknown", "partners/acme")) << "nobody could end it";
   EXPECT_EQ(table.AbortPartner("partners/acme"), 1);
   EXPECT_EQ(table.AbortPartner("partners/none"), 0);
   EXPECT_EQ(write(bolt.gateway.get(), "x", 1), 1);
