@@ -35,6 +35,11 @@ absl::Status KeyFileExposed(absl::string_view path, unsigned mode) {
       mode));
 }
 
+absl::Status KeyFileLinked(absl::string_view path) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("key file ", path, " is a symbolic link; a key that is removed must leave the file itself"));
+}
+
 absl::Status KeyFileMissing(absl::string_view path) {
   return MakeError(v1::ERROR_REASON_NOT_FOUND, absl::StrCat("key file ", path, " does not exist"), {{"path", path}});
 }

@@ -25,6 +25,8 @@ absl::Status Malformed(absl::string_view what);
 
 // FAILED_PRECONDITION: others may access the file; `mode` are its permission bits.
 absl::Status KeyFileExposed(absl::string_view path, unsigned mode);
+// FAILED_PRECONDITION: the key file is a symbolic link.
+absl::Status KeyFileLinked(absl::string_view path);
 absl::Status KeyFileMissing(absl::string_view path);
 absl::Status KeyFileExists(absl::string_view path);
 // A file operation failed; `error_number` is errno. LEDGER_UNAVAILABLE.

@@ -101,7 +101,14 @@ absl::Status CreatePrivateFile(const std::string& path, const SecretBytes& conte
   return SyncDirectory(DirectoryOf(path));
 }
 
+absl::Status CheckNotLink(const std::string& path) {
+  struct stat info;
+  if (::lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode)) return errors::KeyFileLinked(path);
+  return absl::OkStatus();
+}
+
 absl::Status ReplacePrivateFile(const std::string& path, const SecretBytes& content) {
+  POSTERN_RETURN_IF_ERROR(CheckNotLink(path));
   const std::string next = absl::StrCat(path, ".next");
   // Left by a crash before the rename; it was never in use.
   ::unlink(next.c_str());

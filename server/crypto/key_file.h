@@ -16,8 +16,12 @@ absl::StatusOr<SecretBytes> ReadPrivateFile(const std::string& path);
 // Creates `path` with mode 0600 and syncs it and its directory. ALREADY_EXISTS rather than overwrite.
 absl::Status CreatePrivateFile(const std::string& path, const SecretBytes& content);
 
-// Replaces `path` atomically by a file of mode 0600; after a crash either content is there, whole.
+// Replaces `path` atomically by a file of mode 0600; after a crash either content is there, whole. Not through a link:
+// see CheckNotLink.
 absl::Status ReplacePrivateFile(const std::string& path, const SecretBytes& content);
+
+// FAILED_PRECONDITION if `path` is a symbolic link: replacing it would leave the file behind it as it was.
+absl::Status CheckNotLink(const std::string& path);
 
 // Only the permission check of ReadPrivateFile.
 absl::Status CheckPrivateFile(const std::string& path);

@@ -31,6 +31,12 @@ absl::StatusOr<KeyId> KeyId::FromBytes(absl::string_view bytes) {
   return id;
 }
 
+KeyId KeyId::InRealm(KeyRealm realm) const {
+  KeyId id = WithIncarnation(0);
+  id.bytes_[1] = static_cast<uint8_t>(realm);
+  return id;
+}
+
 KeyId KeyId::WithIncarnation(uint8_t incarnation) const {
   KeyId other = *this;
   other.bytes_[2] = incarnation;

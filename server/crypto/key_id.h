@@ -49,6 +49,8 @@ class KeyId {
   uint8_t incarnation() const { return bytes_[2]; }
   // The same name with another incarnation.
   KeyId WithIncarnation(uint8_t incarnation) const;
+  // The same name's first incarnation in a realm.
+  KeyId InRealm(KeyRealm realm) const;
 
   const std::array<uint8_t, kSize>& bytes() const { return bytes_; }
   absl::string_view AsBytes() const { return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()}; }

@@ -103,6 +103,7 @@ class KeyStore::Impl {
     absl::MutexLock lock(&mutex_);
     return table_.ListGenerations();
   }
+  absl::StatusOr<bool> IsFinal(uint32_t generation);
 
  private:
   // Runs `body` as one transaction: committed if it returns OK, rolled back otherwise.
@@ -285,26 +286,43 @@ absl::Status KeyStore::Impl::Shred(absl::Span<const KeyId> ids, absl::Time now) 
   const absl::Status written = InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
     for (const KeyId& id : ids) {
       if (id == IndexKeyId()) return errors::Malformed("the index key cannot be shredded");
-      const absl::StatusOr<KeySlot> slot = LivingSlot(id);
-      if (ReasonOf(slot.status()) == v1::ERROR_REASON_KEY_SHREDDED) continue;
-      POSTERN_RETURN_IF_ERROR(slot.status());
-      // The block is overwritten by one without the key, and that was the only copy.
-      POSTERN_ASSIGN_OR_RETURN(KeyBlock block, table_.ReadBlock(slot->position.block));
-      POSTERN_ASSIGN_OR_RETURN(block, WithoutKey(keks_, std::move(block), slot->position.index));
-      POSTERN_RETURN_IF_ERROR(table_.ReplaceBlock(block));
-      POSTERN_RETURN_IF_ERROR(table_.BuryKey(slot->id, now, keks_.current()));
+      POSTERN_ASSIGN_OR_RETURN(const std::optional<KeySlot> slot, table_.FindSlot(id));
+      if (slot.has_value() && slot->id.incarnation() > id.incarnation()) continue;
+      if (slot.has_value() && !slot->position.living() && slot->id == id) continue;
+      // A living key of the name is this one, or one that was destroyed before this was made.
+      if (slot.has_value() && slot->position.living()) {
+        // The block is overwritten by one without the key, and that was the only copy.
+        POSTERN_ASSIGN_OR_RETURN(KeyBlock block, table_.ReadBlock(slot->position.block));
+        POSTERN_ASSIGN_OR_RETURN(block, WithoutKey(keks_, std::move(block), slot->position.index));
+        POSTERN_RETURN_IF_ERROR(table_.ReplaceBlock(block));
+      }
+      POSTERN_RETURN_IF_ERROR(table_.BuryKey(id, now, keks_.current()));
     }
     return absl::OkStatus();
   });
-  shreds_.fetch_add(1, std::memory_order_acq_rel);
-  POSTERN_RETURN_IF_ERROR(written);
   for (const KeyId& id : ids) {
+    if (!written.ok()) break;
     // A later key of the same name may be cached, and lives.
     if (const std::optional<KeyHandle> cached = cache_.Find(id); cached.has_value() && cached->id == id)
       cache_.Erase(id);
   }
-  scrub_wanted_ = true;
-  return absl::OkStatus();
+  // After the cache: who sees the new count finds no dead key. Also where the outcome is unknown.
+  shreds_.fetch_add(1, std::memory_order_acq_rel);
+  scrub_wanted_ = scrub_wanted_ || written.ok();
+  return written;
+}
+
+absl::StatusOr<bool> KeyStore::Impl::IsFinal(uint32_t generation) {
+  POSTERN_ASSIGN_OR_RETURN(const std::vector<KeyGeneration> all, ListGenerations());
+  POSTERN_ASSIGN_OR_RETURN(const Roots roots, LoadRoots(options_.root_keyset_path, options_.minors_root_keyset_path));
+  for (const KeyGeneration& one : all) {
+    if (one.number > generation) continue;
+    if (one.destroyed == absl::InfiniteFuture()) return false;
+    // A root version that is left in its keyset unwraps the generation in an old copy of this file.
+    if (roots.standard.Find(one.root_version) != nullptr) return false;
+    if (roots.minors.Find(one.minors_root_version) != nullptr) return false;
+  }
+  return !all.empty();
 }
 
 void KeyStore::Impl::WorkInBackground() {
@@ -391,6 +409,9 @@ std::vector<uint32_t> KeyStore::LivingGenerations() {
 }
 absl::StatusOr<std::vector<KeyGeneration>> KeyStore::ListGenerations() {
   return impl_->ListGenerations();
+}
+absl::StatusOr<bool> KeyStore::IsFinal(uint32_t generation) {
+  return impl_->IsFinal(generation);
 }
 absl::StatusOr<bool> KeyStore::CheckSome(int64_t* after, int limit) {
   return impl_->CheckSome(after, limit);

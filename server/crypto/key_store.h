@@ -103,8 +103,9 @@ class KeyStore {
   // Grows with every call of Shred, before it returns: while it is unchanged, so is every key that was found.
   uint64_t shreds() const;
 
-  // Destroys keys, all or none, durably when this returns. An id that is destroyed already is skipped; NOT_FOUND if one
-  // never was (then none is destroyed). The bytes leave the file and its log soon after: see Scrub.
+  // Destroys keys, all or none, durably when this returns. An id that is destroyed already is skipped; one that never
+  // was gets its tombstone too, so that no key is ever made for its name (but see allow_new_after_shred). The bytes
+  // leave the file and its log soon after: see Scrub.
   absl::Status Shred(absl::Span<const KeyId> ids, absl::Time now);
 
   // Returns when no wrapped byte of any shredded key is left in the file or its log. Shred starts the same work in the
@@ -124,6 +125,11 @@ class KeyStore {
   absl::StatusOr<bool> RewrapSome(int limit);
   // Destroys a generation of both realms; FAILED_PRECONDITION while a living key needs it.
   absl::Status DestroyGeneration(uint32_t generation, absl::Time now);
+  // Whether no copy of this file brings back a key that was shredded while `generation` was the newest: every
+  // generation up to it is destroyed, no living one hangs from the root versions that wrapped them, and these are gone
+  // from the root keysets. Copies of the keysets are the operator's to renew. NOT_FOUND, FAILED_PRECONDITION as for
+  // Open.
+  absl::StatusOr<bool> IsFinal(uint32_t generation);
   // The generations that live, ascending.
   std::vector<uint32_t> LivingGenerations();
   // All that ever were, newest first.

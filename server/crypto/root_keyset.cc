@@ -35,6 +35,7 @@ absl::Status NotAKeyset(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<RootKeyset> RootKeyset::Load(const std::string& path) {
+  POSTERN_RETURN_IF_ERROR(CheckNotLink(path));
   POSTERN_ASSIGN_OR_RETURN(const SecretBytes content, ReadPrivateFile(path));
   absl::string_view text = content.Reveal(SecretAccess::Granted());
   if (text.empty() || text.back() != '\n') return NotAKeyset(path);

@@ -19,9 +19,15 @@ absl::Status CheckpointPublisher::VerifyLedger() {
   const absl::StatusOr<std::string> note = identity::ReadPublicFile(options_.file);
   if (absl::IsNotFound(note.status())) return VerifyUnpublished();
   POSTERN_RETURN_IF_ERROR(note.status());
-  const absl::StatusOr<audit::Checkpoint> opened = audit::OpenCheckpoint(*note, signer_->VerifierKey());
-  if (!opened.ok()) {
-    return absl::DataLossError(absl::StrCat("the checkpoint in ", options_.file, " was not signed for this ledger"));
+  absl::StatusOr<audit::Checkpoint> opened = audit::OpenCheckpoint(*note, signer_->VerifierKey());
+  for (const std::string& former : options_.former_verifier_keys) {
+    if (!opened.ok()) opened = audit::OpenCheckpoint(*note, former);
+  }
+  if (!opened.ok() || opened->origin != signer_->name()) {
+    return absl::DataLossError(
+        absl::StrCat("the checkpoint in ", options_.file,
+                     " was not signed for this ledger; if the audit signing key was replaced, the configuration's "
+                     "former_audit_verifier_keys must name the old one"));
   }
   const audit::Checkpoint& checkpoint = *opened;
   POSTERN_ASSIGN_OR_RETURN(const storage::TreeHead head, store_->ReadTreeHead());

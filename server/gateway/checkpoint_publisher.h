@@ -23,6 +23,8 @@ class CheckpointPublisher {
   struct Options {
     std::string file;                                   // replaced atomically
     absl::Duration interval = absl::Milliseconds(200);  // at most one checkpoint in this time
+    // Of signing keys that were replaced: a checkpoint that one of them signed is as good.
+    std::vector<std::string> former_verifier_keys;
     // Told the first failure after a success, and the first success after it. May be null.
     std::function<void(const absl::Status&)> on_change;
   };

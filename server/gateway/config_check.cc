@@ -85,6 +85,10 @@ class Checker {
     if (Check("keys.audit_signing_key", audit.status()) && audit->algorithm() != crypto::SignatureAlgorithm::kEd25519) {
       Find("keys.audit_signing_key", "must be an Ed25519 key");
     }
+    for (const std::string& former : keys.former_audit_verifier_keys()) {
+      if (absl::StartsWith(former, absl::StrCat(config_.audit_origin(), "/"))) continue;
+      Find("keys.former_audit_verifier_keys", "each is of the form <audit_origin>/<instance>+<id>+<key>");
+    }
     if (audit.ok() && notice.ok() && audit->public_key().ToPem() == notice->public_key().ToPem()) {
       Find("keys.notice_signing_key", "must be another key than audit_signing_key");
     }

@@ -52,6 +52,8 @@ absl::Status OpenStores(const config::Config& config, const Clock& clock, const 
 
   CheckpointPublisher::Options checkpoints;
   checkpoints.file = absl::StrCat(config.data_dir(), "/checkpoint");
+  const auto& former = config.keys().former_audit_verifier_keys();
+  checkpoints.former_verifier_keys.assign(former.begin(), former.end());
   checkpoints.on_change = [log](const absl::Status& status) {
     if (status.ok()) return log->Info("checkpoint.recovered");
     log->Error("checkpoint.failing", {{"error", base::ErrorText(status)}});

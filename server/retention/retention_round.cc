@@ -96,8 +96,16 @@ absl::Status RetentionRound::Act(const storage::RetentionOrderRow& due) {
   if (withdrew) {
     // Again: what was on its way is held now.
     POSTERN_ASSIGN_OR_RETURN(Rows now, Read(due.order));
+    // What came since was not judged: the order is looked at again for it.
+    const bool grew = now.size() > rows.size();
     now.resize(std::min(now.size(), rows.size()));
     rows = std::move(now);
+    if (grew) {
+      POSTERN_RETURN_IF_ERROR(AddItems(rows, plan));
+      after.progress = plan.progress.SerializeAsString();
+      LookAgain(std::move(after), now_);
+      return absl::OkStatus();
+    }
   }
   POSTERN_RETURN_IF_ERROR(AddItems(rows, plan));
   after.progress = plan.progress.SerializeAsString();
@@ -106,6 +114,7 @@ absl::Status RetentionRound::Act(const storage::RetentionOrderRow& due) {
     return absl::OkStatus();
   }
   POSTERN_RETURN_IF_ERROR(AddOrderKey(rows));
+  closing_[due.order] = rows.size();
   after.closed = true;
   change_.retention_orders.push_back(std::move(after));
   counts_.set_closed_count(counts_.closed_count() + 1);
@@ -171,7 +180,27 @@ absl::Status RetentionRound::AddOrderKey(const Rows& rows) {
     // It follows those of the subjects.
     if (row.key_ids.size() <= row.subjects.size()) continue;
     POSTERN_ASSIGN_OR_RETURN(const crypto::KeyId id, disclosure::FromStored(row.key_ids[row.subjects.size()]));
+    // In both realms: a later record of the order may know nothing of the person's age.
+    const auto other =
+        id.realm() == crypto::KeyRealm::kMinors ? crypto::KeyRealm::kStandard : crypto::KeyRealm::kMinors;
     if (keys.insert(id).second) keys_.push_back(id);
+    if (keys.insert(id.InRealm(other)).second) keys_.push_back(id.InRealm(other));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RetentionRound::KeepOrdersThatGrew() {
+  if (closing_.empty()) return absl::OkStatus();
+  // With the keys gone no commit of such an order can begin; those that had begun end here.
+  plane_.committer->AwaitReleased();
+  for (storage::RetentionOrderRow& row : change_.retention_orders) {
+    const auto closing = closing_.find(row.order);
+    if (closing == closing_.end() || !row.closed) continue;
+    POSTERN_ASSIGN_OR_RETURN(const Rows now, Read(row.order));
+    if (now.size() <= closing->second) continue;
+    row.closed = false;
+    row.due = now_;
+    counts_.set_closed_count(counts_.closed_count() - 1);
   }
   return absl::OkStatus();
 }
@@ -202,6 +231,7 @@ absl::Status RetentionRound::Finish(absl::string_view principal, v1::RetentionRe
   if (!keys_.empty() && !base::FailpointSkips("retention_shred.skip")) {
     POSTERN_RETURN_IF_ERROR(plane_.keys->Shred(keys_, now_));
   }
+  POSTERN_RETURN_IF_ERROR(KeepOrdersThatGrew());
   POSTERN_FAILPOINT("retention.shredded");
   absl::MutexLock control(&plane_.control->mutex);
   POSTERN_RETURN_IF_ERROR(AddCampaigns());

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -47,6 +48,8 @@ class RetentionRound {
   absl::StatusOr<bool> Withdraw(const storage::Mac16& order, const Rows& rows, const OrderPlan& plan);
   absl::Status AddItems(const Rows& rows, const OrderPlan& plan);
   absl::Status AddOrderKey(const Rows& rows);
+  // Orders that got a record between the look at them and the end of their keys stay open, and are due again at once.
+  absl::Status KeepOrdersThatGrew();
   void LookAgain(storage::RetentionOrderRow row, absl::Time next_end);
   absl::Status AddCampaigns();
   bool DidAnything() const;
@@ -59,6 +62,7 @@ class RetentionRound {
   v1::RetentionRound counts_;
   storage::ChangeSet change_;
   std::vector<crypto::KeyId> keys_;
+  absl::flat_hash_map<storage::Mac16, size_t> closing_;  // orders, and how many records they had
   std::map<storage::PartnerId, std::vector<Item>> items_;
 };
 

@@ -209,18 +209,14 @@ absl::Status Eraser::Preview(Request* request) {
   return absl::OkStatus();
 }
 
-bool Eraser::IsFinal(const Request& request) const {
-  const std::vector<uint32_t> living = plane_.keys->LivingGenerations();
-  return request.has_effective_time() && !living.empty() && living.front() > request.final_generation();
-}
-
 absl::Status Eraser::ReadProgress(Request* request) {
   if (!request->has_effective_time()) return absl::OkStatus();
   for (v1::PartnerProgress& progress : *request->mutable_partners()) {
     POSTERN_ASSIGN_OR_RETURN(const auto campaign, plane_.store->ReadCampaign(progress.campaign()));
     if (campaign) progress = ProgressOf(campaign->campaign);
   }
-  request->set_final(IsFinal(*request));
+  POSTERN_ASSIGN_OR_RETURN(const bool final, plane_.keys->IsFinal(request->final_generation()));
+  request->set_final(final);
   return absl::OkStatus();
 }
 

@@ -43,7 +43,6 @@ class Eraser {
   // Sets state and reason if the request has to wait; true if so.
   absl::StatusOr<bool> MustWait(absl::Span<const storage::Mac16> subjects, v1::SubjectRequest* request);
   absl::Status ShredKeys(absl::Span<const storage::Mac16> subjects);
-  bool IsFinal(const v1::SubjectRequest& request) const;
 
   RightsPlane& plane_;
   SubjectLedger& ledger_;

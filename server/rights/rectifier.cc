@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "policy/projection/projector.h"
@@ -133,10 +134,17 @@ absl::StatusOr<v1::RectifyRecordResponse> Rectifier::Rectify(const identity::Pri
   v1::RectifyRecordResponse response;
   POSTERN_RETURN_IF_ERROR(Disclose(caller, request, targets, &response));
   POSTERN_FAILPOINT("rights.rectified");
+  // Where the new one was refused the old one stays: a partner is not left without either.
+  absl::flat_hash_set<storage::PartnerId> corrected;
+  for (const v1::TargetResult& result : response.results()) {
+    const registry::PartnerView* partner = snapshot->FindPartner(result.target().partner());
+    if (result.has_disclosure() && partner != nullptr) corrected.insert(partner->id);
+  }
   POSTERN_ASSIGN_OR_RETURN(const Recalled recalled,
                            RecallReleases(plane_, {facts.order}, v1::ERROR_REASON_RECORD_VERSION_STALE,
                                           [&](const storage::DisclosureRow& row) -> absl::StatusOr<bool> {
-                                            return row.record_key == facts.record_key &&
+                                            return corrected.contains(row.partner) &&
+                                                   row.record_key == facts.record_key &&
                                                    row.record_version < facts.version;
                                           }));
   response.set_withdrawn_count(recalled.effect.withdrawn_count());

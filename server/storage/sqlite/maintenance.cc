@@ -22,6 +22,13 @@ constexpr int kSlice = 500;
 constexpr absl::Duration kSlicePause = absl::Milliseconds(2);
 
 // The smallest request id (UUIDv7) of a time.
+// For intervals: a wall clock that is set back would put everything off.
+absl::Time SteadyNow() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return absl::TimeFromTimespec(now);
+}
+
 std::string RequestIdBound(absl::Time time) {
   std::string bound(16, '\0');
   const int64_t millis = absl::ToUnixMillis(time);
@@ -103,7 +110,7 @@ Maintenance::Work Maintenance::WaitForWork() {
   }
   // Writes wake this thread, and each look at a long log costs the next commit time: once a round is enough for what
   // could not be done.
-  const absl::Time now = absl::Now();
+  const absl::Time now = SteadyNow();
   const int64_t seq = writer_.last_seq();
   if (std::exchange(seen_seq_, seq) != seq) quiet_since_ = now;
   const int64_t tail = UnindexedTail();
@@ -131,7 +138,7 @@ void Maintenance::Do(const Work& work) {
     scrub = scrub || swept.value_or(false);
   }
   if (scrub) scrub_left_ = !writer_.Checkpoint(/*truncate=*/true).value_or(false);
-  if (!done || sweep_left_ || scrub_left_) next_checkpoint_ = absl::Now() + kRound;
+  if (!done || sweep_left_ || scrub_left_) next_checkpoint_ = SteadyNow() + kRound;
 }
 
 // Whether there was anything to sweep.

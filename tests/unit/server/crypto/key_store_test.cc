@@ -56,11 +56,32 @@ TEST_F(KeyStoreTest, UnknownKeysAreNotFound) {
   const KeyId id(KeyKind::kOrder, KeyRealm::kStandard, Sha256("nobody"), 0);
   EXPECT_TRUE(absl::IsNotFound(store_->Get(id).status()));
   EXPECT_TRUE(absl::IsNotFound(store_->Find(KeyKind::kOrder, KeyRealm::kStandard, Sha256("nobody")).status()));
+}
+
+// What is closed in one realm must not be opened in the other, and a key that a restore has lost is gone all the same.
+TEST_F(KeyStoreTest, ANameWithoutAKeyCanBeBuried) {
   const KeyHandle living = *Ensure(Ask("alice"));
-  EXPECT_TRUE(absl::IsNotFound(store_->Shred({living.id, id}, now_)));
-  EXPECT_TRUE(store_->Get(living.id).ok()) << "all or none";
+  const KeyId other = living.id.InRealm(KeyRealm::kMinors);
+  ASSERT_TRUE(store_->Shred({living.id, other}, now_).ok());
+  for (int start = 0; start < 2; ++start) {
+    for (const KeyRealm realm : {KeyRealm::kStandard, KeyRealm::kMinors}) {
+      KeyRequest request = Ask("alice");
+      request.realm = realm;
+      EXPECT_EQ(ReasonOf(Ensure(request).status()), v1::ERROR_REASON_KEY_SHREDDED);
+    }
+    EXPECT_EQ(ReasonOf(store_->Get(other).status()), v1::ERROR_REASON_KEY_SHREDDED);
+    Reopen();
+  }
+}
+
+TEST_F(KeyStoreTest, AnOlderKeyOfTheNameGoesWithALaterOne) {
+  const KeyHandle first = *Ensure(Ask("alice"));
+  // As in a copy of the file from before the first was shredded and the second made.
+  ASSERT_TRUE(store_->Shred({first.id.WithIncarnation(1)}, now_).ok());
+  EXPECT_EQ(ReasonOf(store_->Get(first.id).status()), v1::ERROR_REASON_KEY_SHREDDED);
+  ASSERT_TRUE(store_->Scrub().ok());
   Reopen();
-  EXPECT_TRUE(store_->Get(living.id).ok());
+  EXPECT_EQ(ReasonOf(store_->Get(first.id).status()), v1::ERROR_REASON_KEY_SHREDDED);
 }
 
 TEST_F(KeyStoreTest, KeysBeyondTheCacheAreReadAgain) {
