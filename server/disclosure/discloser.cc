@@ -53,7 +53,7 @@ Discloser::Discloser(const registry::SnapshotHolder* snapshots, const registry::
       refusals_(refusals),
       options_(std::move(options)),
       originals_(store, keys),
-      preparer_(keys->index_key(), standings, options_.compare_one_in, options_.on_finding),
+      preparer_(keys->index_key(), standings, options_.compare_one_in, options_.on_finding, options_.measures),
       grants_(store) {}
 
 void Discloser::Create(const identity::Principal& principal, const v1::CreateDisclosureRequest& request,

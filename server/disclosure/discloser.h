@@ -37,6 +37,8 @@ struct DiscloserOptions {
   uint32_t compare_one_in = 16;
   // Told of a finding of the verifier; see Preparer. May be null.
   Preparer::OnFinding on_finding;
+  // What statistics sum.
+  std::vector<Measure> measures;
   std::function<absl::Time()> clock = [] { return absl::Now(); };
 };
 

@@ -54,6 +54,16 @@ absl::Status EarlierRecordRefused() {
   return MakeError(v1::ERROR_REASON_EARLIER_RECORD_REFUSED, "an earlier record of the same key was refused");
 }
 
+absl::Status CanaryReserved() {
+  return MakeError(v1::ERROR_REASON_CANARY_RESERVED, "the record concerns an invented person of another partner");
+}
+
+absl::Status CategoryFrozen(absl::string_view partner, absl::string_view purpose) {
+  return MakeError(v1::ERROR_REASON_CATEGORY_FROZEN,
+                   "a category that the grant releases is stopped while a complaint is looked into",
+                   {{"partner", partner}, {"purpose", purpose}});
+}
+
 absl::Status RequestIdInvalid() {
   return MakeError(v1::ERROR_REASON_REQUEST_ID_INVALID, "request_id must be a UUIDv7");
 }

@@ -17,6 +17,9 @@ absl::Status RecordTypeUnknown(absl::string_view record_type);
 absl::Status ConsentRequired(absl::string_view purpose);
 absl::Status SubjectRestricted(absl::string_view purpose);
 absl::Status SubjectSuppressed();
+absl::Status CanaryReserved();
+// Metadata "partner" and "purpose".
+absl::Status CategoryFrozen(absl::string_view partner, absl::string_view purpose);
 absl::Status EarlierRecordRefused();
 absl::Status RequestIdInvalid();
 absl::Status RequestIdExpired();

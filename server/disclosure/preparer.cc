@@ -102,7 +102,8 @@ void Preparer::PrepareAll(const RequestFacts& facts, const std::shared_ptr<const
       target.entry = std::move(lanes[i].status);
       continue;
     }
-    target.entry = MakeEntry(facts, *target.resolved, snapshot, /*exchange=*/false, *contexts[i], std::move(results[i]));
+    target.entry =
+        MakeEntry(facts, *target.resolved, snapshot, /*exchange=*/false, *contexts[i], std::move(results[i]));
   }
 }
 
@@ -130,7 +131,8 @@ absl::StatusOr<Entry> Preparer::MakeEntry(const RequestFacts& facts, const Resol
   row.subjects_resolved_at = standings_->version();
   const size_t asked = NameSubjects(result.extracts, &entry);
   policy::ProjectionContext consented = context;
-  POSTERN_ASSIGN_OR_RETURN(consented.consents_granted, JudgeSubjects(*standings_, row.subjects, asked, grant));
+  POSTERN_ASSIGN_OR_RETURN(consented.consents_granted,
+                           JudgeSubjects(*standings_, row.subjects, asked, resolved.partner->resource.name(), grant));
   if (consented.consents_granted != 0) {
     // Rare enough to do it again: who the subjects are is known only from the record.
     POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, consented, facts.record, &result));
@@ -158,6 +160,7 @@ absl::StatusOr<Entry> Preparer::MakeEntry(const RequestFacts& facts, const Resol
   row.has_record_version = extracts.has_record_version;
   row.handle = crypto::MakeHandle(*resolved.partner->handle, grant.purpose, extracts.record_key);
   row.withheld_bits = std::move(result.withheld_bits);
+  row.observation = observer_.Observe(snapshot->bundle, facts.record_type, facts.record, extracts);
   row.fences.push_back({storage::FenceScope::Kind::kPartner, resolved.partner->resource.name()});
   for (const storage::Mac16& subject : row.subjects) {
     row.fences.push_back(Scope(storage::FenceScope::Kind::kSubject, subject));
@@ -219,7 +222,8 @@ absl::Status Preparer::Preview(const Resolved& resolved, absl::string_view recor
   Entry named;
   const size_t asked = NameSubjects(result->extracts, &named);
   policy::ProjectionContext consented = *context;
-  POSTERN_ASSIGN_OR_RETURN(consented.consents_granted, JudgeSubjects(*standings_, named.row.subjects, asked, grant));
+  POSTERN_ASSIGN_OR_RETURN(consented.consents_granted, JudgeSubjects(*standings_, named.row.subjects, asked,
+                                                                     resolved.partner->resource.name(), grant));
   POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, consented, record, result));
   return policy::ExplainWithheld(*grant.plan, consented, record, withheld);
 }

@@ -12,6 +12,7 @@
 #include "policy/projection/projector.h"
 #include "server/crypto/hmac.h"
 #include "server/disclosure/entry.h"
+#include "server/disclosure/observer.h"
 #include "server/disclosure/projector_cache.h"
 #include "server/disclosure/resolver.h"
 #include "server/registry/snapshot.h"
@@ -27,14 +28,16 @@ class Preparer {
   // block for as long as it takes to stop the partner.
   using OnFinding = std::function<void(const std::string& partner, const std::string& path)>;
 
-  // `index_key` is the key store's; `standings` is borrowed. The independent verifier looks at every projection, and
-  // compares one in `compare_one_in` with its record, value by value. `on_finding` may be null.
+  // `index_key` is the key store's; `standings` is borrowed; `measures` are what statistics sum. The independent
+  // verifier looks at every projection, and compares one in `compare_one_in` with its record, value by value.
+  // `on_finding` may be null.
   Preparer(const crypto::HmacKey& index_key, const registry::SubjectStandings* standings, uint32_t compare_one_in,
-           OnFinding on_finding)
+           OnFinding on_finding, std::vector<Measure> measures = {})
       : index_key_(index_key),
         standings_(standings),
         compare_one_in_(compare_one_in == 0 ? 1 : compare_one_in),
-        on_finding_(std::move(on_finding)) {}
+        on_finding_(std::move(on_finding)),
+        observer_(std::move(measures)) {}
 
   // The projector's errors, VERIFIER_FINDING, those of JudgeSubjects, or KEY_SHREDDED if the partner's own keys are
   // gone.
@@ -76,6 +79,7 @@ class Preparer {
   const registry::SubjectStandings* const standings_;
   const uint32_t compare_one_in_;
   const OnFinding on_finding_;
+  const Observer observer_;
   ProjectorCache projectors_;
   std::atomic<uint64_t> projected_{0};
   std::atomic<uint64_t> compared_{0};

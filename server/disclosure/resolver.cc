@@ -135,6 +135,9 @@ absl::StatusOr<Resolved> Resolve(const registry::Snapshot& snapshot, const v1::D
     return errors::PurposeNotGranted(target.partner(), target.purpose(), record_type);
   }
   POSTERN_RETURN_IF_ERROR(CheckStanding(*resolved.grant->contract, registry::UtcDay(now)));
+  if (resolved.grant->frozen && !base::FailpointSkips("freeze.skip")) {
+    return errors::CategoryFrozen(target.partner(), target.purpose());
+  }
   const bool exchange = resolved.grant->contract->terms.delivery().has_exchange();
   if (channel == Channel::kQueue && exchange) {
     return errors::InvalidField("target", "has a contract that is served by Exchange");

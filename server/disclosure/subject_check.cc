@@ -12,7 +12,7 @@ namespace postern::disclosure {
 
 absl::StatusOr<uint64_t> JudgeSubjects(const registry::SubjectStandings& standings,
                                        absl::Span<const storage::Mac16> subjects, size_t asked,
-                                       const policy::CompiledGrant& grant) {
+                                       absl::string_view partner, const policy::CompiledGrant& grant) {
   const bool whole_needed = grant.consent_required && !base::FailpointSkips("consent.skip");
   if (standings.empty()) {
     if (whole_needed) return errors::ConsentRequired(grant.purpose);
@@ -25,6 +25,9 @@ absl::StatusOr<uint64_t> JudgeSubjects(const registry::SubjectStandings& standin
   for (size_t i = 0; i < subjects.size(); ++i) {
     const std::shared_ptr<const registry::SubjectStanding> standing = standings.Find(subjects[i]);
     if (standing != nullptr && standing->suppressed) return errors::SubjectSuppressed();
+    if (standing != nullptr && !standing->MayGoTo(partner) && !base::FailpointSkips("canary.skip")) {
+      return errors::CanaryReserved();
+    }
     if (standing != nullptr && !standing->Allows(grant.purpose) && !base::FailpointSkips("restriction.skip")) {
       return errors::SubjectRestricted(grant.purpose);
     }

@@ -15,9 +15,10 @@ namespace postern::disclosure {
 // Judges the subjects of one record under one grant; returns the plan's consents (ProjectionContext::consents_granted)
 // that are on record for every one of the first `asked` subjects. Those are the persons whose consent counts: everyone
 // with an id, or, in a record without any, everyone with a contact. A restriction counts whoever has it, guardians
-// included. SUBJECT_SUPPRESSED, SUBJECT_RESTRICTED, CONSENT_REQUIRED.
+// included. SUBJECT_SUPPRESSED, SUBJECT_RESTRICTED, CONSENT_REQUIRED; CANARY_RESERVED for an invented person that is
+// another partner's than `partner`.
 absl::StatusOr<uint64_t> JudgeSubjects(const registry::SubjectStandings& standings,
                                        absl::Span<const storage::Mac16> subjects, size_t asked,
-                                       const policy::CompiledGrant& grant);
+                                       absl::string_view partner, const policy::CompiledGrant& grant);
 
 }  // namespace postern::disclosure

@@ -92,8 +92,21 @@ constexpr MethodRule kRules[] = {
     {"postern.v1.RetentionService.RunRetention", kOperatorSide, kOperator | kOfficer},
     {"postern.v1.RetentionService.GetRetentionReport", kOperatorSide, kLook, false, kRead},
 
+    {"postern.v1.StatisticsService.QueryStatistics", kBoth, kShop | kLook, false, kRead},
+
+    {"postern.v1.InvestigationService.CreateInvestigation", kBoth, kServe},
+    {"postern.v1.InvestigationService.GetInvestigation", kBoth, kShop | kLook, false, kRead},
+    {"postern.v1.InvestigationService.ListInvestigations", kBoth, kShop | kLook, false, kRead},
+    {"postern.v1.InvestigationService.BeginInvestigation", kOperatorSide, kOfficer},
+    {"postern.v1.InvestigationService.FreezeForInvestigation", kOperatorSide, kOfficer},
+    {"postern.v1.InvestigationService.LiftFreezes", kOperatorSide, kOfficer},
+    {"postern.v1.InvestigationService.ExportEvidence", kOperatorSide, kOfficer | kAuditor, false, kRead},
+    {"postern.v1.InvestigationService.ResolveInvestigation", kOperatorSide, kOfficer},
+
     {"postern.v1.SupervisionService.ListSupervisionFindings", kOperatorSide, kLook, false, kRead},
     {"postern.v1.SupervisionService.ReplaySupervision", kOperatorSide, kLook, false, kRead},
+    {"postern.v1.SupervisionService.PlantCanary", kOperatorSide, kOfficer},
+    {"postern.v1.SupervisionService.TraceLeak", kOperatorSide, kOfficer},
 
     {"postern.v1.AuditService.GetCheckpoint", kOperatorSide, kAuditor, false, kRead},
     {"postern.v1.AuditService.ListEntries", kOperatorSide, kAuditor, false, kRead},

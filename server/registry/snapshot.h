@@ -25,6 +25,7 @@ struct ActiveGrant {
   const policy::CompiledContract* contract = nullptr;
   std::string contract_revision;  // resource name
   storage::GrantId grant_id = 0;
+  bool frozen = false;  // a category of it is stopped while a complaint is looked into
 };
 
 // One partner as of this snapshot.

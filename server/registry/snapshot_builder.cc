@@ -30,8 +30,9 @@ absl::Status SnapshotBuilder::Rebuild() {
   POSTERN_ASSIGN_OR_RETURN(snapshot->fence_version, store_->ReadFenceVersion());
   POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::PartnerRow> rows, store_->ListPartners());
   POSTERN_RETURN_IF_ERROR(LoadPolicy(rows));
+  POSTERN_ASSIGN_OR_RETURN(const Freezes freezes, Freezes::Read(*store_));
   for (const storage::PartnerRow& row : rows) {
-    POSTERN_ASSIGN_OR_RETURN(snapshot->partners[row.partner.name()], BuildView(row));
+    POSTERN_ASSIGN_OR_RETURN(snapshot->partners[row.partner.name()], BuildView(row, freezes));
   }
   if (policy_ != nullptr) {
     snapshot->bundle = policy_->bundle;
@@ -82,7 +83,8 @@ absl::Status SnapshotBuilder::LoadPolicy(const std::vector<storage::PartnerRow>&
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<const PartnerView>> SnapshotBuilder::BuildView(const storage::PartnerRow& row) {
+absl::StatusOr<std::shared_ptr<const PartnerView>> SnapshotBuilder::BuildView(const storage::PartnerRow& row,
+                                                                              const Freezes& freezes) {
   auto view = std::make_shared<PartnerView>();
   view->id = row.id;
   view->resource = row.partner;
@@ -97,11 +99,11 @@ absl::StatusOr<std::shared_ptr<const PartnerView>> SnapshotBuilder::BuildView(co
     fence = std::make_shared<PartnerFence>(row.fence_version, row.partner.state() == v1::PARTNER_STATE_ACTIVE);
   }
   view->fence = fence;
-  if (policy_ != nullptr && KeepsGrants(row.partner.state())) POSTERN_RETURN_IF_ERROR(AddGrants(view.get()));
+  if (policy_ != nullptr && KeepsGrants(row.partner.state())) POSTERN_RETURN_IF_ERROR(AddGrants(freezes, view.get()));
   return view;
 }
 
-absl::Status SnapshotBuilder::AddGrants(PartnerView* view) {
+absl::Status SnapshotBuilder::AddGrants(const Freezes& freezes, PartnerView* view) {
   const absl::CivilDay today = UtcDay(clock_());
   for (const std::shared_ptr<const policy::CompiledContract>& contract : policy_->bundle->contracts()) {
     if (contract->partner != view->resource.name()) continue;
@@ -122,6 +124,7 @@ absl::Status SnapshotBuilder::AddGrants(PartnerView* view) {
       active.contract = contract.get();
       active.contract_revision = ref.contract_revision;
       POSTERN_ASSIGN_OR_RETURN(active.grant_id, Intern(ref));
+      active.frozen = freezes.Cover(contract->partner, grant.categories);
       view->grants.push_back(std::move(active));
     }
   }

@@ -16,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/crypto/key_store.h"
+#include "server/registry/freezes.h"
 #include "server/registry/partner_fence.h"
 #include "server/registry/policy_in_force.h"
 #include "server/registry/snapshot.h"
@@ -50,9 +51,9 @@ class SnapshotBuilder {
 
  private:
   absl::Status LoadPolicy(const std::vector<storage::PartnerRow>& partners) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<std::shared_ptr<const PartnerView>> BuildView(const storage::PartnerRow& row)
+  absl::StatusOr<std::shared_ptr<const PartnerView>> BuildView(const storage::PartnerRow& row, const Freezes& freezes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status AddGrants(PartnerView* view) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status AddGrants(const Freezes& freezes, PartnerView* view) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<storage::GrantId> Intern(const storage::GrantRef& ref) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Constant after construction.

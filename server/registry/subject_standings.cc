@@ -38,6 +38,12 @@ absl::Status AddRecord(const storage::SubjectRecordRow& row, SubjectStanding* st
       break;
     case storage::SubjectRecordRow::Kind::kGuardian:
       break;
+    case storage::SubjectRecordRow::Kind::kCanary: {
+      v1::Canary canary;
+      if (!canary.ParseFromString(row.resource)) return errors::StoreInconsistent("a canary does not parse");
+      standing->canary_of = canary.partner();
+      break;
+    }
     case storage::SubjectRecordRow::Kind::kLegalHold: {
       v1::LegalHold hold;
       if (!hold.ParseFromString(row.resource)) return errors::StoreInconsistent("a legal hold does not parse");

@@ -30,9 +30,11 @@ struct SubjectStanding {
   bool restricted = false;                       // everything is
   bool suppressed = false;                       // erased, and not come back
   absl::Time held_until = absl::InfinitePast();  // the end of the legal hold that ends last
+  std::string canary_of;                         // "partners/{partner}" that alone may get an invented person
 
   bool Consents(absl::string_view key) const;
   bool Allows(absl::string_view purpose) const;
+  bool MayGoTo(absl::string_view partner) const { return canary_of.empty() || canary_of == partner; }
 };
 
 // Thread-safe.

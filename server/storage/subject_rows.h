@@ -23,7 +23,8 @@ struct SubjectRecordRow {
     kRestriction = 2,
     kSuppression = 3,
     kLegalHold = 4,
-    kGuardian = 5
+    kGuardian = 5,
+    kCanary = 6
   } kind = Kind::kConsent;
   int64_t row = 0;  // place in ListSubjectRecords; set by reads
   Mac16 subject{};

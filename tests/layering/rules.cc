@@ -28,6 +28,7 @@ constexpr Room kRooms[] = {
     {"server/rights/", 3},
     {"server/retention/", 3},
     {"server/supervision/", 3},
+    {"server/statistics/", 3},
     {"server/rpc/", 4},
     {"server/gateway/", 5},
     {"server/main.cc", 6},

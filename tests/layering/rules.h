@@ -1,8 +1,8 @@
 // The arrows of the house: each folder includes and links only leftward.
 //
 //   proto <- policy <- server/base, server/crypto, server/storage
-//         <- server/{registry identity disclosure delivery revocation audit rights retention} <- server/rpc <-
-//         server/gateway <- server/main.cc
+//         <- server/{registry identity disclosure delivery revocation audit rights retention supervision statistics} <-
+//         server/rpc <- server/gateway <- server/main.cc
 //   proto, policy <- client/*          (client never uses server)
 #pragma once
 

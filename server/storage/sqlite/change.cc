@@ -3,10 +3,13 @@
 #include <utility>
 
 #include "proto/errors/error.h"
+#include "server/storage/sqlite/investigations.h"
 #include "server/storage/sqlite/resources.h"
 #include "server/storage/sqlite/retention.h"
 #include "server/storage/sqlite/settle.h"
+#include "server/storage/sqlite/statistics.h"
 #include "server/storage/sqlite/subjects.h"
+#include "server/storage/sqlite/supervision.h"
 
 namespace postern::storage {
 
@@ -33,6 +36,10 @@ absl::Status ApplyIn(WriteScope& scope, const ChangeSet& change, AppliedChange* 
   if (change.retention_totals) POSTERN_RETURN_IF_ERROR(WriteRetentionTotals(scope, *change.retention_totals));
   for (const SubjectRecordRow& row : change.subject_records) POSTERN_RETURN_IF_ERROR(WriteSubjectRecord(scope, row));
   for (const SubjectRequestRow& row : change.subject_requests) POSTERN_RETURN_IF_ERROR(WriteSubjectRequest(scope, row));
+  POSTERN_RETURN_IF_ERROR(WriteStatistics(scope, change.statistics));
+  for (const InvestigationRow& row : change.investigations) POSTERN_RETURN_IF_ERROR(WriteInvestigation(scope, row));
+  for (const FindingRow& row : change.findings) POSTERN_RETURN_IF_ERROR(WriteFinding(scope, row));
+  for (const SeenRow& row : change.seen) POSTERN_RETURN_IF_ERROR(WriteSeen(scope, row));
   for (const ChangeSet::SubmittedResult& result : change.results)
     POSTERN_RETURN_IF_ERROR(SubmitResultIn(scope, result));
   applied->first_leaf = scope.head().tree.size();

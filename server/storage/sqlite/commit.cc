@@ -10,6 +10,7 @@
 #include "server/storage/sqlite/disclosure_rows.h"
 #include "server/storage/sqlite/packing.h"
 #include "server/storage/sqlite/queue.h"
+#include "server/storage/sqlite/statistics.h"
 
 namespace postern::storage {
 namespace {
@@ -27,6 +28,7 @@ class GroupCommit {
 
   // Fills `result`; a status that is not OK is the whole group's.
   absl::Status Commit(const NewDisclosure& entry, CommitResult* result);
+  // What follows from the whole group.
   absl::Status WriteCounts();
 
  private:
@@ -44,6 +46,7 @@ class GroupCommit {
   Connection& db_;
   VersionScopes& version_scopes_;
   std::vector<Count> counts_;
+  UncountedGroup uncounted_;
 };
 
 absl::Status GroupCommit::Commit(const NewDisclosure& entry, CommitResult* result) {
@@ -56,6 +59,7 @@ absl::Status GroupCommit::Commit(const NewDisclosure& entry, CommitResult* resul
   const int64_t seq = scope_.NextSeq();
   POSTERN_RETURN_IF_ERROR(Insert(entry, seq, leaf.index));
   CountOne(entry);
+  uncounted_.Add(seq, entry.observation);
   result->seq = seq;
   result->id = entry.id;
   result->leaf_index = leaf.index;
@@ -181,7 +185,7 @@ absl::Status GroupCommit::WriteCounts() {
   for (const Count& count : counts_) {
     POSTERN_RETURN_IF_ERROR(CountCommitted(scope_, count.partner, count.records, count.exchanges));
   }
-  return absl::OkStatus();
+  return uncounted_.Write(scope_);
 }
 
 }  // namespace

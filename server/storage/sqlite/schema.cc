@@ -17,6 +17,7 @@ constexpr const char* kMigrations[] = {
 #include "server/storage/sqlite/schema_v1.inc"
 #include "server/storage/sqlite/schema_v2.inc"
 #include "server/storage/sqlite/schema_v3.inc"
+#include "server/storage/sqlite/schema_v4.inc"
 };
 static_assert(sizeof(kMigrations) / sizeof(kMigrations[0]) == kSchemaVersion);
 

@@ -7,7 +7,7 @@
 namespace postern::storage {
 
 // The version that this release writes.
-inline constexpr int kSchemaVersion = 3;
+inline constexpr int kSchemaVersion = 4;
 
 // Brings the database to kSchemaVersion, from nothing if it is empty. FAILED_PRECONDITION if it is newer;
 // LEDGER_UNAVAILABLE.

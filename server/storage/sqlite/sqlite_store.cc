@@ -17,13 +17,12 @@
 #include "server/storage/sqlite/outcomes.h"
 #include "server/storage/sqlite/packing.h"
 #include "server/storage/sqlite/page_checksums.h"
+#include "server/storage/sqlite/people_reads.h"
 #include "server/storage/sqlite/queue.h"
 #include "server/storage/sqlite/reader_pool.h"
 #include "server/storage/sqlite/resources.h"
-#include "server/storage/sqlite/retention.h"
 #include "server/storage/sqlite/settle.h"
 #include "server/storage/sqlite/subject_index.h"
-#include "server/storage/sqlite/subjects.h"
 
 namespace postern::storage {
 namespace {
@@ -31,7 +30,7 @@ namespace {
 constexpr char kLedgerFile[] = "ledger.db";
 
 // Each method says which transaction it is; what the transactions do is in the files beside this one.
-class SqliteStore final : public Store {
+class SqliteStore final : public PeopleReads {
  public:
   SqliteStore(std::unique_ptr<DataDirectory> directory, std::unique_ptr<PageChecksums> pages,
               std::unique_ptr<LedgerWriter> writer, std::unique_ptr<ReaderPool> readers,
@@ -231,36 +230,6 @@ class SqliteStore final : public Store {
     return ReadBy<std::vector<OrderEventRow>>([&](Connection& db) { return ListOrderEventsFrom(db, order); });
   }
 
-  absl::StatusOr<std::vector<SubjectRecordRow>> ListSubjectRecords(int64_t after, int limit) override {
-    return ReadBy<std::vector<SubjectRecordRow>>(
-        [&](Connection& db) { return ListSubjectRecordsFrom(db, after, limit); });
-  }
-  absl::StatusOr<std::vector<SubjectRecordRow>> ReadSubjectRecords(const Mac16& subject) override {
-    return ReadBy<std::vector<SubjectRecordRow>>([&](Connection& db) { return ReadSubjectRecordsFrom(db, subject); });
-  }
-  absl::StatusOr<SubjectRequestRow> ReadSubjectRequest(absl::string_view name) override {
-    return ReadBy<SubjectRequestRow>([&](Connection& db) { return ReadSubjectRequestFrom(db, name); });
-  }
-  absl::StatusOr<SubjectRequestRow> FindSubjectRequest(const Mac16& principal,
-                                                       const crypto::Uuid& request_id) override {
-    return ReadBy<SubjectRequestRow>([&](Connection& db) { return FindSubjectRequestIn(db, principal, request_id); });
-  }
-  absl::StatusOr<std::vector<SubjectRequestRow>> ListSubjectRequests(bool open_only, int64_t offset,
-                                                                     int limit) override {
-    return ReadBy<std::vector<SubjectRequestRow>>(
-        [&](Connection& db) { return ListSubjectRequestsFrom(db, open_only, offset, limit); });
-  }
-
-  absl::StatusOr<std::vector<RetentionOrderRow>> ListDueOrders(absl::Time time, int limit) override {
-    return ReadBy<std::vector<RetentionOrderRow>>([&](Connection& db) { return ListDueOrdersFrom(db, time, limit); });
-  }
-  absl::StatusOr<RetentionCounts> CountOrders(absl::Time until) override {
-    return ReadBy<RetentionCounts>([&](Connection& db) { return CountOrdersFrom(db, until); });
-  }
-  absl::StatusOr<std::string> ReadRetentionTotals() override {
-    return ReadBy<std::string>([](Connection& db) { return ReadRetentionTotalsFrom(db); });
-  }
-
   absl::StatusOr<TreeHead> ReadTreeHead() override {
     return ReadBy<TreeHead>([&](Connection& db) { return ReadTreeHeadFrom(db); });
   }
@@ -303,16 +272,7 @@ class SqliteStore final : public Store {
     return result;
   }
 
-  template <typename T>
-  absl::StatusOr<T> ReadBy(absl::FunctionRef<absl::StatusOr<T>(Connection&)> body) {
-    absl::StatusOr<T> result = absl::UnknownError("not run");
-    const absl::Status status = readers_->Read([&](Connection& db) {
-      result = body(db);
-      return result.status();
-    });
-    if (!status.ok()) return status;
-    return result;
-  }
+  absl::Status ReadWith(absl::FunctionRef<absl::Status(Connection&)> body) override { return readers_->Read(body); }
 
   const std::unique_ptr<DataDirectory> directory_;  // first, so that the lock goes last
   const std::unique_ptr<PageChecksums> pages_;      // under every connection

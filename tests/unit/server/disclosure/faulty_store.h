@@ -169,6 +169,18 @@ class FaultyStore : public Store {
                   (time, limit))
   POSTERN_FORWARD(absl::StatusOr<RetentionCounts>, CountOrders, (absl::Time until), (until))
   POSTERN_FORWARD(absl::StatusOr<std::string>, ReadRetentionTotals, (), ())
+  POSTERN_FORWARD(absl::StatusOr<std::vector<UncountedDisclosure>>, ListUncounted, (int limit), (limit))
+  POSTERN_FORWARD(absl::StatusOr<std::vector<StatisticsCellRow>>, ListStatistics,
+                  (const StatisticsKey& after, int limit), (after, limit))
+  POSTERN_FORWARD(absl::StatusOr<std::vector<StatisticsPeriodRow>>, ListStatisticsPeriods, (), ())
+  POSTERN_FORWARD(absl::StatusOr<InvestigationRow>, ReadInvestigation, (absl::string_view name), (name))
+  POSTERN_FORWARD(absl::StatusOr<InvestigationRow>, FindInvestigation,
+                  (const Mac16& principal, const crypto::Uuid& request_id), (principal, request_id))
+  POSTERN_FORWARD(absl::StatusOr<std::vector<InvestigationRow>>, ListInvestigations,
+                  (bool open_only, int64_t offset, int limit), (open_only, offset, limit))
+  POSTERN_FORWARD(absl::StatusOr<std::vector<FindingRow>>, ListFindings,
+                  (absl::string_view partner, int64_t before, int limit), (partner, before, limit))
+  POSTERN_FORWARD(absl::StatusOr<std::vector<SeenRow>>, ListSeen, (), ())
 #undef POSTERN_FORWARD
   crypto::Uuid instance() const override {
     return real_->instance();

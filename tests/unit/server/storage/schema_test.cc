@@ -13,7 +13,7 @@
 namespace postern::storage {
 namespace {
 
-constexpr char kGolden[] = "tests/golden/storage/schema_v3.sql";
+constexpr char kGolden[] = "tests/golden/storage/schema_v4.sql";
 constexpr char kFirst[] = "tests/golden/storage/schema_v1.sql";
 
 std::string ReadFile(const std::string& path) {
