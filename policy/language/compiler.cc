@@ -117,7 +117,7 @@ class BundleCompiler {
     const SourceNode root = file.root();
     const int errors_before = sink_.error_count();
     CheckTerms(file.message, root, *bundle_->vocabulary_, sink_);
-    const ContractScope scope = {bundle_->vocabulary_.get(), bundle_->catalogue_.get(), &file.message};
+    const ContractScope scope = {bundle_->vocabulary_.get(), bundle_->catalogue_.get(), &file.message, &built_};
     std::set<std::pair<std::string, std::string>> outbound, inbound;
     for (int i = 0; i < file.message.grants_size(); ++i) {
       const SourceNode node = root.Child(v1::Contract::kGrantsFieldNumber, i);
@@ -179,6 +179,7 @@ class BundleCompiler {
   DiagnosticSink& sink_;
   std::shared_ptr<Bundle> bundle_;
   ParsedTexts texts_;
+  BuiltGrants built_;
 };
 
 const CompiledGrant* CompiledContract::FindGrant(absl::string_view purpose, absl::string_view record_type) const {

@@ -161,23 +161,31 @@ bool CompileFields(const GrantMessage& grant, const SourceNode& node, const Cond
   return ok;
 }
 
-// Plan and verifier. The checks above should leave nothing for them to refuse; if they do, it is an error like any
-// other.
-bool Build(PlanSpec spec, const SourceLocation& at, DiagnosticSink& sink, CompiledGrant* out) {
-  auto plan = BuildPlan(spec);
-  if (!plan.ok()) {
-    sink.Error(at, std::string(plan.status().message()));
-    return false;
+// Plan and verifier, or those of an equal grant. The checks above should leave nothing for them to refuse; if they do,
+// it is an error like any other.
+bool Build(PlanSpec spec, std::string key, const SourceLocation& at, const ContractScope& scope, DiagnosticSink& sink,
+           CompiledGrant* out) {
+  const BuiltGrant* shared = scope.built->Find(key);
+  BuiltGrant built;
+  if (shared == nullptr) {
+    auto plan = BuildPlan(spec);
+    if (!plan.ok()) {
+      sink.Error(at, std::string(plan.status().message()));
+      return false;
+    }
+    auto verifier = Verifier::Create(spec);
+    if (!verifier.ok()) {
+      sink.Error(at, std::string(verifier.status().message()));
+      return false;
+    }
+    built = {std::make_shared<const PlanSpec>(std::move(spec)), *std::move(plan), *std::move(verifier)};
+    scope.built->Add(std::move(key), built);
   }
-  auto verifier = Verifier::Create(spec);
-  if (!verifier.ok()) {
-    sink.Error(at, std::string(verifier.status().message()));
-    return false;
-  }
+  const BuiltGrant& parts = shared == nullptr ? built : *shared;
   out->location = at;
-  out->plan = *std::move(plan);
-  out->verifier = *std::move(verifier);
-  out->spec = std::make_shared<const PlanSpec>(std::move(spec));
+  out->spec = parts.spec;
+  out->plan = parts.plan;
+  out->verifier = parts.verifier;
   return true;
 }
 
@@ -212,7 +220,10 @@ std::optional<CompiledGrant> CompileGrant(const v1::Grant& grant, const SourceNo
   compiled.justification = grant.justification();
   compiled.categories = CategoriesOf(spec, *scope.catalogue);
   compiled.consent_required = scope.vocabulary->ConsentRequired(*ceiling);
-  if (!Build(std::move(spec), node.Here(), sink, &compiled)) return std::nullopt;
+  v1::Grant said = grant;
+  said.clear_justification();
+  std::string key = BuiltGrants::KeyOf(said, *ceiling);
+  if (!Build(std::move(spec), std::move(key), node.Here(), scope, sink, &compiled)) return std::nullopt;
   return compiled;
 }
 
@@ -255,7 +266,8 @@ std::optional<CompiledGrant> CompileInbound(const v1::InboundGrant& grant, const
   compiled.purpose = grant.purpose();
   compiled.record_type = grant.record_type();
   compiled.categories = CategoriesOf(spec, *scope.catalogue);
-  if (!Build(std::move(spec), node.Here(), sink, &compiled)) return std::nullopt;
+  std::string key = BuiltGrants::KeyOf(grant, *ceiling);
+  if (!Build(std::move(spec), std::move(key), node.Here(), scope, sink, &compiled)) return std::nullopt;
   return compiled;
 }
 

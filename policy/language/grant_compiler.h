@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "policy/language/built_grants.h"
 #include "policy/language/compiler.h"
 
 namespace postern::policy {
@@ -13,6 +14,7 @@ struct ContractScope {
   const Vocabulary* vocabulary = nullptr;
   const Catalogue* catalogue = nullptr;
   const v1::Contract* contract = nullptr;
+  BuiltGrants* built = nullptr;  // of the bundle
 };
 
 // Nullopt if anything is wrong; `sink` then has an error.

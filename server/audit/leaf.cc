@@ -22,8 +22,13 @@ absl::StatusOr<crypto::SecretBytes> NewCommitmentSalt() {
 
 absl::StatusOr<crypto::Sha256Digest> CommitToPrivatePart(const crypto::SecretBytes& salt,
                                                          absl::string_view private_part) {
+  return CommitToPrivatePart(salt, std::initializer_list<absl::string_view>{private_part});
+}
+
+absl::StatusOr<crypto::Sha256Digest> CommitToPrivatePart(const crypto::SecretBytes& salt,
+                                                         std::initializer_list<absl::string_view> pieces) {
   if (salt.size() != kCommitmentSaltSize) return errors::SaltMalformed();
-  return crypto::HmacOnce(salt.Reveal(crypto::SecretAccess::Granted()), {private_part});
+  return crypto::HmacOnce(salt.Reveal(crypto::SecretAccess::Granted()), pieces);
 }
 
 std::string EncodeLeaf(absl::string_view metadata, const crypto::Sha256Digest& commitment) {

@@ -8,6 +8,7 @@
 // guessing.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -31,6 +32,9 @@ absl::StatusOr<crypto::SecretBytes> NewCommitmentSalt();
 // the same. INVALID_ARGUMENT unless the salt is kCommitmentSaltSize bytes.
 absl::StatusOr<crypto::Sha256Digest> CommitToPrivatePart(const crypto::SecretBytes& salt,
                                                          absl::string_view private_part);
+// The same, of a private part in pieces.
+absl::StatusOr<crypto::Sha256Digest> CommitToPrivatePart(const crypto::SecretBytes& salt,
+                                                         std::initializer_list<absl::string_view> pieces);
 
 std::string EncodeLeaf(absl::string_view metadata, const crypto::Sha256Digest& commitment);
 

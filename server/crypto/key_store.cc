@@ -205,6 +205,8 @@ absl::Status KeyStore::Impl::EnsureMissing(absl::Span<KeyRequest* const> missing
   // Keys made here; they are valid once the transaction is durable.
   std::vector<KeyHandle> made;
   absl::flat_hash_map<KeyId, KeyHandle> by_name;
+  made.reserve(missing.size());
+  by_name.reserve(missing.size());
   POSTERN_ASSIGN_OR_RETURN(const SecretBytes fresh, RandomSecret(missing.size() * kDekSize));
   const absl::string_view fresh_bytes = fresh.Reveal(SecretAccess::Granted());
 

@@ -268,7 +268,7 @@ absl::Status PartnerQueue::Take(int64_t max_records, int64_t max_bytes, int64_t 
 void PartnerQueue::Fill(const WindowEntry& entry, const storage::GrantRef& grant, bool redelivered,
                         v1::DeliveredRecord* record) const {
   record->set_disclosure(disclosure::DisclosureName(parts_.name, entry.payload.id));
-  record->set_handle(std::string(crypto::AsBytes(entry.payload.handle)));
+  record->set_handle(entry.payload.handle.data(), entry.payload.handle.size());
   record->set_purpose(grant.purpose);
   record->mutable_record()->set_type(grant.record_type);
   record->mutable_record()->set_data(*entry.bytes);

@@ -15,6 +15,10 @@ namespace {
 namespace errors = disclosure::errors;
 namespace limits = disclosure::limits;
 
+// Of the memory that a response's messages take: one record's, and a full response's.
+constexpr size_t kFirstBlock = 1 << 10;
+constexpr size_t kLargestBlock = 64 << 10;
+
 absl::Status DeliveryUnknown(uint64_t delivery) {
   return MakeError(v1::ERROR_REASON_DELIVERY_UNKNOWN, "this stream has no such unacknowledged delivery",
                    {{"delivery", absl::StrCat(delivery)}});
@@ -129,11 +133,16 @@ absl::StatusOr<std::optional<ReceiveSession::Batch>> ReceiveSession::Next() {
     batch.pass = queue_->fence()->Enter(generation_);
     if (batch.pass) {
       std::vector<int64_t> positions;
+      google::protobuf::ArenaOptions arena;
+      arena.start_block_size = kFirstBlock;
+      arena.max_block_size = kLargestBlock;
+      batch.arena = std::make_unique<google::protobuf::Arena>(arena);
+      batch.response = google::protobuf::Arena::CreateMessage<v1::ReceiveResponse>(batch.arena.get());
       POSTERN_RETURN_IF_ERROR(queue_->Take(std::min<int64_t>(limits::kMaxResponseRecords, credit_records_),
-                                           credit_bytes_, limits::kMaxResponseBytes, &batch.response, &positions));
+                                           credit_bytes_, limits::kMaxResponseBytes, batch.response, &positions));
       if (positions.empty()) return std::nullopt;
       for (size_t i = 0; i < positions.size(); ++i) {
-        v1::DeliveredRecord& record = *batch.response.mutable_records(static_cast<int>(i));
+        v1::DeliveredRecord& record = *batch.response->mutable_records(static_cast<int>(i));
         record.set_delivery(first_delivery_ + deliveries_.size());
         deliveries_.push_back(positions[i]);
         credit_bytes_ -= static_cast<int64_t>(record.record().data().size());

@@ -5,7 +5,7 @@
 //   auto batch = session->Next();
 //   if (!batch.ok()) end the stream with batch.status();
 //   if (!batch->has_value()) wait for on_ready, then ask again;
-//   StartWrite(&(*batch)->response); (*batch)->pass.Release();
+//   StartWrite((*batch)->response); (*batch)->pass.Release(); and keep the arena until the write is done
 //
 // and asks again after OnRequest and after a finished write. The pass is the shared hold of the partner's fence: it
 // must be released as soon as the write has started, and a revocation waits for it.
@@ -24,6 +24,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "google/protobuf/arena.h"
 #include "proto/postern/v1/partner_service.pb.h"
 #include "server/identity/principal.h"
 #include "server/registry/partner_fence.h"
@@ -47,7 +48,8 @@ struct ReceiveCallbacks {
 class ReceiveSession : public std::enable_shared_from_this<ReceiveSession> {
  public:
   struct Batch {
-    v1::ReceiveResponse response;
+    std::unique_ptr<google::protobuf::Arena> arena;  // what the response lives on
+    v1::ReceiveResponse* response = nullptr;
     registry::PartnerFence::Pass pass;
   };
 

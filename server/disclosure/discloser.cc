@@ -1,5 +1,6 @@
 #include "server/disclosure/discloser.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -12,6 +13,13 @@
 #include "server/registry/errors.h"
 
 namespace postern::disclosure {
+namespace {
+
+// About what the messages of an answer take, without their longer strings.
+constexpr size_t kAnswerBytes = 1024;
+constexpr size_t kMaxAnswerBlock = 64 << 10;
+
+}  // namespace
 
 // What a batch has refused so far: later records of the same key must not overtake a refused one on its way to the same
 // target.
@@ -72,7 +80,7 @@ void Discloser::Create(const identity::Principal& principal, const v1::CreateDis
            if (status.ok()) status = LedgerFailure(place, results);
            if (!status.ok()) return done(std::move(status));
            v1::CreateDisclosureResponse response;
-           for (v1::TargetResult& result : Results(place, results)) *response.add_results() = std::move(result);
+           AddResults(place, results, response.mutable_results());
            done(std::move(response));
          });
 }
@@ -95,10 +103,15 @@ void Discloser::CreateBatch(const identity::Principal& principal, const Requests
   Submit(std::move(call), std::move(entries),
          [this, done = std::move(done)](absl::Status status, const Call& answered, const std::vector<Entry>& results) {
            if (!status.ok()) return done(std::move(status));
-           std::vector<v1::DisclosureAnswer> answers;
-           answers.reserve(answered.requests.size());
+           BatchAnswers batch;
+           google::protobuf::ArenaOptions arena;
+           arena.start_block_size = std::min(kAnswerBytes * answered.requests.size(), kMaxAnswerBlock);
+           arena.max_block_size = kMaxAnswerBlock;
+           batch.arena = std::make_unique<google::protobuf::Arena>(arena);
+           batch.answers.reserve(answered.requests.size());
            for (const RequestPlace& place : answered.requests) {
-             v1::DisclosureAnswer& answer = answers.emplace_back();
+             auto& answer = *google::protobuf::Arena::CreateMessage<v1::DisclosureAnswer>(batch.arena.get());
+             batch.answers.push_back(&answer);
              answer.set_request_id(place.request_id);
              absl::Status refusal = place.refusal;
              if (refusal.ok()) refusal = LedgerFailure(place, results);
@@ -106,9 +119,9 @@ void Discloser::CreateBatch(const identity::Principal& principal, const Requests
                *answer.mutable_status() = ToRpcStatus(refusal);
                continue;
              }
-             for (v1::TargetResult& result : Results(place, results)) *answer.add_results() = std::move(result);
+             AddResults(place, results, answer.mutable_results());
            }
-           done(std::move(answers));
+           done(std::move(batch));
          });
 }
 
@@ -191,9 +204,7 @@ void Discloser::CommitExchange(const identity::Principal& principal, const v1::E
     RecallOriginal(&committed.entry);
     absl::Status status = committed.entry.result.status;
     if (status.ok()) {
-      absl::StatusOr<v1::Disclosure> receipt = Receipt(committed.entry, &committed.reason);
-      status = receipt.status();
-      if (receipt.ok()) committed.disclosure = *std::move(receipt);
+      status = FillReceipt(committed.entry, &committed.reason, &committed.disclosure);
     }
     if (status.ok() && committed.entry.result.replayed) status = KeepGrantIfSame(&committed.entry);
     if (status.ok()) return done(std::move(committed));
@@ -344,33 +355,33 @@ absl::Status Discloser::LedgerFailure(const RequestPlace& place, const std::vect
   return failure;
 }
 
-std::vector<v1::TargetResult> Discloser::Results(const RequestPlace& place, const std::vector<Entry>& entries) {
-  std::vector<v1::TargetResult> results;
-  results.reserve(place.targets.size());
+void Discloser::AddResults(const RequestPlace& place, const std::vector<Entry>& entries, Results* results) {
+  results->Reserve(static_cast<int>(place.targets.size()));
   for (size_t i = 0; i < place.targets.size(); ++i) {
-    v1::TargetResult& result = results.emplace_back();
+    v1::TargetResult& result = *results->Add();
     *result.mutable_target() = place.names[i];
     const TargetPlace& target = place.targets[i];
     std::string reason;
-    const auto answer = [&]() -> absl::StatusOr<v1::Disclosure> {
-      if (target.original) return OriginalReceipt(*target.original, place.names[i].partner(), &reason);
-      if (target.entry >= 0) return Receipt(entries[static_cast<size_t>(target.entry)], &reason);
-      return target.refusal;
-    };
-    absl::StatusOr<v1::Disclosure> receipt = answer();
-    if (receipt.ok()) {
-      *result.mutable_disclosure() = *std::move(receipt);
-    } else {
-      *result.mutable_error() = ToRpcStatus(receipt.status());
+    absl::Status status = target.refusal;
+    if (target.original) {
+      absl::StatusOr<v1::Disclosure> receipt = OriginalReceipt(*target.original, place.names[i].partner(), &reason);
+      status = receipt.status();
+      if (receipt.ok()) *result.mutable_disclosure() = *std::move(receipt);
+    } else if (target.entry >= 0) {
+      status = FillReceipt(entries[static_cast<size_t>(target.entry)], &reason, result.mutable_disclosure());
     }
+    if (!status.ok()) *result.mutable_error() = ToRpcStatus(status);  // instead of the disclosure
   }
-  return results;
 }
 
-absl::StatusOr<v1::Disclosure> Discloser::Receipt(const Entry& entry, std::string* reason) {
+absl::Status Discloser::FillReceipt(const Entry& entry, std::string* reason, v1::Disclosure* receipt) {
   POSTERN_RETURN_IF_ERROR(entry.result.status);
-  if (!entry.result.replayed) return ReceiptOf(entry, options_.log_origin);
-  return OriginalReceipt(entry.result, entry.partner->resource.name(), reason);
+  if (!entry.result.replayed) {
+    FillReceiptOf(entry, options_.log_origin, receipt);
+    return absl::OkStatus();
+  }
+  POSTERN_ASSIGN_OR_RETURN(*receipt, OriginalReceipt(entry.result, entry.partner->resource.name(), reason));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::Disclosure> Discloser::OriginalReceipt(const storage::CommitResult& original,

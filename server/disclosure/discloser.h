@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include <google/protobuf/arena.h>
 #include <google/protobuf/repeated_field.h>
 
 #include "absl/status/status.h"
@@ -52,13 +53,19 @@ struct CommittedExchange {
   std::string reason;         // ErrorReason name of a replayed one that ended badly
 };
 
+// The answers of a batch, in order. They live on the arena: a message of each would be made and unmade piece by piece.
+struct BatchAnswers {
+  std::unique_ptr<google::protobuf::Arena> arena;
+  std::vector<v1::DisclosureAnswer*> answers;
+};
+
 // Thread-safe. Requests and principals are not kept after a call returns. `done` is called exactly once: on the
 // caller's thread if everything was refused before the commit, else on a thread of the committer; it must not block.
 // Calls are answered in any order.
 class Discloser {
  public:
   using CreateDone = std::function<void(absl::StatusOr<v1::CreateDisclosureResponse>)>;
-  using BatchDone = std::function<void(absl::StatusOr<std::vector<v1::DisclosureAnswer>>)>;
+  using BatchDone = std::function<void(absl::StatusOr<BatchAnswers>)>;
   using ExchangeDone = std::function<void(absl::StatusOr<CommittedExchange>)>;
   using Requests = google::protobuf::RepeatedPtrField<v1::CreateDisclosureRequest>;
 
@@ -130,9 +137,10 @@ class Discloser {
   // LEDGER_UNAVAILABLE if that is what every target of the request failed with: then the request failed, and the caller
   // sends it again as a whole.
   static absl::Status LedgerFailure(const RequestPlace& place, const std::vector<Entry>& entries);
-  std::vector<v1::TargetResult> Results(const RequestPlace& place, const std::vector<Entry>& entries);
-  // The receipt of a committed entry: the original's if the request was committed before.
-  absl::StatusOr<v1::Disclosure> Receipt(const Entry& entry, std::string* reason);
+  using Results = google::protobuf::RepeatedPtrField<v1::TargetResult>;
+  void AddResults(const RequestPlace& place, const std::vector<Entry>& entries, Results* results);
+  // Fills in the receipt of a committed entry: the original's if the request was committed before.
+  absl::Status FillReceipt(const Entry& entry, std::string* reason, v1::Disclosure* receipt);
   absl::StatusOr<v1::Disclosure> OriginalReceipt(const storage::CommitResult& original, absl::string_view partner,
                                                  std::string* reason);
   void Refuse(const Call& call, const v1::DisclosureTarget* target, const absl::Status& status);

@@ -161,6 +161,7 @@ absl::StatusOr<Entry> Preparer::MakeEntry(const RequestFacts& facts, const Resol
   row.handle = crypto::MakeHandle(*resolved.partner->handle, grant.purpose, extracts.record_key);
   row.withheld_bits = std::move(result.withheld_bits);
   row.observation = observer_.Observe(snapshot->bundle, facts.record_type, facts.record, extracts);
+  row.fences.reserve(row.subjects.size() + 2);
   row.fences.push_back({storage::FenceScope::Kind::kPartner, resolved.partner->resource.name()});
   for (const storage::Mac16& subject : row.subjects) {
     row.fences.push_back(Scope(storage::FenceScope::Kind::kSubject, subject));
@@ -181,6 +182,9 @@ size_t Preparer::NameSubjects(const policy::Extracts& extracts, Entry* entry) co
     entry->row.subjects.push_back(mac);
     entry->keys.push_back({KeyKind::kSubject, subject_realm, key});
   };
+  const size_t people = extracts.subject_ids.size() + extracts.subject_contacts.size() + extracts.guardian_ids.size();
+  entry->row.subjects.reserve(people);
+  entry->keys.reserve(people + 1);
   for (const absl::string_view id : extracts.subject_ids) {
     const crypto::Sha256Digest name = crypto::DigestName(index_key_, NameDomain::kSubject, id);
     add(realm, name, name);

@@ -9,27 +9,25 @@ namespace {
 
 void SetAudit(absl::string_view origin, uint64_t index, const storage::Hash32* hash, v1::Disclosure* out) {
   v1::AuditPosition& audit = *out->mutable_audit();
-  audit.set_origin(std::string(origin));
+  audit.set_origin(origin.data(), origin.size());
   audit.set_leaf_index(index);
-  if (hash != nullptr) audit.set_leaf_hash(std::string(crypto::AsBytes(*hash)));
+  if (hash != nullptr) audit.set_leaf_hash(hash->data(), hash->size());
 }
 
 }  // namespace
 
-v1::Disclosure ReceiptOf(const Entry& entry, absl::string_view log_origin) {
-  v1::Disclosure out;
-  out.set_name(DisclosureName(entry.partner->resource.name(), entry.result.id));
-  out.set_purpose(entry.grant->grant->purpose);
-  out.set_record_type(entry.grant->grant->record_type);
-  out.set_contract_revision(entry.grant->contract_revision);
-  out.set_policy_version(entry.snapshot->policy_version);
-  registry::SetTime(entry.result.time, out.mutable_create_time());
-  out.set_state(v1::DISCLOSURE_STATE_PENDING);
-  out.set_handle(std::string(crypto::AsBytes(entry.row.handle)));
-  out.set_record_version(entry.row.record_version);
-  out.set_request_id(entry.row.request_id.ToString());
-  SetAudit(log_origin, entry.result.leaf_index, &entry.result.leaf_hash, &out);
-  return out;
+void FillReceiptOf(const Entry& entry, absl::string_view log_origin, v1::Disclosure* out) {
+  out->set_name(DisclosureName(entry.partner->resource.name(), entry.result.id));
+  out->set_purpose(entry.grant->grant->purpose);
+  out->set_record_type(entry.grant->grant->record_type);
+  out->set_contract_revision(entry.grant->contract_revision);
+  out->set_policy_version(entry.snapshot->policy_version);
+  registry::SetTime(entry.result.time, out->mutable_create_time());
+  out->set_state(v1::DISCLOSURE_STATE_PENDING);
+  out->set_handle(entry.row.handle.data(), entry.row.handle.size());
+  out->set_record_version(entry.row.record_version);
+  out->set_request_id(entry.row.request_id.ToString());
+  SetAudit(log_origin, entry.result.leaf_index, &entry.result.leaf_hash, out);
 }
 
 v1::Disclosure DisclosureOf(const storage::DisclosureRow& row, const storage::GrantRef& grant,

@@ -11,8 +11,8 @@
 
 namespace postern::disclosure {
 
-// Of an entry that was committed by this very call.
-v1::Disclosure ReceiptOf(const Entry& entry, absl::string_view log_origin);
+// Of an entry that was committed by this very call; `out` is empty.
+void FillReceiptOf(const Entry& entry, absl::string_view log_origin, v1::Disclosure* out);
 
 // Of a stored row. The leaf hash is not stored with it: pass it where it is known.
 v1::Disclosure DisclosureOf(const storage::DisclosureRow& row, const storage::GrantRef& grant,

@@ -1,6 +1,6 @@
 #include "server/disclosure/sealer.h"
 
-#include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,11 +10,12 @@
 #include "server/audit/leaf.h"
 #include "server/base/failpoint.h"
 #include "server/crypto/aead.h"
+#include "server/crypto/big_endian.h"
 #include "server/crypto/random.h"
-#include "server/disclosure/audit_entry.h"
 #include "server/disclosure/names.h"
 #include "server/disclosure/sealed_payload.h"
 #include "server/disclosure/subjects_secret.h"
+#include "server/registry/times.h"
 
 namespace postern::disclosure {
 namespace {
@@ -22,37 +23,40 @@ namespace {
 using crypto::KeyHandle;
 using crypto::SecretAccess;
 
-std::string PrivatePart(const storage::NewDisclosure& row, absl::string_view bytes) {
-  std::string part;
-  part.reserve(4 + 16 * (row.subjects.size() + 1) + bytes.size());
-  const auto count = static_cast<uint32_t>(row.subjects.size());
-  for (int shift = 24; shift >= 0; shift -= 8) part.push_back(static_cast<char>(count >> shift & 0xff));
-  const auto append = [&](const storage::Mac16& mac) {
-    part.append(reinterpret_cast<const char*>(mac.data()), mac.size());
-  };
-  for (const storage::Mac16& subject : row.subjects) append(subject);
-  append(row.record_key);
-  part.append(bytes.data(), bytes.size());
-  return part;
+template <size_t kSize>
+absl::string_view View(const std::array<uint8_t, kSize>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), kSize};
 }
 
-std::string Metadata(const Entry& entry) {
-  v1::AuditEntry audit = MakeEntry(v1::AuditEntry::KIND_DISCLOSURE, entry.row.time, entry.principal,
-                                   DisclosureName(entry.partner->resource.name(), entry.row.id));
-  v1::AuditEntry::DisclosureFacts& facts = *audit.mutable_disclosure();
+absl::StatusOr<crypto::Sha256Digest> Commit(const crypto::SecretBytes& salt, const storage::NewDisclosure& row,
+                                            absl::string_view bytes) {
+  const auto count = static_cast<uint32_t>(row.subjects.size());
+  // Macs without anything between or behind them.
+  const absl::string_view subjects(reinterpret_cast<const char*>(row.subjects.data()),
+                                   row.subjects.size() * sizeof(storage::Mac16));
+  return audit::CommitToPrivatePart(salt, {crypto::BigEndian32(count), subjects, View(row.record_key), bytes});
+}
+
+}  // namespace
+
+std::string Sealer::Metadata(const Entry& entry) {
+  audit_.set_kind(v1::AuditEntry::KIND_DISCLOSURE);
+  registry::SetTime(entry.row.time, audit_.mutable_time());
+  audit_.set_principal(entry.principal);
+  audit_.set_resource(DisclosureName(entry.partner->resource.name(), entry.row.id));
+  v1::AuditEntry::DisclosureFacts& facts = *audit_.mutable_disclosure();
   facts.set_purpose(entry.grant->grant->purpose);
   facts.set_record_type(entry.grant->grant->record_type);
   facts.set_contract_revision(entry.grant->contract_revision);
   facts.set_policy_version(entry.snapshot->policy_version);
   facts.set_epoch(entry.partner->resource.epoch());
   std::string& bitmap = *facts.mutable_withheld_bitmap();
+  bitmap.clear();
   for (const uint64_t word : entry.row.withheld_bits) {
     for (int shift = 0; shift < 64; shift += 8) bitmap.push_back(static_cast<char>(word >> shift & 0xff));
   }
-  return audit.SerializeAsString();
+  return audit_.SerializeAsString();
 }
-
-}  // namespace
 
 absl::Status Sealer::Seal(absl::Span<Entry* const> group, absl::Time now) {
   std::vector<crypto::KeyRequest> requests;
@@ -89,7 +93,9 @@ absl::Status Sealer::SealEntry(absl::Span<const crypto::KeyRequest> requests, co
                                absl::Time now, Entry* entry) {
   storage::NewDisclosure& row = entry->row;
   PayloadKeys keys;
+  keys.subjects.reserve(requests.size());
   row.key_ids.clear();
+  row.key_ids.reserve(requests.size() + 1);
   for (const crypto::KeyRequest& request : requests) {
     POSTERN_RETURN_IF_ERROR(request.result.status());
     row.key_ids.push_back(ToStored(request.result->id));
@@ -115,8 +121,7 @@ absl::Status Sealer::SealEntry(absl::Span<const crypto::KeyRequest> requests, co
     if (base::FailpointSkips("seal.skip")) row.sealed_payload = *entry->bytes;
   }
   POSTERN_ASSIGN_OR_RETURN(row.sealed_salt, secret.SealSalt(row.id, salt.Reveal(SecretAccess::Granted())));
-  POSTERN_ASSIGN_OR_RETURN(const crypto::Sha256Digest commitment,
-                           audit::CommitToPrivatePart(salt, PrivatePart(row, *entry->bytes)));
+  POSTERN_ASSIGN_OR_RETURN(const crypto::Sha256Digest commitment, Commit(salt, row, *entry->bytes));
   row.audit_leaf = audit::EncodeLeaf(Metadata(*entry), commitment);
   return absl::OkStatus();
 }

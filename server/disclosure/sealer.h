@@ -6,9 +6,12 @@
 // The salt is sealed, and the content digest of idempotency keyed, with the secret of all subjects (subjects_secret.h).
 #pragma once
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "proto/postern/v1/audit.pb.h"
 #include "server/crypto/key_store.h"
 #include "server/crypto/uuid7.h"
 #include "server/disclosure/entry.h"
@@ -29,8 +32,12 @@ class Sealer {
   absl::Status SealEntry(absl::Span<const crypto::KeyRequest> requests, const crypto::SecretBytes& salt, absl::Time now,
                          Entry* entry);
 
+  // The public part of an entry's audit leaf.
+  std::string Metadata(const Entry& entry);
+
   crypto::KeyStore* const keys_;
   crypto::Uuid7Generator ids_;
+  v1::AuditEntry audit_;  // of the last entry; used again for the memory that it has
 };
 
 }  // namespace postern::disclosure

@@ -53,10 +53,9 @@ void DisclosureStream::Submit() {
     batch->size = request_.requests_size();
     in_flight_ += batch->size;
   }
-  discloser_->CreateBatch(principal(), request_.requests(),
-                          [self, batch](absl::StatusOr<std::vector<v1::DisclosureAnswer>> answers) {
-                            self->OnAnswers(batch, std::move(answers));
-                          });
+  discloser_->CreateBatch(
+      principal(), request_.requests(),
+      [self, batch](absl::StatusOr<disclosure::BatchAnswers> answers) { self->OnAnswers(batch, std::move(answers)); });
   absl::MutexLock lock(&mutex_);
   if (ended_) return;
   if (std::exchange(refused_, false)) {
@@ -73,7 +72,7 @@ void DisclosureStream::Submit() {
   Advance();
 }
 
-void DisclosureStream::OnAnswers(Batch* batch, absl::StatusOr<std::vector<v1::DisclosureAnswer>> answers) {
+void DisclosureStream::OnAnswers(Batch* batch, absl::StatusOr<disclosure::BatchAnswers> answers) {
   absl::MutexLock lock(&mutex_);
   if (ended_) return;
   if (!answers.ok()) {
@@ -93,6 +92,7 @@ void DisclosureStream::OnWriteDone(bool ok) {
   const auto self = shared_from_this();
   absl::MutexLock lock(&mutex_);
   write_pending_ = false;
+  writing_.clear();
   if (ok) return Advance();
   EndLocked(absl::CancelledError("the client is gone"));
 }
@@ -111,19 +111,21 @@ void DisclosureStream::Advance() {
 
 void DisclosureStream::WriteAnswered() {
   if (write_pending_ || batches_.empty() || !batches_.front()->answered) return;
-  response_.clear_answers();
+  google::protobuf::Arena* const arena = batches_.front()->answers.arena.get();
+  auto* const response = google::protobuf::Arena::CreateMessage<v1::StreamDisclosuresResponse>(arena);
   while (!batches_.empty() && batches_.front()->answered) {
     Batch& batch = *batches_.front();
-    if (response_.answers_size() > 0 && response_.answers_size() + batch.size > kMaxAnswers) break;
-    for (v1::DisclosureAnswer& answer : batch.answers) {
-      Observe(gate()->observer(), answer);
-      *response_.add_answers() = std::move(answer);
+    if (response->answers_size() > 0 && response->answers_size() + batch.size > kMaxAnswers) break;
+    for (v1::DisclosureAnswer* answer : batch.answers.answers) {
+      Observe(gate()->observer(), *answer);
+      response->mutable_answers()->UnsafeArenaAddAllocated(answer);  // they all live until the write is done
     }
+    writing_.push_back(std::move(batch.answers.arena));
     in_flight_ -= batch.size;
     batches_.pop_front();
   }
   write_pending_ = true;
-  StartWrite(&response_);
+  StartWrite(response);
 }
 
 void DisclosureStream::OnDrain() {

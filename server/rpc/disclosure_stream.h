@@ -37,13 +37,13 @@ class DisclosureStream final
   struct Batch {
     bool answered = false;
     int size = 0;  // disclosures
-    std::vector<v1::DisclosureAnswer> answers;
+    disclosure::BatchAnswers answers;
   };
 
   // Hands the message that was read to the discloser. Called by one thread at a time: no read is under way.
   void Submit();
   // `batch` was answered or refused whole.
-  void OnAnswers(Batch* batch, absl::StatusOr<std::vector<v1::DisclosureAnswer>> answers);
+  void OnAnswers(Batch* batch, absl::StatusOr<disclosure::BatchAnswers> answers);
   // Starts whatever can start: a write of what is answered, the next read, the end.
   void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteAnswered() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -51,8 +51,9 @@ class DisclosureStream final
   disclosure::Discloser* const discloser_;
   const int max_in_flight_;
 
-  v1::StreamDisclosuresRequest request_;    // from OnReadDone until it is taken
-  v1::StreamDisclosuresResponse response_;  // while a write is pending
+  v1::StreamDisclosuresRequest request_;  // from OnReadDone until it is taken
+  // While a write is pending: the arenas that the response and its answers live on.
+  std::vector<std::unique_ptr<google::protobuf::Arena>> writing_ ABSL_GUARDED_BY(mutex_);
   // Made anew for each use: an alarm cannot be set again while its last callback runs.
   std::unique_ptr<grpc::Alarm> retry_;
   std::deque<std::unique_ptr<Batch>> batches_ ABSL_GUARDED_BY(mutex_);  // in the order of the stream

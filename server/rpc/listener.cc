@@ -49,9 +49,13 @@ void SetLimits(identity::Listener kind, grpc::ServerBuilder* builder) {
   // The windows above are fixed: no probe pings, and no window that grows with what a sender can push.
   builder->AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);  // on
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // on: a second gateway would take half of the calls
-  // Compression next to secrets leaks their length, and a small message can unpack to a large one.
+  // Compression next to secrets leaks their length, and a small message can unpack to a large one. A call that says it
+  // is compressed is refused; what would pack and unpack need not stand in the way of every other one.
   builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  builder->AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);    // on
+  builder->AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);  // on
+  builder->AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);                   // on: nobody asks what it counts
 }
 
 std::vector<std::string> NamesOf(const Listener::Options& options) {

@@ -55,6 +55,7 @@ void ReceiveStream::OnWriteDone(bool ok) {
   {
     absl::MutexLock lock(&mutex_);
     write_pending_ = false;
+    writing_.reset();
     if (!ok) return EndLocked(absl::CancelledError("the partner is gone"));
     if (half_closed_) return EndLocked(absl::OkStatus());
   }
@@ -67,9 +68,9 @@ void ReceiveStream::Pump() {
   absl::StatusOr<std::optional<delivery::ReceiveSession::Batch>> batch = session_->Next();
   if (!batch.ok()) return EndLocked(batch.status());
   if (!batch->has_value()) return;
-  response_ = std::move((*batch)->response);
+  writing_ = std::move((*batch)->arena);
   write_pending_ = true;
-  StartWrite(&response_);
+  StartWrite((*batch)->response);
   (*batch)->pass.Release();
 }
 

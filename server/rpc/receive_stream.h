@@ -37,7 +37,8 @@ class ReceiveStream final
 
   bool half_closed_ ABSL_GUARDED_BY(mutex_) = false;  // the partner has written its last
   v1::ReceiveRequest request_;
-  v1::ReceiveResponse response_;                       // while a write is pending
+  // While a write is pending: what the response lives on.
+  std::unique_ptr<google::protobuf::Arena> writing_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<delivery::ReceiveSession> session_;  // set once, before the first read
 };
 

@@ -45,11 +45,11 @@ grpc::ServerUnaryReactor* StorefrontService::BatchCreateDisclosures(grpc::Callba
   if (!call->entered()) return call;
   CallObserver* observer = parts_.gate->observer();
   parts_.discloser->CreateBatch(call->principal(), request->requests(),
-                                [call, response, observer](absl::StatusOr<std::vector<v1::DisclosureAnswer>> answers) {
-                                  if (!answers.ok()) return call->End(answers.status());
-                                  for (v1::DisclosureAnswer& answer : *answers) {
-                                    Observe(observer, answer);
-                                    *response->add_answers() = std::move(answer);
+                                [call, response, observer](absl::StatusOr<disclosure::BatchAnswers> batch) {
+                                  if (!batch.ok()) return call->End(batch.status());
+                                  for (const v1::DisclosureAnswer* answer : batch->answers) {
+                                    Observe(observer, *answer);
+                                    *response->add_answers() = *answer;
                                   }
                                   call->End(absl::OkStatus());
                                 });

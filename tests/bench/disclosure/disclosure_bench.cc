@@ -148,10 +148,10 @@ int Run(const Options& options) {
         mutex.Await(absl::Condition(&room));
         on_the_way += size;
       }
-      discloser.CreateBatch(shop, batches[i], [&, size](absl::StatusOr<std::vector<v1::DisclosureAnswer>> answers) {
+      discloser.CreateBatch(shop, batches[i], [&, size](absl::StatusOr<BatchAnswers> batch) {
         int good = 0;
-        for (const v1::DisclosureAnswer& answer : answers.value()) {
-          good += answer.results_size() == 1 && answer.results(0).has_disclosure() ? 1 : 0;
+        for (const v1::DisclosureAnswer* answer : batch.value().answers) {
+          good += answer->results_size() == 1 && answer->results(0).has_disclosure() ? 1 : 0;
         }
         absl::MutexLock lock(&mutex);
         disclosed += good;

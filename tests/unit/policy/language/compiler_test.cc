@@ -81,6 +81,36 @@ TEST(CompilerTest, EveryFieldOfTheShippedRecordTypesIsClassified) {
   EXPECT_GE(leaves, 60u);
 }
 
+TEST(CompilerTest, SharesWhatWasBuiltForEqualGrants) {
+  BundleSources sources = RetailSources();
+  TextSource twin = File(sources, "contracts/swift-parcel.txtpb");
+  TextSource narrower = twin;
+  twin.name = "contracts/twin.txtpb";
+  twin.text = absl::StrReplaceAll(twin.text, {{"partners/swift-parcel", "partners/twin"}});
+  narrower.name = "contracts/narrower.txtpb";
+  narrower.text = absl::StrReplaceAll(narrower.text, {{"partners/swift-parcel", "partners/narrower"}});
+  Edit(narrower, "fields { path: \"recipient.phone\"", "# fields { path: \"recipient.phone\"");
+  sources.files.push_back(twin);
+  sources.files.push_back(narrower);
+  const CompileResult result = Compile(sources);
+  ASSERT_NE(result.bundle, nullptr);
+  const auto grant = [&](const char* contract) {
+    return result.bundle->FindContract(contract)->FindGrant("delivery", "shop.v1.Shipment");
+  };
+  const CompiledGrant* first = grant("partners/swift-parcel/contracts/parcel");
+  const CompiledGrant* equal = grant("partners/twin/contracts/parcel");
+  const CompiledGrant* other = grant("partners/narrower/contracts/parcel");
+  ASSERT_NE(first, nullptr);
+  ASSERT_NE(equal, nullptr);
+  ASSERT_NE(other, nullptr);
+  EXPECT_EQ(first->plan, equal->plan);
+  EXPECT_EQ(first->verifier, equal->verifier);
+  EXPECT_EQ(first->spec, equal->spec);
+  EXPECT_NE(first->plan, other->plan);
+  EXPECT_THAT(first->plan->granted_paths(), Contains("recipient.phone"));
+  EXPECT_THAT(other->plan->granted_paths(), Not(Contains("recipient.phone")));
+}
+
 TEST(CompilerTest, DoesNotDependOnTheOrderOfFiles) {
   BundleSources sources = RetailSources();
   const std::string expected = Describe(*Compile(sources).bundle);

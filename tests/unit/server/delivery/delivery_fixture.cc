@@ -36,7 +36,7 @@ absl::StatusOr<std::vector<v1::DeliveredRecord>> TestStream::ReadNow() {
   std::vector<v1::DeliveredRecord> records;
   if (batch->has_value()) {
     EXPECT_TRUE(static_cast<bool>((*batch)->pass));
-    records.assign((*batch)->response.records().begin(), (*batch)->response.records().end());
+    records.assign((*batch)->response->records().begin(), (*batch)->response->records().end());
   }
   return records;
 }

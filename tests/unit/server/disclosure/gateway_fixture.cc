@@ -143,8 +143,12 @@ absl::StatusOr<std::vector<v1::DisclosureAnswer>> GatewayFixture::CreateBatch(
   for (const v1::CreateDisclosureRequest& request : requests) *batch.Add() = request;
   absl::StatusOr<std::vector<v1::DisclosureAnswer>> result;
   absl::Notification answered;
-  discloser->CreateBatch(shop(), batch, [&](absl::StatusOr<std::vector<v1::DisclosureAnswer>> answers) {
-    result = std::move(answers);
+  discloser->CreateBatch(shop(), batch, [&](absl::StatusOr<BatchAnswers> answers) {
+    result = answers.status();
+    if (answers.ok()) {
+      result.emplace();
+      for (const v1::DisclosureAnswer* answer : answers->answers) result->push_back(*answer);
+    }
     answered.Notify();
   });
   answered.WaitForNotification();
