@@ -130,15 +130,23 @@ absl::StatusOr<Entry> Preparer::MakeEntry(const RequestFacts& facts, const Resol
   // Before the look-up: what changes after it is newer than the entry, and the commit refuses it.
   row.subjects_resolved_at = standings_->version();
   const size_t asked = NameSubjects(result.extracts, &entry);
-  policy::ProjectionContext consented = context;
-  POSTERN_ASSIGN_OR_RETURN(consented.consents_granted,
+  policy::ProjectionContext known = context;
+  known.known_minor =
+      result.extracts.minor != policy::Extracts::Minor::kYes && AnyMinor(*standings_, row.subjects, asked, facts.now);
+  POSTERN_ASSIGN_OR_RETURN(known.consents_granted,
                            JudgeSubjects(*standings_, row.subjects, asked, resolved.partner->resource.name(), grant));
-  if (consented.consents_granted != 0) {
+  if (known.consents_granted != 0 || known.known_minor) {
     // Rare enough to do it again: who the subjects are is known only from the record.
-    POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, consented, facts.record, &result));
+    POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, known, facts.record, &result));
+  }
+  if (known.known_minor) {
+    // Now by the minors' keys.
+    row.subjects.clear();
+    entry.keys.clear();
+    NameSubjects(result.extracts, &entry);
   }
   if (base::FailpointSkips("projector.narrow")) result.bytes = std::string(facts.record);
-  POSTERN_RETURN_IF_ERROR(Verify(resolved, consented, facts.record, result.bytes));
+  POSTERN_RETURN_IF_ERROR(Verify(resolved, known, facts.record, result.bytes));
   if (base::FailpointSkips("projection.skip")) result.bytes = std::string(facts.record);
 
   entry.principal = std::string(facts.principal);
@@ -225,11 +233,13 @@ absl::Status Preparer::Preview(const Resolved& resolved, absl::string_view recor
   POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, *context, record, result));
   Entry named;
   const size_t asked = NameSubjects(result->extracts, &named);
-  policy::ProjectionContext consented = *context;
-  POSTERN_ASSIGN_OR_RETURN(consented.consents_granted, JudgeSubjects(*standings_, named.row.subjects, asked,
-                                                                     resolved.partner->resource.name(), grant));
-  POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, consented, record, result));
-  return policy::ExplainWithheld(*grant.plan, consented, record, withheld);
+  policy::ProjectionContext known = *context;
+  known.known_minor =
+      result->extracts.minor != policy::Extracts::Minor::kYes && AnyMinor(*standings_, named.row.subjects, asked, now);
+  POSTERN_ASSIGN_OR_RETURN(known.consents_granted, JudgeSubjects(*standings_, named.row.subjects, asked,
+                                                                 resolved.partner->resource.name(), grant));
+  POSTERN_RETURN_IF_ERROR(policy::Project(*grant.plan, known, record, result));
+  return policy::ExplainWithheld(*grant.plan, known, record, withheld);
 }
 
 }  // namespace postern::disclosure

@@ -1,5 +1,6 @@
 #include "server/disclosure/subject_check.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,6 +45,16 @@ absl::StatusOr<uint64_t> JudgeSubjects(const registry::SubjectStandings& standin
   }
   if (whole_needed && !whole) return errors::ConsentRequired(grant.purpose);
   return granted;
+}
+
+bool AnyMinor(const registry::SubjectStandings& standings, absl::Span<const storage::Mac16> subjects, size_t asked,
+              absl::Time now) {
+  if (standings.empty()) return false;
+  return std::any_of(subjects.begin(), subjects.begin() + static_cast<std::ptrdiff_t>(asked),
+                     [&](const storage::Mac16& subject) {
+                       const auto standing = standings.Find(subject);
+                       return standing != nullptr && standing->minor_until > now;
+                     });
 }
 
 }  // namespace postern::disclosure

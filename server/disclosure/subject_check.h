@@ -21,4 +21,8 @@ absl::StatusOr<uint64_t> JudgeSubjects(const registry::SubjectStandings& standin
                                        absl::Span<const storage::Mac16> subjects, size_t asked,
                                        absl::string_view partner, const policy::CompiledGrant& grant);
 
+// True if one of the first `asked` subjects has a guardian at `now`: a minor, whatever the record says or leaves out.
+bool AnyMinor(const registry::SubjectStandings& standings, absl::Span<const storage::Mac16> subjects, size_t asked,
+              absl::Time now);
+
 }  // namespace postern::disclosure

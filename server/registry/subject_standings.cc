@@ -36,8 +36,12 @@ absl::Status AddRecord(const storage::SubjectRecordRow& row, SubjectStanding* st
     case storage::SubjectRecordRow::Kind::kSuppression:
       standing->suppressed = true;
       break;
-    case storage::SubjectRecordRow::Kind::kGuardian:
+    case storage::SubjectRecordRow::Kind::kGuardian: {
+      v1::GuardianLink link;
+      if (!link.ParseFromString(row.resource)) return errors::StoreInconsistent("a guardian link does not parse");
+      standing->minor_until = std::max(standing->minor_until, ToTime(link.until_time()));
       break;
+    }
     case storage::SubjectRecordRow::Kind::kCanary: {
       v1::Canary canary;
       if (!canary.ParseFromString(row.resource)) return errors::StoreInconsistent("a canary does not parse");

@@ -25,12 +25,13 @@ namespace postern::registry {
 
 // One subject's.
 struct SubjectStanding {
-  std::vector<std::string> consents;             // given and not withdrawn: "category:<id>", "purpose:<id>"
-  std::vector<std::string> restricted_purposes;  // closed by restriction or objection
-  bool restricted = false;                       // everything is
-  bool suppressed = false;                       // erased, and not come back
-  absl::Time held_until = absl::InfinitePast();  // the end of the legal hold that ends last
-  std::string canary_of;                         // "partners/{partner}" that alone may get an invented person
+  std::vector<std::string> consents;              // given and not withdrawn: "category:<id>", "purpose:<id>"
+  std::vector<std::string> restricted_purposes;   // closed by restriction or objection
+  bool restricted = false;                        // everything is
+  bool suppressed = false;                        // erased, and not come back
+  absl::Time held_until = absl::InfinitePast();   // the end of the legal hold that ends last
+  absl::Time minor_until = absl::InfinitePast();  // the end of the guardianship that ends last
+  std::string canary_of;                          // "partners/{partner}" that alone may get an invented person
 
   bool Consents(absl::string_view key) const;
   bool Allows(absl::string_view purpose) const;
