@@ -171,6 +171,7 @@ class PartnerQueue {
             v1::DeliveredRecord* record) const;
   void EndRecord(const storage::PendingPayload& payload, v1::DisclosureState state, v1::ErrorReason reason)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool EndedMeanwhile(const storage::PendingPayload& payload) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DeadLetter(int64_t position, v1::ErrorReason reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadAgain() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

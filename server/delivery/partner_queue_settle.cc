@@ -102,10 +102,11 @@ void PartnerQueue::ReadAgain() {
 }
 
 int64_t PartnerQueue::Expire(const std::vector<storage::PendingPayload>& overdue) {
-  absl::MutexLock lock(&mutex_);
   int64_t ended = 0;
   for (const storage::PendingPayload& payload : overdue) {
-    if (window_.InFlight(payload.seq) || settling_.contains(payload.seq)) continue;
+    // One at a time, so that the partner's other records go on.
+    absl::MutexLock lock(&mutex_);
+    if (window_.InFlight(payload.seq) || EndedMeanwhile(payload)) continue;
     // What may have been handed over stays something that the partner may hold.
     const bool possibly_held = payload.seq <= mark_;
     EndRecord(payload, possibly_held ? v1::DISCLOSURE_STATE_OUTCOME_UNKNOWN : v1::DISCLOSURE_STATE_UNDELIVERED,
@@ -113,6 +114,15 @@ int64_t PartnerQueue::Expire(const std::vector<storage::PendingPayload>& overdue
     ++ended;
   }
   return ended;
+}
+
+// Whether a record has ended since the caller read it from the ledger: delivered, it neither expired nor was withdrawn.
+// Read under the lock, without which Settled cannot forget it in between. If it cannot be read, it has not, and the
+// ledger has the last word.
+bool PartnerQueue::EndedMeanwhile(const storage::PendingPayload& payload) const {
+  if (settling_.contains(payload.seq)) return true;
+  const absl::StatusOr<storage::DisclosureRow> row = parts_.store->ReadDisclosure(payload.id);
+  return row.ok() && !MayWait(row->state);
 }
 
 int64_t PartnerQueue::Recall(const std::vector<storage::PendingPayload>& recalled, v1::ErrorReason reason) {
@@ -125,10 +135,7 @@ int64_t PartnerQueue::Recall(const std::vector<storage::PendingPayload>& recalle
       recalled_[payload.seq] = reason;
       continue;
     }
-    // It may have been settled since the caller read it: delivered, it was not withdrawn. Read under the lock, without
-    // which Settled cannot forget it in between. If it cannot be read, it is ended, and the ledger has the last word.
-    const absl::StatusOr<storage::DisclosureRow> row = parts_.store->ReadDisclosure(payload.id);
-    if (row.ok() && !MayWait(row->state)) continue;
+    if (EndedMeanwhile(payload)) continue;
     EndRecord(payload, v1::DISCLOSURE_STATE_WITHDRAWN, reason);
     ++ended;
   }
