@@ -9,6 +9,7 @@ namespace postern::client::ctl {
 
 void AddApplyCommands(CLI::App& app, Session& session);               // apply, diff, activate
 void AddPartnerCommands(CLI::App& app, Session& session);             // get, describe, enrol, dead-letter
+void AddEndpointCommands(CLI::App& app, Session& session);            // endpoint
 void AddRevocationCommands(CLI::App& app, Session& session);          // suspend, resume, terminate
 void AddCampaignCommands(CLI::App& app, Session& session);            // campaign
 void AddSubjectCommands(CLI::App& app, Session& session);             // subject

@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   Session session(app);
   AddApplyCommands(app, session);
   AddPartnerCommands(app, session);
+  AddEndpointCommands(app, session);
   AddRevocationCommands(app, session);
   AddCampaignCommands(app, session);
   AddSubjectCommands(app, session);

@@ -86,6 +86,11 @@ int DescribePartner(Session& session, v1::OperatorService::StubInterface& gatewa
     absl::StrAppend(&text, "Identity:      ", i.has_spiffe_id() ? i.spiffe_id() : i.dns_san(), "\n");
   for (const auto& e : p.endpoints())
     absl::StrAppend(&text, "Endpoint:      ", e.id(), " at ", e.address(), " as ", e.server_san(), "\n");
+  for (const auto& s : p.endpoint_standings()) {
+    const std::string state = ShortEnum(v1::EndpointStanding::State_Name(s.state()), "STATE_");
+    absl::StrAppend(&text, "Delivers to:   ", s.endpoint(), s.state() == 0 ? ", not proven" : absl::StrCat(", ", state),
+                    s.secret_generation() == 0 ? "" : absl::StrCat(", secret ", s.secret_generation()), "\n");
+  }
   for (const auto& k : p.attestation_keys()) absl::StrAppend(&text, "Attests with:  ", k.key_id(), "\n");
   if (p.has_pending_update()) absl::StrAppend(&text, PendingUpdate(p));
   session.out().Result(p, text);

@@ -11,6 +11,8 @@ namespace {
 
 struct RevocationOptions {
   std::string partner;
+  std::string kind;
+  bool all = false;
   std::string reason = "operator";
   std::string confirm;
   bool dry_run = false;
@@ -27,6 +29,51 @@ std::string Describe(const v1::Partner& partner, const v1::RevocationEffect& eff
   // With --dry-run the state is what it is now, or what it would become: either way nothing has happened.
   return absl::StrCat(dry_run ? "nothing was changed; it would mean for " : "", partner.name(),
                       dry_run ? "" : absl::StrCat(" is ", state), table.ToString());
+}
+
+template <typename Response>
+int ShowBatch(Session& session, const Response& response, bool dry_run) {
+  Table table({"PARTNER", "STREAMS", "DELIVERED", "POSSIBLY HELD", "UNDELIVERED", "CAMPAIGN", "FAILED"});
+  bool failed = false;
+  for (const v1::PartnerRevocation& one : response.revocations()) {
+    failed = failed || !one.error_reason().empty();
+    table.Add({one.partner(), absl::StrCat(one.effect().live_streams()), absl::StrCat(one.effect().delivered_count()),
+               absl::StrCat(one.effect().possibly_held_count()), absl::StrCat(one.effect().undelivered_count()),
+               one.has_campaign() ? one.campaign().name() : "-",
+               one.error_reason().empty() ? "-" : one.error_reason()});
+  }
+  session.out().Result(response, absl::StrCat(dry_run ? "nothing was changed; it would mean\n" : "", table.ToString()));
+  return failed ? kRefused : kOk;
+}
+
+int SuspendMany(Session& session, const RevocationOptions& options) {
+  const auto gateway = session.Operator();
+  if (!gateway.ok()) return session.Fail(gateway.status());
+  v1::BatchSuspendPartnersRequest request;
+  request.set_kind(options.kind);
+  request.set_reason(options.reason);
+  request.set_validate_only(options.dry_run);
+  v1::BatchSuspendPartnersResponse response;
+  const grpc::Status status = (*gateway)->BatchSuspendPartners(session.Call().get(), request, &response);
+  return status.ok() ? ShowBatch(session, response, options.dry_run) : session.FailRpc(status);
+}
+
+int TerminateMany(Session& session, const RevocationOptions& options) {
+  const auto gateway = session.Operator();
+  if (!gateway.ok()) return session.Fail(gateway.status());
+  if (!options.dry_run && options.confirm.empty()) {
+    session.out().Error("", absl::StrCat("termination cannot be undone: repeat the kind with --confirm=", options.kind),
+                        {});
+    return kUsage;
+  }
+  v1::BatchTerminatePartnersRequest request;
+  request.set_kind(options.kind);
+  request.set_confirm(options.confirm);
+  request.set_reason(options.reason);
+  request.set_validate_only(options.dry_run);
+  v1::BatchTerminatePartnersResponse response;
+  const grpc::Status status = (*gateway)->BatchTerminatePartners(session.Call().get(), request, &response);
+  return status.ok() ? ShowBatch(session, response, options.dry_run) : session.FailRpc(status);
 }
 
 // The current etag of a partner.
@@ -107,19 +154,30 @@ void AddRevocationCommands(CLI::App& app, Session& session) {
     command->add_option("partner", options->partner, "partners/P or P")->required();
     return command;
   };
-  CLI::App* suspend = common(app.add_subcommand("suspend", "Pause a partner at once; its backlog is kept"));
+  CLI::App* suspend = app.add_subcommand("suspend", "Pause a partner, or all of them, at once; backlogs are kept");
+  CLI::Option_group* whom = suspend->add_option_group("whom")->require_option(1);
+  whom->add_option("partner", options->partner, "partners/P or P");
+  whom->add_flag("--all", options->all, "Every active partner");
+  whom->add_option("--all-of-kind", options->kind, "Every active partner of this kind");
   suspend->add_option("--reason", options->reason, "Why, for the record: a-z, 0-9 and underscore");
   suspend->add_flag("--dry-run", options->dry_run, "Show the effect, change nothing");
-  session.OnRun(suspend, [&session, options] { return Suspend(session, *options); });
+  session.OnRun(suspend, [&session, options] {
+    return options->partner.empty() ? SuspendMany(session, *options) : Suspend(session, *options);
+  });
 
   session.OnRun(common(app.add_subcommand("resume", "End a suspension")),
                 [&session, options] { return Resume(session, *options); });
 
-  CLI::App* terminate = common(app.add_subcommand("terminate", "Revoke a partner for good and begin deletion"));
+  CLI::App* terminate = app.add_subcommand("terminate", "Revoke a partner, or a kind, for good and begin deletion");
+  whom = terminate->add_option_group("whom")->require_option(1);
+  whom->add_option("partner", options->partner, "partners/P or P");
+  whom->add_option("--all-of-kind", options->kind, "Every partner of this kind");
   terminate->add_option("--reason", options->reason, "Why, for the record: a-z, 0-9 and underscore");
-  terminate->add_option("--confirm", options->confirm, "The partner's name again");
+  terminate->add_option("--confirm", options->confirm, "The partner's name, or the kind, again");
   terminate->add_flag("--dry-run", options->dry_run, "Show the effect, change nothing");
-  session.OnRun(terminate, [&session, options] { return Terminate(session, *options); });
+  session.OnRun(terminate, [&session, options] {
+    return options->partner.empty() ? TerminateMany(session, *options) : Terminate(session, *options);
+  });
 }
 
 }  // namespace postern::client::ctl

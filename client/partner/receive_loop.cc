@@ -3,32 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/partner/delivery_answer.h"
 #include "client/transport/status.h"
 
 namespace postern::client {
-namespace {
-
-// Adds a delivery to the ranges, extending the last one where it follows.
-void Acknowledge(uint64_t delivery, v1::ReceiveRequest& reply) {
-  if (reply.acknowledged_size() > 0) {
-    auto& last = *reply.mutable_acknowledged(reply.acknowledged_size() - 1);
-    if (last.last() + 1 == delivery) {
-      last.set_last(delivery);
-      return;
-    }
-  }
-  auto& range = *reply.add_acknowledged();
-  range.set_first(delivery);
-  range.set_last(delivery);
-}
-
-void Reject(uint64_t delivery, v1::DeliveryRejection::Action action, v1::ReceiveRequest& reply) {
-  auto& rejection = *reply.add_rejected();
-  rejection.set_delivery(delivery);
-  rejection.set_action(action);
-}
-
-}  // namespace
 
 ReceiveLoop::ReceiveLoop(std::shared_ptr<grpc::Channel> channel, ReceiveOptions options, HandlerFn handler,
                          DisconnectedFn on_disconnected)
@@ -134,17 +112,7 @@ bool ReceiveLoop::Handle(const v1::ReceiveResponse& batch, Stream& stream, bool*
   int records = 0;
   for (const v1::DeliveredRecord& record : batch.records()) {
     if (Stopping()) break;
-    switch (handler_(record)) {
-      case Handled::kStored:
-        Acknowledge(record.delivery(), reply);
-        break;
-      case Handled::kRetryLater:
-        Reject(record.delivery(), v1::DeliveryRejection::ACTION_RETRY, reply);
-        break;
-      case Handled::kRejected:
-        Reject(record.delivery(), v1::DeliveryRejection::ACTION_REJECT, reply);
-        break;
-    }
+    AnswerDelivery(record.delivery(), handler_(record), &reply);
     bytes += static_cast<int64_t>(record.record().data().size());
     ++records;
     *got_records = true;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "policy/language/channel.h"
 #include "policy/language/contract_checks.h"
 #include "policy/language/grant_compiler.h"
 #include "policy/language/values.h"
@@ -167,6 +168,7 @@ class BundleCompiler {
     const auto second_from = ParseDay(second.terms.effective_on()), second_to = ParseDay(second.terms.expires_on());
     if (!first_from || !first_to || !second_from || !second_to || *first_to < *second_from || *second_to < *first_from)
       return;
+    CheckChannels(first, second, at);
     for (const CompiledGrant& grant : second.grants) {
       if (first.FindGrant(grant.purpose, grant.record_type) == nullptr) continue;
       sink_.Error(grant.location,
@@ -174,6 +176,16 @@ class BundleCompiler {
                                " at the same time, in ", first.source_file),
                   "P1.2a", "let one contract end before the other begins");
     }
+  }
+
+  // One queue of one partner cannot keep the order of a record key's records over two channels.
+  void CheckChannels(const CompiledContract& first, const CompiledContract& second, const SourceLocation& at) {
+    if (first.terms.delivery().has_exchange() || second.terms.delivery().has_exchange() ||
+        SameChannel(first.terms.delivery(), second.terms.delivery())) {
+      return;
+    }
+    sink_.Error(at, absl::StrCat(first.name, " delivers on another channel, in ", first.source_file), "",
+                "give every contract of a partner that is not served by exchange the same channel and terms of it");
   }
 
   DiagnosticSink& sink_;

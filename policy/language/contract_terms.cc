@@ -19,6 +19,9 @@ using Document = v1::Contract::Document;
 constexpr int kMaxPendingHours = 8760;
 constexpr int kMaxUnacknowledged = 4096;
 constexpr int kMaxTimeoutMs = 120000;
+// Standard Webhooks 1.0.0 recommends 15 to 30 s; a partner may promise to be quicker.
+constexpr int kMinWebhookTimeoutMs = 1000;
+constexpr int kMaxWebhookTimeoutMs = 30000;
 
 class TermsChecker {
  public:
@@ -167,11 +170,15 @@ class TermsChecker {
     InRange(at.At(v1::Delivery::kMaxUnacknowledgedFieldNumber), "max_unacknowledged", delivery.max_unacknowledged(), 1,
             kMaxUnacknowledged, "P1.4e");
     if (delivery.channel_case() == v1::Delivery::CHANNEL_NOT_SET) {
-      sink_.Error(at.Here(), "delivery names no channel", "", "set receive {} or exchange { ... }");
+      sink_.Error(at.Here(), "delivery names no channel", "",
+                  "set receive {}, push { ... }, webhook { ... } or exchange { ... }");
     }
-    if (!delivery.has_exchange()) return;
-    const v1::Delivery::Exchange& exchange = delivery.exchange();
-    const SourceNode in = at.Child(v1::Delivery::kExchangeFieldNumber);
+    if (delivery.has_exchange()) Exchange(delivery.exchange(), at.Child(v1::Delivery::kExchangeFieldNumber));
+    if (delivery.has_push()) Push(delivery.push(), at.Child(v1::Delivery::kPushFieldNumber));
+    if (delivery.has_webhook()) Webhook(delivery.webhook(), at.Child(v1::Delivery::kWebhookFieldNumber));
+  }
+
+  void Exchange(const v1::Delivery::Exchange& exchange, const SourceNode& in) {
     if (!IsMethodPath(exchange.method())) {
       sink_.Error(in.At(v1::Delivery::Exchange::kMethodFieldNumber),
                   absl::StrCat("\"", exchange.method(), "\" is not the path of a method"), "",
@@ -180,6 +187,25 @@ class TermsChecker {
     if (exchange.endpoint().empty()) sink_.Error(in.Here(), "exchange names no endpoint", "W7");
     InRange(in.At(v1::Delivery::Exchange::kTimeoutMsFieldNumber), "timeout_ms", exchange.timeout_ms(), 1, kMaxTimeoutMs,
             "");
+  }
+
+  void Push(const v1::Delivery::Push& push, const SourceNode& in) {
+    if (push.endpoint().empty()) sink_.Error(in.Here(), "push names no endpoint", "W7");
+    InRange(in.At(v1::Delivery::Push::kTimeoutMsFieldNumber), "timeout_ms", push.timeout_ms(), 1, kMaxTimeoutMs, "");
+  }
+
+  void Webhook(const v1::Delivery::Webhook& webhook, const SourceNode& in) {
+    if (webhook.endpoint().empty()) sink_.Error(in.Here(), "webhook names no endpoint", "W7");
+    if (!IsUrlPath(webhook.path())) {
+      sink_.Error(in.At(v1::Delivery::Webhook::kPathFieldNumber),
+                  absl::StrCat("\"", webhook.path(), "\" is not the path of a URL"), "W7",
+                  "begin it with /, in printable ASCII without spaces and without #");
+    }
+    InRange(in.At(v1::Delivery::Webhook::kTimeoutMsFieldNumber), "timeout_ms", webhook.timeout_ms(),
+            kMinWebhookTimeoutMs, kMaxWebhookTimeoutMs, "");
+    if (webhook.signature() == v1::Delivery::Webhook::SIGNATURE_UNSPECIFIED) {
+      sink_.Error(in.Here(), "webhook.signature is missing", "P1.3a", "set HMAC_SHA256 or ED25519");
+    }
   }
 
   void Retention() {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
@@ -48,6 +49,13 @@ bool IsMethodPath(absl::string_view text) {
   const std::vector<absl::string_view> parts = absl::StrSplit(text, '/');
   return parts.size() == 3 && parts[0].empty() && IsQualifiedName(parts[1]) && IsQualifiedName(parts[2]) &&
          parts[2].find('.') == absl::string_view::npos;
+}
+
+bool IsUrlPath(absl::string_view text) {
+  constexpr absl::string_view kForbidden = "\"#<>\\^`{|}";
+  return absl::StartsWith(text, "/") && text.size() <= 1024 && std::all_of(text.begin(), text.end(), [&](char c) {
+           return absl::ascii_isgraph(static_cast<unsigned char>(c)) && kForbidden.find(c) == absl::string_view::npos;
+         });
 }
 
 std::string PartnerOf(absl::string_view contract_name) {

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "policy/language/channel.h"
 #include "policy/report/describe.h"
 #include "policy/report/release_order.h"
 
@@ -120,7 +121,7 @@ class TermDiffer {
     Text("partner_retention", OneLine(old_retention), OneLine(new_retention),
          new_retention.starts_on() != old_retention.starts_on() || new_retention.days() > old_retention.days());
     // Another endpoint or method is another receiver.
-    Text("delivery.channel", Channel(before_.delivery()), Channel(after_.delivery()), true);
+    Text("delivery.channel", ChannelTerms(before_.delivery()), ChannelTerms(after_.delivery()), true);
     Text("delivery.max_pending_hours", absl::StrCat(before_.delivery().max_pending_hours()),
          absl::StrCat(after_.delivery().max_pending_hours()),
          after_.delivery().max_pending_hours() > before_.delivery().max_pending_hours());
@@ -138,9 +139,6 @@ class TermDiffer {
  private:
   void Text(const char* term, const std::string& before, const std::string& after, bool widens) {
     if (before != after) out_->push_back({after_.name(), term, before, after, widens});
-  }
-  static std::string Channel(const v1::Delivery& delivery) {
-    return delivery.has_exchange() ? absl::StrCat("exchange { ", OneLine(delivery.exchange()), " }") : "receive {}";
   }
   bool SameExemptions() const {
     v1::Deletion a, b;

@@ -54,6 +54,13 @@ SharedPurpose Describe(const CompiledGrant& grant, const v1::Ceiling* ceiling, c
   return purpose;
 }
 
+std::string Channel(const v1::Delivery& delivery) {
+  if (delivery.has_exchange()) return absl::StrCat("calls ", delivery.exchange().method());
+  if (delivery.has_push()) return "pushed to the partner";
+  if (delivery.has_webhook()) return "posted to the partner";
+  return "fetched by the partner";
+}
+
 SharingPartner Describe(const CompiledContract& contract, const CompiledBundle& bundle) {
   const v1::Contract& terms = contract.terms;
   SharingPartner partner;
@@ -66,8 +73,7 @@ SharingPartner Describe(const CompiledContract& contract, const CompiledBundle& 
   partner.expires_on = terms.expires_on();
   partner.kept_for = absl::StrCat(terms.partner_retention().days(), " days after ",
                                   Words(v1::RetentionStart_Name(terms.partner_retention().starts_on())));
-  partner.channel = terms.delivery().has_exchange() ? absl::StrCat("calls ", terms.delivery().exchange().method())
-                                                    : "fetched by the partner";
+  partner.channel = Channel(terms.delivery());
   for (const auto& exemption : terms.deletion().exemptions()) {
     std::vector<std::string> names;
     for (const std::string& id : exemption.categories())

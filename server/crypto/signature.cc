@@ -140,6 +140,16 @@ absl::StatusOr<PrivateKey> PrivateKey::FromPem(const SecretBytes& pem) {
   return FromKey(std::move(key));
 }
 
+absl::StatusOr<PrivateKey> PrivateKey::FromEd25519Seed(const SecretBytes& seed) {
+  if (seed.size() != kEd25519KeySize) return errors::Malformed("an Ed25519 seed has 32 bytes");
+  const ErrorQueueGuard guard;
+  const absl::string_view bytes = seed.Reveal(SecretAccess::Granted());
+  EVP_PKEY* key = EVP_PKEY_new_raw_private_key_ex(nullptr, "ED25519", nullptr,
+                                                  reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  if (key == nullptr) return errors::CryptoFailed("making an Ed25519 key");
+  return FromKey(std::shared_ptr<EVP_PKEY>(key, EVP_PKEY_free));
+}
+
 absl::StatusOr<PrivateKey> PrivateKey::LoadFile(const std::string& path) {
   POSTERN_ASSIGN_OR_RETURN(const SecretBytes pem, ReadPrivateFile(path));
   return FromPem(pem);

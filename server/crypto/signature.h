@@ -49,6 +49,8 @@ class PrivateKey {
   static absl::StatusOr<PrivateKey> Generate(SignatureAlgorithm algorithm);
   // A PEM "PRIVATE KEY" block without a passphrase. INVALID_ARGUMENT for anything else.
   static absl::StatusOr<PrivateKey> FromPem(const SecretBytes& pem);
+  // The Ed25519 key of a 32-byte seed (RFC 8032, section 5.1.5). INVALID_ARGUMENT for another length.
+  static absl::StatusOr<PrivateKey> FromEd25519Seed(const SecretBytes& seed);
   // Reads a file that its owner alone may read; FAILED_PRECONDITION if others may, NOT_FOUND if there is none.
   static absl::StatusOr<PrivateKey> LoadFile(const std::string& path);
 

@@ -4,11 +4,12 @@
 #include <utility>
 
 #include "proto/errors/error.h"
+#include "server/disclosure/audit_entry.h"
 #include "server/disclosure/errors.h"
 #include "server/disclosure/limits.h"
 #include "server/disclosure/resolver.h"
 #include "server/registry/errors.h"
-#include "server/registry/receive_window.h"
+#include "server/registry/queue_channel.h"
 
 namespace postern::delivery {
 
@@ -33,9 +34,25 @@ absl::StatusOr<std::shared_ptr<ReceiveSession>> DeliveryHub::OpenSession(const i
   const std::shared_ptr<const registry::Snapshot> snapshot = snapshots_->Get();
   POSTERN_ASSIGN_OR_RETURN(const registry::PartnerView* partner,
                            disclosure::FindActivePartner(*snapshot, principal.partner));
+  if (!registry::MayFetch(*partner)) return disclosure::errors::ChannelMismatch(principal.partner);
   if (options_.clock() >= principal.not_after) return disclosure::errors::CredentialExpired();
-  POSTERN_ASSIGN_OR_RETURN(const QueuePtr queue, QueueFor(*partner));
-  queue->SetWindow(registry::ReceiveWindow(*partner));
+  return Open(*partner, principal, std::move(callbacks));
+}
+
+absl::StatusOr<std::shared_ptr<ReceiveSession>> DeliveryHub::OpenChannel(const registry::PartnerView& partner,
+                                                                         ReceiveCallbacks callbacks) {
+  identity::Principal gateway;
+  gateway.name = std::string(disclosure::kGatewayPrincipal);
+  gateway.partner = partner.resource.name();
+  gateway.not_after = absl::InfiniteFuture();
+  return Open(partner, gateway, std::move(callbacks));
+}
+
+absl::StatusOr<std::shared_ptr<ReceiveSession>> DeliveryHub::Open(const registry::PartnerView& partner,
+                                                                  const identity::Principal& principal,
+                                                                  ReceiveCallbacks callbacks) {
+  POSTERN_ASSIGN_OR_RETURN(const QueuePtr queue, QueueFor(partner));
+  queue->SetWindow(registry::QueueWindow(partner));
   // The generation first: if the fence closes after this, the session's first pass is refused.
   const uint64_t generation = queue->fence()->generation();
   if (!queue->fence()->open()) return disclosure::errors::Fenced();
@@ -47,7 +64,7 @@ absl::StatusOr<std::shared_ptr<ReceiveSession>> DeliveryHub::OpenSession(const i
     session->End();
     return disclosure::errors::Draining();
   }
-  MarkDirty(partner->id);
+  MarkDirty(partner.id);
   return session;
 }
 

@@ -68,9 +68,13 @@ class DeliveryHub : public disclosure::ReleaseSink, public registry::PartnerCutt
   ~DeliveryHub() override;
 
   // Opens a stream for a partner's principal. PARTNER_UNKNOWN, PARTNER_SUSPENDED, PARTNER_TERMINATED,
-  // PARTNER_NOT_ACTIVE, FENCED (it is being stopped right now), OVERLOADED, CREDENTIAL_EXPIRED, DRAINING,
-  // LEDGER_UNAVAILABLE. Blocks on the store the first time.
+  // PARTNER_NOT_ACTIVE, CHANNEL_MISMATCH, FENCED (it is being stopped right now), OVERLOADED, CREDENTIAL_EXPIRED,
+  // DRAINING, LEDGER_UNAVAILABLE. Blocks on the store the first time.
   absl::StatusOr<std::shared_ptr<ReceiveSession>> OpenSession(const identity::Principal& principal,
+                                                              ReceiveCallbacks callbacks);
+  // Opens one for a channel on which the gateway itself delivers: a stream without a certificate to end with. FENCED,
+  // OVERLOADED, DRAINING, LEDGER_UNAVAILABLE.
+  absl::StatusOr<std::shared_ptr<ReceiveSession>> OpenChannel(const registry::PartnerView& partner,
                                                               ReceiveCallbacks callbacks);
 
   // Ends what has been pending longer than the contracts allow, settles it and reports it to the shop. Called on a
@@ -107,6 +111,9 @@ class DeliveryHub : public disclosure::ReleaseSink, public registry::PartnerCutt
  private:
   using QueuePtr = std::shared_ptr<PartnerQueue>;
 
+  absl::StatusOr<std::shared_ptr<ReceiveSession>> Open(const registry::PartnerView& partner,
+                                                       const identity::Principal& principal,
+                                                       ReceiveCallbacks callbacks);
   bool Draining() const;
   absl::StatusOr<QueuePtr> QueueFor(const registry::PartnerView& partner);
   QueuePtr FindQueue(storage::PartnerId partner) const;

@@ -7,6 +7,7 @@
 
 #include "proto/errors/error.h"
 #include "server/base/failpoint.h"
+#include "server/delivery/cancel_slot.h"
 #include "server/disclosure/audit_entry.h"
 #include "server/disclosure/errors.h"
 #include "server/disclosure/names.h"
@@ -24,7 +25,7 @@ absl::Status PartnerUnreachable() {
   return MakeError(v1::ERROR_REASON_PARTNER_UNREACHABLE, "the partner could not be reached; nothing was sent");
 }
 
-const v1::PartnerEndpoint* FindEndpoint(const v1::Partner& partner, const std::string& id) {
+const v1::PartnerEndpoint* EndpointOf(const v1::Partner& partner, const std::string& id) {
   for (const v1::PartnerEndpoint& endpoint : partner.endpoints()) {
     if (endpoint.id() == id || base::FailpointSkips("endpoint.skip")) return &endpoint;
   }
@@ -54,33 +55,6 @@ absl::Status EndedWith(const std::string& reason) {
   if (!v1::ErrorReason_Parse(reason, &parsed)) return PartnerFailed();
   return MakeError(parsed, "this exchange failed before");
 }
-
-// Cancels a call that may not have been started yet when the cancellation comes.
-class CancelSlot {
- public:
-  void Set(std::shared_ptr<PartnerCaller::Call> call) {
-    {
-      absl::MutexLock lock(&mutex_);
-      call_ = call;
-      if (!cancelled_) return;
-    }
-    call->Cancel();
-  }
-  void Cancel() {
-    std::shared_ptr<PartnerCaller::Call> call;
-    {
-      absl::MutexLock lock(&mutex_);
-      cancelled_ = true;
-      call = call_;
-    }
-    if (call != nullptr) call->Cancel();
-  }
-
- private:
-  absl::Mutex mutex_;
-  std::shared_ptr<PartnerCaller::Call> call_ ABSL_GUARDED_BY(mutex_);
-  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
-};
 
 }  // namespace
 
@@ -186,7 +160,7 @@ void Exchanger::Answer(const std::shared_ptr<Run>& run, absl::StatusOr<v1::Excha
 void Exchanger::Call(std::shared_ptr<Run> run) {
   const v1::Delivery::Exchange& terms = run->contract().terms.delivery().exchange();
   const v1::Partner& partner = run->entry().partner->resource;
-  const v1::PartnerEndpoint* endpoint = FindEndpoint(partner, terms.endpoint());
+  const v1::PartnerEndpoint* endpoint = EndpointOf(partner, terms.endpoint());
   if (endpoint == nullptr) return Settle(std::move(run), v1::DISCLOSURE_STATE_FAILED, PartnerUnreachable());
   run->deadline = std::min(run->deadline, clock_() + absl::Milliseconds(terms.timeout_ms()));
   // Inside the fence: a partner that is being stopped has its connections dropped once, and none is made after that.
@@ -204,7 +178,7 @@ void Exchanger::OnLine(std::shared_ptr<Run> run, absl::StatusOr<std::shared_ptr<
   if (!pass) {
     return Settle(std::move(run), v1::DISCLOSURE_STATE_FAILED, disclosure::errors::Fenced());
   }
-  const auto cancel = std::make_shared<CancelSlot>();
+  const auto cancel = std::make_shared<CancelSlot<PartnerCaller::Call>>();
   run->token = calls_->Add(run->entry().row.partner, [cancel] { cancel->Cancel(); });
   cancel->Set((*line)->Start(run->contract().terms.delivery().exchange().method(), *run->entry().bytes, run->deadline,
                              [this, run](CallResult result) { OnResult(run, std::move(result)); }));

@@ -306,16 +306,27 @@ void PartnerQueue::Proceed() const {
 }
 
 void PartnerQueue::Retry(int64_t position) {
+  const PartnerQueueOptions& options = parts_.options;
+  Postpone(position, [&options](int failures) -> std::optional<absl::Duration> {
+    if (failures >= options.max_retries) return std::nullopt;
+    return std::min(options.longest_retry, options.first_retry * static_cast<int64_t>(1 << (failures - 1)));
+  });
+}
+
+void PartnerQueue::Postpone(int64_t position, absl::FunctionRef<std::optional<absl::Duration>(int failures)> delay) {
   absl::MutexLock lock(&mutex_);
   if (!window_.InFlight(position)) return;
-  const int retries = window_.retries(position);
-  if (retries + 1 >= parts_.options.max_retries) {
+  const std::optional<absl::Duration> wait = delay(window_.retries(position) + 1);
+  if (wait) {
+    window_.GiveBack(position, parts_.clock() + *wait, /*asked=*/true);
+  } else {
     DeadLetter(position, v1::ERROR_REASON_OUTCOME_UNKNOWN);
-    return;
   }
-  const absl::Duration delay =
-      std::min(parts_.options.longest_retry, parts_.options.first_retry * static_cast<int64_t>(1 << retries));
-  window_.GiveBack(position, parts_.clock() + delay, /*asked=*/true);
+}
+
+void PartnerQueue::GiveBack(int64_t position) {
+  absl::MutexLock lock(&mutex_);
+  window_.GiveBack(position, absl::InfinitePast(), /*asked=*/false);
 }
 
 void PartnerQueue::Reject(int64_t position) {

@@ -120,6 +120,10 @@ class PartnerQueue {
                     std::vector<int64_t>* positions);
   void Acknowledge(const std::vector<int64_t>& positions);
   void Retry(int64_t position);
+  // As Retry, after what `delay` says for a record that has failed so often: nothing if it is to become a dead letter.
+  void Postpone(int64_t position, absl::FunctionRef<std::optional<absl::Duration>(int failures)> delay);
+  // The record did not leave after all; it is ready again.
+  void GiveBack(int64_t position);
   void Reject(int64_t position);
   // After acknowledgements and credits: has settled what ended, and what can go now prepared. The pump is left asleep
   // if there is nothing for it, which is usual while a partner keeps up.

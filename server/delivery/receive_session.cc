@@ -121,7 +121,31 @@ int64_t ReceiveSession::TakeDelivery(uint64_t delivery) {
   return position;
 }
 
+absl::Status ReceiveSession::Postpone(uint64_t delivery,
+                                      absl::FunctionRef<std::optional<absl::Duration>(int failures)> delay) {
+  {
+    absl::MutexLock lock(&mutex_);
+    POSTERN_RETURN_IF_ERROR(ended_);
+    POSTERN_RETURN_IF_ERROR(CheckDeliveries(delivery, delivery));
+    queue_->Postpone(TakeDelivery(delivery), delay);
+  }
+  queue_->Proceed();
+  return absl::OkStatus();
+}
+
+absl::Status ReceiveSession::GiveBack(uint64_t delivery) {
+  absl::MutexLock lock(&mutex_);
+  POSTERN_RETURN_IF_ERROR(ended_);
+  POSTERN_RETURN_IF_ERROR(CheckDeliveries(delivery, delivery));
+  queue_->GiveBack(TakeDelivery(delivery));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::optional<ReceiveSession::Batch>> ReceiveSession::Next() {
+  return Next(limits::kMaxResponseRecords);
+}
+
+absl::StatusOr<std::optional<ReceiveSession::Batch>> ReceiveSession::Next(int max_records) {
   if (Expired()) Close(errors::CredentialExpired());
   Batch batch;
   {
@@ -138,7 +162,7 @@ absl::StatusOr<std::optional<ReceiveSession::Batch>> ReceiveSession::Next() {
       arena.max_block_size = kLargestBlock;
       batch.arena = std::make_unique<google::protobuf::Arena>(arena);
       batch.response = google::protobuf::Arena::CreateMessage<v1::ReceiveResponse>(batch.arena.get());
-      POSTERN_RETURN_IF_ERROR(queue_->Take(std::min<int64_t>(limits::kMaxResponseRecords, credit_records_),
+      POSTERN_RETURN_IF_ERROR(queue_->Take(std::min<int64_t>(max_records, credit_records_),
                                            credit_bytes_, limits::kMaxResponseBytes, batch.response, &positions));
       if (positions.empty()) return std::nullopt;
       for (size_t i = 0; i < positions.size(); ++i) {

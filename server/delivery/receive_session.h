@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -61,6 +62,12 @@ class ReceiveSession : public std::enable_shared_from_this<ReceiveSession> {
   absl::Status OnRequest(const v1::ReceiveRequest& request);
   // The next response, within credits and window; nullopt if there is nothing to send now. Not OK: the stream must end.
   absl::StatusOr<std::optional<Batch>> Next();
+  // The same, with at most `max_records` of them.
+  absl::StatusOr<std::optional<Batch>> Next(int max_records);
+  // For the gateway's own channels: what became of a delivery that the partner did not answer for. Postpone as
+  // PartnerQueue::Postpone; GiveBack if it did not leave. DELIVERY_UNKNOWN, and what the session ended with.
+  absl::Status Postpone(uint64_t delivery, absl::FunctionRef<std::optional<absl::Duration>(int failures)> delay);
+  absl::Status GiveBack(uint64_t delivery);
   // Gives everything unacknowledged back for redelivery. Idempotent.
   void End();
 

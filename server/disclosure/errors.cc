@@ -80,6 +80,11 @@ absl::Status Overloaded(absl::string_view what) {
   return MakeError(v1::ERROR_REASON_OVERLOADED, absl::StrCat("too many ", what), {{"limit", what}});
 }
 
+absl::Status ChannelMismatch(absl::string_view partner) {
+  return MakeError(v1::ERROR_REASON_CHANNEL_MISMATCH, "the partner's records are pushed or posted to it",
+                   {{"resource", partner}});
+}
+
 absl::Status Draining() {
   return MakeError(v1::ERROR_REASON_DRAINING, "the gateway is shutting down");
 }

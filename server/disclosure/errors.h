@@ -25,6 +25,7 @@ absl::Status RequestIdInvalid();
 absl::Status RequestIdExpired();
 absl::Status LedgerUnavailable();
 absl::Status Overloaded(absl::string_view what);
+absl::Status ChannelMismatch(absl::string_view partner);
 absl::Status Draining();
 absl::Status Fenced();
 absl::Status CredentialExpired();

@@ -80,6 +80,7 @@ absl::Status BuildMainPath(const config::Config& config, const Clock& clock, con
   hub.on_outcomes = notify;
   hub.on_stopped = [&core](absl::string_view partner) {
     if (core.caller != nullptr) core.caller->Forget(std::string(partner));
+    if (core.outbound != nullptr) core.outbound->StopPartner(partner);
   };
   core.hub = std::make_unique<delivery::DeliveryHub>(&core.snapshots, store, keys, hub);
 
@@ -114,14 +115,19 @@ absl::Status BuildMainPath(const config::Config& config, const Clock& clock, con
   core.dead_letters = std::make_unique<delivery::DeadLetters>(&core.snapshots, core.archive.get(), store,
                                                               core.hub.get(), core.origin, clock);
 
+  delivery::ClientCertificate certificate;  // a webhook does without one
   if (config.has_client_certificate()) {
-    POSTERN_ASSIGN_OR_RETURN(delivery::ClientCertificate certificate,
-                             LoadClientCertificate(config.client_certificate(), clock()));
-    core.caller =
-        std::make_unique<delivery::GrpcPartnerCaller>(std::move(certificate), delivery::GrpcPartnerCallerOptions());
+    POSTERN_ASSIGN_OR_RETURN(certificate, LoadClientCertificate(config.client_certificate(), clock()));
+    core.caller = std::make_unique<delivery::GrpcPartnerCaller>(certificate, delivery::GrpcPartnerCallerOptions());
+    delivery::GrpcPartnerCallerOptions push;
+    push.max_request_bytes = delivery::kMaxPushRequestBytes;
+    core.push_caller = std::make_unique<delivery::GrpcPartnerCaller>(certificate, push);
+    core.push = std::make_unique<delivery::GrpcPush>(core.push_caller.get(), &core.resolver);
     core.exchanger = std::make_unique<delivery::Exchanger>(core.discloser.get(), core.caller.get(), core.hub->settler(),
                                                            core.hub->calls(), clock, on_inbound_finding);
   }
+  core.poster = std::make_unique<delivery::HttpPoster>(std::move(certificate));
+  core.webhook = std::make_unique<delivery::Webhook>(core.poster.get(), &core.resolver, &core.snapshots, clock);
   return absl::OkStatus();
 }
 
@@ -164,6 +170,17 @@ void BuildOperatorsWork(const Clock& clock, Core& core) {
   core.attestations = std::make_unique<revocation::AttestationDesk>(control);
   core.contract_clock = std::make_unique<revocation::ContractClock>(control, core.suspender.get(),
                                                                     core.terminator.get(), core.campaigns.get());
+  core.batch_revoker = std::make_unique<revocation::BatchRevoker>(control, core.suspender.get(), core.terminator.get());
+  core.endpoints = std::make_unique<registry::EndpointRegistry>(control);
+  delivery::OutboundDelivery::Parts outbound;
+  outbound.snapshots = &core.snapshots;
+  outbound.endpoints = core.endpoints.get();
+  outbound.hub = core.hub.get();
+  outbound.push = core.push.get();
+  outbound.webhook = core.webhook.get();
+  delivery::OutboundOptions options;
+  options.clock = clock;
+  core.outbound = std::make_unique<delivery::OutboundDelivery>(outbound, options);
 }
 
 void BuildRights(const config::Config& config, const Clock& clock, Core& core) {
@@ -227,6 +244,7 @@ absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, con
 void StartCore(Core& core) {
   core.campaigns->Start();
   core.contract_clock->Start();
+  core.outbound->Start();
   core.rights_clock->Start();
   core.retention->Start();
   core.supervisor->Start();
@@ -244,6 +262,7 @@ void DrainCore(Core& core) {
   core.contract_clock->Stop();
   core.campaigns->Stop();
   core.committer->Drain();
+  core.outbound->Stop();
   core.hub->Drain();
 }
 

@@ -15,10 +15,15 @@
 #include "server/crypto/key_store.h"
 #include "server/crypto/signature.h"
 #include "server/crypto/signed_note.h"
+#include "server/delivery/channel/address_resolver.h"
 #include "server/delivery/channel/grpc_partner_caller.h"
+#include "server/delivery/channel/grpc_push.h"
+#include "server/delivery/channel/http_poster.h"
+#include "server/delivery/channel/webhook.h"
 #include "server/delivery/dead_letters.h"
 #include "server/delivery/delivery_hub.h"
 #include "server/delivery/exchange.h"
+#include "server/delivery/outbound_delivery.h"
 #include "server/delivery/outcomes.h"
 #include "server/delivery/submit_result.h"
 #include "server/disclosure/committer.h"
@@ -34,6 +39,7 @@
 #include "server/gateway/serving_state.h"
 #include "server/registry/bundle_registry.h"
 #include "server/registry/control_plane.h"
+#include "server/registry/endpoint_registry.h"
 #include "server/registry/grant_archive.h"
 #include "server/registry/partner_registry.h"
 #include "server/registry/snapshot.h"
@@ -42,6 +48,7 @@
 #include "server/retention/clock_guard.h"
 #include "server/retention/executor.h"
 #include "server/revocation/attestation.h"
+#include "server/revocation/batch_revoker.h"
 #include "server/revocation/campaign_runner.h"
 #include "server/revocation/contract_clock.h"
 #include "server/revocation/notice_reader.h"
@@ -91,8 +98,13 @@ struct Core {
   std::unique_ptr<disclosure::Committer> committer;
   std::unique_ptr<disclosure::Discloser> discloser;
   std::unique_ptr<disclosure::Reader> reader;
-  std::unique_ptr<delivery::GrpcPartnerCaller> caller;  // null without a client certificate
-  std::unique_ptr<delivery::Exchanger> exchanger;       // likewise
+  std::unique_ptr<delivery::GrpcPartnerCaller> caller;  // null without a client certificate, as the next two
+  std::unique_ptr<delivery::Exchanger> exchanger;
+  std::unique_ptr<delivery::GrpcPartnerCaller> push_caller;
+  delivery::AddressResolver resolver;
+  std::unique_ptr<delivery::GrpcPush> push;  // likewise
+  std::unique_ptr<delivery::HttpPoster> poster;
+  std::unique_ptr<delivery::Webhook> webhook;
   std::unique_ptr<delivery::ResultReceiver> results;
   std::unique_ptr<delivery::DeadLetters> dead_letters;
 
@@ -106,6 +118,9 @@ struct Core {
   std::unique_ptr<revocation::NoticeReader> notices;
   std::unique_ptr<revocation::AttestationDesk> attestations;
   std::unique_ptr<revocation::ContractClock> contract_clock;
+  std::unique_ptr<revocation::BatchRevoker> batch_revoker;
+  std::unique_ptr<registry::EndpointRegistry> endpoints;
+  std::unique_ptr<delivery::OutboundDelivery> outbound;
 
   // People's rights.
   rights::RightsPlane rights_plane;

@@ -7,7 +7,7 @@ namespace {
 
 bool IsWarning(absl::string_view event) {
   return event == "partner.suspended" || event == "partner.terminating" || event == "contract.expiring" ||
-         event == "campaign.overdue" || event == "attestation.refused";
+         event == "campaign.overdue" || event == "endpoint.disabled" || event == "attestation.refused";
 }
 
 }  // namespace

@@ -119,6 +119,8 @@ absl::Status Front::BuildServices(Core& core) {
   operators.events = &core.events;
   operators.suspender = core.suspender.get();
   operators.terminator = core.terminator.get();
+  operators.batch_revoker = core.batch_revoker.get();
+  operators.endpoints = core.endpoints.get();
   operators.notices = core.notices.get();
   operators.attestations = core.attestations.get();
   operators.dead_letters = core.dead_letters.get();

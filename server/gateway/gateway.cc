@@ -55,7 +55,9 @@ absl::Status Gateway::Open() {
     reloader_->Watch(
         {"client_certificate", {pair.certificate_chain(), pair.private_key()}, [this, &pair]() -> absl::Status {
            POSTERN_ASSIGN_OR_RETURN(auto loaded, LoadClientCertificate(pair, clock_()));
-           core_->caller->SetCertificate(std::move(loaded));
+           core_->caller->SetCertificate(loaded);
+           core_->push_caller->SetCertificate(loaded);
+           core_->poster->SetCertificate(std::move(loaded));
            return absl::OkStatus();
          }});
   }

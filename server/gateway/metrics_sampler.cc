@@ -109,6 +109,10 @@ void SampleMetrics(const config::Config& config, Core& core, const Front& front,
   set(Sample::kCertificateReloads, reloader.reloads());
   set(Sample::kCertificateFailures, reloader.failures());
   set(Sample::kPartnerConnections, core.connections.size());
+  const delivery::OutboundDelivery::Stats outbound = core.outbound->stats();
+  set(Sample::kOutboundChannels, outbound.channels);
+  set(Sample::kOutboundUnproven, outbound.unproven);
+  set(Sample::kOutboundFailing, outbound.failing);
   const revocation::ContractClockTotals& totals = core.contract_clock->totals();
   set(Sample::kContractsSuspended, totals.suspended.load());
   set(Sample::kContractsTerminated, totals.terminated.load());

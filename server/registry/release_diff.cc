@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "policy/language/channel.h"
 #include "policy/report/release_order.h"
 
 namespace postern::registry {
@@ -104,8 +105,10 @@ void DiffDuration(const v1::Contract& before, const v1::Contract& after, Contrac
 
 // Where records go.
 std::string ChannelOf(const v1::Delivery& delivery) {
-  if (!delivery.has_exchange()) return "receive";
-  return absl::StrCat("exchange ", delivery.exchange().endpoint(), " ", delivery.exchange().method());
+  if (delivery.has_exchange()) {
+    return absl::StrCat("exchange ", delivery.exchange().endpoint(), " ", delivery.exchange().method());
+  }
+  return policy::ChannelTerms(delivery);
 }
 
 bool ExemptionWithin(const v1::Deletion::Exemption& inner, const v1::Deletion::Exemption& outer) {

@@ -6,7 +6,7 @@
 
 #include "proto/errors/error.h"
 #include "server/registry/errors.h"
-#include "server/registry/receive_window.h"
+#include "server/registry/queue_channel.h"
 
 namespace postern::revocation {
 namespace {
@@ -38,7 +38,7 @@ absl::StatusOr<v1::GetStandingResponse> GetStanding(registry::ControlPlane& cont
   response.set_partner(partner->resource.name());
   response.set_state(partner->resource.state());
   for (const registry::ActiveGrant& grant : partner->grants) AddGrant(grant, &response);
-  response.set_max_unacknowledged(registry::ReceiveWindow(*partner));
+  response.set_max_unacknowledged(registry::QueueWindow(*partner));
   POSTERN_ASSIGN_OR_RETURN(const storage::Store::BacklogCounts counts, control.store->CountBacklog(partner->id));
   response.set_pending_count(counts.possibly_held + counts.undelivered);
   POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::CampaignRow> campaigns,

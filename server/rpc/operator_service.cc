@@ -106,6 +106,38 @@ grpc::ServerUnaryReactor* OperatorService::TerminatePartner(grpc::CallbackServer
       [this, request](const Principal& caller) { return parts_.terminator->TerminatePartner(caller, *request); });
 }
 
+grpc::ServerUnaryReactor* OperatorService::BatchSuspendPartners(grpc::CallbackServerContext* context,
+                                                                const v1::BatchSuspendPartnersRequest* request,
+                                                                v1::BatchSuspendPartnersResponse* response) {
+  return RunBlocking(
+      parts_.gate, *context, FindRule("postern.v1.OperatorService.BatchSuspendPartners"), request, response,
+      [this, request](const Principal& caller) { return parts_.batch_revoker->Suspend(caller, *request); });
+}
+
+grpc::ServerUnaryReactor* OperatorService::BatchTerminatePartners(grpc::CallbackServerContext* context,
+                                                                  const v1::BatchTerminatePartnersRequest* request,
+                                                                  v1::BatchTerminatePartnersResponse* response) {
+  return RunBlocking(
+      parts_.gate, *context, FindRule("postern.v1.OperatorService.BatchTerminatePartners"), request, response,
+      [this, request](const Principal& caller) { return parts_.batch_revoker->Terminate(caller, *request); });
+}
+
+grpc::ServerUnaryReactor* OperatorService::EnablePartnerEndpoint(grpc::CallbackServerContext* context,
+                                                                 const v1::EnablePartnerEndpointRequest* request,
+                                                                 v1::Partner* response) {
+  return RunBlocking(
+      parts_.gate, *context, FindRule("postern.v1.OperatorService.EnablePartnerEndpoint"), request, response,
+      [this, request](const Principal& caller) { return parts_.endpoints->Enable(caller.name, *request); });
+}
+
+grpc::ServerUnaryReactor* OperatorService::IssueWebhookSecret(grpc::CallbackServerContext* context,
+                                                              const v1::IssueWebhookSecretRequest* request,
+                                                              v1::IssueWebhookSecretResponse* response) {
+  return RunBlocking(
+      parts_.gate, *context, FindRule("postern.v1.OperatorService.IssueWebhookSecret"), request, response,
+      [this, request](const Principal& caller) { return parts_.endpoints->IssueWebhookSecret(caller.name, *request); });
+}
+
 grpc::ServerUnaryReactor* OperatorService::GetDeletionCampaign(grpc::CallbackServerContext* context,
                                                                const v1::GetDeletionCampaignRequest* request,
                                                                v1::DeletionCampaign* response) {

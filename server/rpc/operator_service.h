@@ -5,9 +5,11 @@
 #include "server/delivery/dead_letters.h"
 #include "server/identity/enrolment.h"
 #include "server/registry/bundle_registry.h"
+#include "server/registry/endpoint_registry.h"
 #include "server/registry/events.h"
 #include "server/registry/partner_registry.h"
 #include "server/revocation/attestation.h"
+#include "server/revocation/batch_revoker.h"
 #include "server/revocation/notice_reader.h"
 #include "server/revocation/suspender.h"
 #include "server/revocation/terminator.h"
@@ -25,6 +27,8 @@ class OperatorService final : public v1::OperatorService::CallbackService {
     registry::EventFeed* events = nullptr;
     revocation::Suspender* suspender = nullptr;
     revocation::Terminator* terminator = nullptr;
+    revocation::BatchRevoker* batch_revoker = nullptr;
+    registry::EndpointRegistry* endpoints = nullptr;
     revocation::NoticeReader* notices = nullptr;
     revocation::AttestationDesk* attestations = nullptr;
     delivery::DeadLetters* dead_letters = nullptr;
@@ -62,6 +66,18 @@ class OperatorService final : public v1::OperatorService::CallbackService {
   grpc::ServerUnaryReactor* TerminatePartner(grpc::CallbackServerContext* context,
                                              const v1::TerminatePartnerRequest* request,
                                              v1::TerminatePartnerResponse* response) override;
+  grpc::ServerUnaryReactor* BatchSuspendPartners(grpc::CallbackServerContext* context,
+                                                 const v1::BatchSuspendPartnersRequest* request,
+                                                 v1::BatchSuspendPartnersResponse* response) override;
+  grpc::ServerUnaryReactor* BatchTerminatePartners(grpc::CallbackServerContext* context,
+                                                   const v1::BatchTerminatePartnersRequest* request,
+                                                   v1::BatchTerminatePartnersResponse* response) override;
+  grpc::ServerUnaryReactor* EnablePartnerEndpoint(grpc::CallbackServerContext* context,
+                                                  const v1::EnablePartnerEndpointRequest* request,
+                                                  v1::Partner* response) override;
+  grpc::ServerUnaryReactor* IssueWebhookSecret(grpc::CallbackServerContext* context,
+                                               const v1::IssueWebhookSecretRequest* request,
+                                               v1::IssueWebhookSecretResponse* response) override;
   grpc::ServerUnaryReactor* GetDeletionCampaign(grpc::CallbackServerContext* context,
                                                 const v1::GetDeletionCampaignRequest* request,
                                                 v1::DeletionCampaign* response) override;

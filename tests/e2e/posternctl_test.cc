@@ -139,6 +139,42 @@ TEST_F(PosternctlTest, EndsWithTheDocumentedCodes) {
   EXPECT_EQ(completed.output, "attest-document\n");
 }
 
+TEST_F(PosternctlTest, InAnEmergencyOneCommandIsEnough) {
+  shop_.Open();
+  EXPECT_EQ(Ctl("alice", "suspend").exit_code, 2) << "whom?";
+  EXPECT_EQ(Ctl("alice", "suspend swift-parcel --all").exit_code, 2) << "one, or all";
+  EXPECT_THAT(Say("alice", "suspend --all --dry-run"), HasSubstr("nothing was changed"));
+  EXPECT_THAT(Say("vera", "describe swift-parcel"), HasSubstr("active"));
+  EXPECT_THAT(Say("alice", "suspend --all --reason incident"), HasSubstr("partners/swift-parcel"));
+  EXPECT_THAT(Say("vera", "describe swift-parcel"), HasSubstr("suspended (incident)"));
+  EXPECT_THAT(Say("vera", "describe clear-pay"), HasSubstr("suspended (incident)"));
+
+  EXPECT_EQ(Ctl("alice", "terminate --all-of-kind logistics").exit_code, 2) << "without --confirm";
+  EXPECT_THAT(Ctl("alice", "terminate --all-of-kind logistics --confirm=payment").output,
+              HasSubstr("CONFIRMATION_REQUIRED"));
+  EXPECT_THAT(Say("alice", "terminate --all-of-kind logistics --confirm=logistics"),
+              HasSubstr("partners/swift-parcel/deletionCampaigns/"));
+  EXPECT_THAT(Say("vera", "describe clear-pay"), HasSubstr("suspended")) << "another kind";
+}
+
+TEST_F(PosternctlTest, EndpointsAreEnabledAndGivenSecrets) {
+  v1::PartnerEndpoint endpoint;
+  endpoint.set_id("authorize");
+  endpoint.set_address("127.0.0.1:1");
+  endpoint.set_trust_bundle_pem(shop_.gateway().pki().CaPem("clear-pay"));
+  endpoint.set_server_san("localhost");
+  shop_.Open(nullptr, {endpoint});
+  const std::string secret = Word(Say("alice", "endpoint webhook-secret clear-pay authorize"), "whsec_");
+  const std::string next = Say("alice", "endpoint webhook-secret clear-pay authorize");
+  EXPECT_THAT(next, Not(HasSubstr(secret))) << "a new one each time";
+  EXPECT_THAT(Say("vera", "describe clear-pay"), HasSubstr("authorize, not proven, secret 2"));
+  EXPECT_THAT(Say("vera", "describe clear-pay"), Not(HasSubstr("whsec_")));
+  EXPECT_THAT(ReadWholeFile(Path("posternd.log")), Not(HasSubstr("whsec_")));
+  EXPECT_THAT(Ctl("vera", "endpoint webhook-secret clear-pay authorize").output, HasSubstr("ROLE_DENIED"));
+  EXPECT_EQ(Ctl("alice", "endpoint enable clear-pay another").exit_code, 3);
+  Say("alice", "endpoint enable clear-pay authorize");
+}
+
 TEST_F(PosternctlTest, EnrolsAPartnerThatBringsItsOwnKey) {
   shop_.Open();
   const auto request = client::NewEnrolmentRequest("spiffe://swift-parcel.test/enrolled").value();

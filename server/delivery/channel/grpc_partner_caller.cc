@@ -308,6 +308,10 @@ class GrpcPartnerCaller::Impl {
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    // What the server is asked for is its name, also where the address is a literal one.
+    if (!absl::StartsWith(endpoint.server_san(), "spiffe://")) {
+      arguments.SetString(GRPC_SSL_TARGET_NAME_OVERRIDE_ARG, endpoint.server_san());
+    }
     open.channel =
         grpc::CreateCustomChannel(Target(endpoint.address()), Credentials(certificate_, endpoint, open.end), arguments);
     const std::shared_ptr<grpc::Channel> made = open.channel;

@@ -33,11 +33,10 @@ class GrpcPartnerCaller : public PartnerCaller {
 
   void Connect(const std::string& partner, const v1::PartnerEndpoint& endpoint, absl::Time deadline,
                Connected connected) override;
+  void Forget(const std::string& partner) override;
 
   // New calls use the new certificate; calls under way keep the old one.
   void SetCertificate(ClientCertificate certificate);
-  // Drops the channels of a partner, whose calls have been cancelled: their connections close.
-  void Forget(const std::string& partner);
 
  private:
   class Impl;

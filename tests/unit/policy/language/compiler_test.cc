@@ -235,6 +235,31 @@ TEST(CompilerTest, TwoContractsOfAPartnerDoNotGrantTheSameAtOneTime) {
   EXPECT_NE(result.bundle, nullptr) << Text(result.diagnostics);
 }
 
+TEST(CompilerTest, ContractsOfAPartnerThatHoldAtOneTimeShareTheirChannel) {
+  BundleSources sources = RetailSources();
+  TextSource second = File(sources, "contracts/swift-parcel.txtpb");
+  second.name = "contracts/swift-parcel-2.txtpb";
+  Edit(second, "contracts/parcel", "contracts/parcel-2");
+  Edit(second, "receive {}", "push { endpoint: \"orders\" timeout_ms: 5000 }");
+  sources.files.push_back(second);
+  EXPECT_THAT(Text(Compile(sources).diagnostics),
+              HasSubstr("partners/swift-parcel/contracts/parcel delivers on another channel"));
+
+  // How many and how long is each contract's own.
+  Edit(File(sources, "contracts/swift-parcel.txtpb"), "receive {} max_pending_hours: 72 max_unacknowledged: 256",
+       "push { endpoint: \"orders\" timeout_ms: 5000 } max_pending_hours: 24 max_unacknowledged: 8");
+  EXPECT_THAT(Text(Compile(sources).diagnostics), Not(HasSubstr("on another channel")));
+
+  // A renewal may change it.
+  Edit(File(sources, "contracts/swift-parcel.txtpb"), "push { endpoint: \"orders\" timeout_ms: 5000 }", "receive {}");
+  TextSource& renewed = File(sources, "contracts/swift-parcel-2.txtpb");
+  Edit(renewed, "effective_on: \"2026-01-01\"", "effective_on: \"2029-01-01\"");
+  Edit(renewed, "expires_on: \"2028-12-31\"", "expires_on: \"2029-12-31\"");
+  Edit(renewed, "expires_on: \"2028-06-30\"", "expires_on: \"2029-06-30\"");
+  const CompileResult result = Compile(sources);
+  EXPECT_NE(result.bundle, nullptr) << Text(result.diagnostics);
+}
+
 TEST(CompilerTest, AContractIsInABundleOnce) {
   BundleSources sources = RetailSources();
   sources.files.push_back({"copy.txtpb", File(sources, "contracts/swift-parcel.txtpb").text});

@@ -1,5 +1,5 @@
 // The examples in policy/README.md are compiled: a block with a header is a file of one bundle, a block without is a
-// list of field grants for a carrier's delivery of shop.v1.Shipment.
+// contract's delivery, or a list of field grants for a carrier's delivery of shop.v1.Shipment.
 #include <gtest/gtest.h>
 
 #include "absl/strings/match.h"
@@ -12,6 +12,7 @@ namespace {
 
 struct Examples {
   std::vector<std::string> files;
+  std::vector<std::string> deliveries;
   std::vector<std::string> fragments;
 };
 
@@ -22,7 +23,10 @@ Examples ReadExamples() {
   for (size_t at = readme.find(open); at != std::string::npos; at = readme.find(open, at)) {
     at += open.size();
     const std::string block = readme.substr(at, readme.find("```", at) - at);
-    (absl::StartsWith(block, "# proto-message:") ? examples.files : examples.fragments).push_back(block);
+    (absl::StartsWith(block, "# proto-message:") ? examples.files
+     : absl::StartsWith(block, "delivery {")     ? examples.deliveries
+                                                 : examples.fragments)
+        .push_back(block);
   }
   return examples;
 }
@@ -40,6 +44,21 @@ TEST(ReadmeTest, TheExampleBundleCompiles) {
   const CompileResult result = CompileExamples(examples.files);
   EXPECT_NE(result.bundle, nullptr);
   EXPECT_EQ(Text(result.diagnostics), "");
+}
+
+TEST(ReadmeTest, TheChannelsCompile) {
+  const Examples examples = ReadExamples();
+  EXPECT_GE(examples.deliveries.size(), 2u);
+  for (const std::string& delivery : examples.deliveries) {
+    BundleSources sources = RetailSources();
+    for (TextSource& file : sources.files) {
+      if (file.name != "contracts/swift-parcel.txtpb") continue;
+      const size_t from = file.text.find("\ndelivery {") + 1;
+      file.text.replace(from, file.text.find('\n', from) - from, delivery);
+    }
+    const CompileResult result = Compile(sources);
+    EXPECT_NE(result.bundle, nullptr) << delivery << Text(result.diagnostics);
+  }
 }
 
 TEST(ReadmeTest, TheFieldGrantsCompile) {

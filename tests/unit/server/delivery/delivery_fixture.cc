@@ -80,11 +80,13 @@ absl::Status TestStream::ended() const {
   return shared_->ended;
 }
 
-DeliveryFixture::DeliveryFixture(DeliveryHubOptions options) : options_(std::move(options)) {
+DeliveryFixture::DeliveryFixture(DeliveryHubOptions options,
+                                 const std::vector<std::pair<std::string, std::string>>& edit)
+    : options_(std::move(options)) {
   options_.tick = absl::Milliseconds(5);
   options_.settler.interval = absl::Milliseconds(1);
   options_.settler.retry = absl::Milliseconds(10);
-  gateway = std::make_unique<GatewayFixture>([this](GatewayFixture& fixture) { return MakeHub(fixture); });
+  gateway = std::make_unique<GatewayFixture>([this](GatewayFixture& fixture) { return MakeHub(fixture); }, 8192, edit);
 }
 
 DeliveryFixture::~DeliveryFixture() {

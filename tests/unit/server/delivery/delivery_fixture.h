@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/delivery/delivery_hub.h"
@@ -46,7 +47,9 @@ class TestStream {
 
 class DeliveryFixture {
  public:
-  explicit DeliveryFixture(DeliveryHubOptions options = {});
+  // `edit` as GatewayFixture's.
+  explicit DeliveryFixture(DeliveryHubOptions options = {},
+                           const std::vector<std::pair<std::string, std::string>>& edit = {});
   ~DeliveryFixture();
 
   TestStream Connect(absl::string_view partner = kSwift) { return TestStream(hub.get(), gateway->partner(partner)); }

@@ -30,6 +30,8 @@ class FakePartner : public PartnerCaller {
     connected(std::make_shared<FakeLine>(this));
   }
 
+  void Forget(const std::string&) override {}
+
   bool reachable = true;
   bool answers = true;  // otherwise a call waits until it is cancelled
   CallResult result;

@@ -14,10 +14,11 @@
 
 namespace postern::disclosure {
 
-GatewayFixture::GatewayFixture(MakeSink make_sink, size_t max_queued_entries)
+GatewayFixture::GatewayFixture(MakeSink make_sink, size_t max_queued_entries,
+                               const std::vector<std::pair<std::string, std::string>>& edit)
     : max_queued_entries_(max_queued_entries) {
   control = std::make_unique<registry::ControlFixture>(directory.path());
-  control->Serve();
+  control->Serve(edit);
   Open(make_sink);
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -30,7 +31,9 @@ class GatewayFixture {
   using MakeSink = std::function<ReleaseSink*(GatewayFixture&)>;
 
   // `make_sink` is called when the parts before it are there; may be null.
-  explicit GatewayFixture(MakeSink make_sink = nullptr, size_t max_queued_entries = 8192);
+  // `edit` changes the contracts' texts, from and to.
+  explicit GatewayFixture(MakeSink make_sink = nullptr, size_t max_queued_entries = 8192,
+                          const std::vector<std::pair<std::string, std::string>>& edit = {});
   ~GatewayFixture();
 
   // Makes the parts anew on the same files: a restart. `before_start` runs between the two lives.
