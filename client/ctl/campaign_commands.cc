@@ -1,11 +1,16 @@
-// campaign list, get, notices, wait, attest-document.
+// campaign list, get, notices, wait, attest-document, export, verify.
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "client/ctl/campaign_export.h"
 #include "client/ctl/commands.h"
 #include "client/ctl/resources.h"
+#include "client/ctl/source_folder.h"
+#include "client/verify/campaign.h"
 
 namespace postern::client::ctl {
 namespace {
@@ -15,6 +20,10 @@ struct CampaignOptions {
   std::string document;
   std::string signed_on;
   int wait_seconds = 60;
+  std::string folder;
+  bool log = false;
+  std::vector<std::string> notice_keys;
+  std::string log_key;
 };
 
 std::string StateOf(const v1::DeletionCampaign& c) {
@@ -107,6 +116,61 @@ int AttestDocument(Session& session, const CampaignOptions& options) {
   return kOk;
 }
 
+int Export(Session& session, const CampaignOptions& options) {
+  const auto evidence = CollectEvidence(session, options.name, options.log);
+  if (!evidence.ok()) return session.FailRemote(evidence.status());
+  const absl::Status written = WriteEvidence(options.folder, *evidence);
+  if (!written.ok()) return session.Fail(written);
+  session.out().Text(
+      session.out().json()
+          ? absl::StrCat("{\"notices\":", evidence->notices_size(), ",\"entries\":", evidence->entries_size(), "}\n")
+          : absl::StrCat("exported: ", evidence->notices_size(), " notices, ", evidence->entries_size(),
+                         " log entries to ", options.folder, "\n"));
+  return kOk;
+}
+
+absl::StatusOr<verify::CampaignFindings> VerifyFolder(const CampaignOptions& options) {
+  POSTERN_ASSIGN_OR_RETURN(const v1::CampaignEvidence evidence, ReadEvidence(options.folder));
+  std::vector<verify::PublicKey> notice_keys;
+  for (const std::string& file : options.notice_keys) {
+    POSTERN_ASSIGN_OR_RETURN(const std::string pem, ReadFile(file));
+    POSTERN_ASSIGN_OR_RETURN(verify::PublicKey key, verify::PublicKey::FromPem(pem));
+    notice_keys.push_back(std::move(key));
+  }
+  if (options.log_key.empty()) return verify::VerifyCampaign(evidence, notice_keys, nullptr);
+  POSTERN_ASSIGN_OR_RETURN(std::string text, ReadFile(options.log_key));
+  absl::StripTrailingAsciiWhitespace(&text);
+  POSTERN_ASSIGN_OR_RETURN(const verify::NoteVerifier log, verify::NoteVerifier::Parse(text));
+  return verify::VerifyCampaign(evidence, notice_keys, &log);
+}
+
+int Verify(Session& session, const CampaignOptions& options) {
+  const auto findings = VerifyFolder(options);
+  if (!findings.ok()) return session.Fail(findings.status());
+  const verify::CampaignFindings& f = *findings;
+  if (session.out().json()) {
+    session.out().Text(absl::StrCat("{\"verified\":true,\"complete\":", f.complete ? "true" : "false",
+                                    ",\"notices\":", f.notices, ",\"attested\":", f.attested,
+                                    ",\"handles\":", f.handles, ",\"deleted\":", f.deleted,
+                                    ",\"not_found\":", f.not_found, ",\"exempted\":", f.exempted, ",\"open\":", f.open,
+                                    ",\"entries\":", f.entries, "}\n"));
+  } else {
+    Table table({"", ""});
+    table.Add({"notices", absl::StrCat(f.notices)});
+    table.Add({"attested by the partner's key", absl::StrCat(f.attested)});
+    table.Add({"attested by a document", absl::StrCat(f.attested_by_document)});
+    table.Add({"handles", absl::StrCat(f.handles)});
+    table.Add({"deleted", absl::StrCat(f.deleted)});
+    table.Add({"not found", absl::StrCat(f.not_found)});
+    table.Add({"kept on a ground", absl::StrCat(f.exempted)});
+    table.Add({"open", absl::StrCat(f.open)});
+    table.Add({"entries of the log", f.entries == 0 ? "not looked at" : absl::StrCat(f.entries)});
+    session.out().Text(
+        absl::StrCat("verified: what ", f.origin, " asked and the partner answered\n", table.ToString()));
+  }
+  return f.complete ? kOk : kDifferences;
+}
+
 }  // namespace
 
 void AddCampaignCommands(CLI::App& app, Session& session) {
@@ -139,6 +203,19 @@ void AddCampaignCommands(CLI::App& app, Session& session) {
   document->add_option("--sha256", options->document, "Digest of the document")->required();
   document->add_option("--signed-on", options->signed_on, "YYYY-MM-DD")->required();
   session.OnRun(document, [&session, options] { return AttestDocument(session, *options); });
+
+  CLI::App* to_folder = campaign->add_subcommand("export", "Write what was signed, and a page for people, to a folder");
+  to_folder->add_option("campaign", options->name, "partners/P/deletionCampaigns/C")->required();
+  to_folder->add_option("folder", options->folder, "Made if it is not there")->required();
+  to_folder->add_flag("--log", options->log, "With the audit log's entries and their proofs; for auditors");
+  session.OnRun(to_folder, [&session, options] { return Export(session, *options); });
+
+  CLI::App* check = campaign->add_subcommand(
+      "verify", "Check an exported campaign without any gateway; exit code 1 if it fits but is not complete");
+  check->add_option("folder", options->folder, "As export wrote it")->required();
+  check->add_option("--notice-key", options->notice_keys, "The gateway's public notice key (PEM)")->required();
+  check->add_option("--log-key", options->log_key, "The audit log's verifier key; checks the entries too");
+  session.OnRun(check, [&session, options] { return Verify(session, *options); });
 }
 
 }  // namespace postern::client::ctl

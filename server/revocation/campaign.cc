@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
 #include "server/base/failpoint.h"
@@ -46,7 +47,8 @@ absl::StatusOr<std::optional<storage::PartnerRow>> PartnerToEnd(registry::Contro
   return row;
 }
 
-// Dead since the termination, unless destroying them failed then: no partner is TERMINATED while a record can be opened.
+// Dead since the termination, unless destroying them failed then: no partner is TERMINATED while a record can be
+// opened.
 absl::Status DestroyRecordKeys(registry::ControlPlane& control, const storage::PartnerRow& row) {
   POSTERN_ASSIGN_OR_RETURN(const crypto::KeyId epoch_key, registry::KeyIdOf(row.epoch_key));
   POSTERN_ASSIGN_OR_RETURN(const crypto::KeyId pseudonym_key, registry::KeyIdOf(row.pseudonym_key));
@@ -97,9 +99,10 @@ absl::StatusOr<bool> NoticeWriter::WriteNext() {
     POSTERN_ASSIGN_OR_RETURN(storage::NoticeRow notice,
                              MakeNotice(options_, row, registry::PartnerPart(campaign_), now,
                                         registry::ToTime(campaign.due_time()), std::move(page.statement)));
-    POSTERN_RETURN_IF_ERROR(registry::AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_STATE_CHANGE,
-                                                 {now, registry::kGatewayPrincipal, notice.notice.name()},
-                                                 "notice.issued", {{"handles", absl::StrCat(handles)}}));
+    POSTERN_RETURN_IF_ERROR(registry::AppendLeaf(
+        &change.audit_leaves, v1::AuditEntry::KIND_STATE_CHANGE,
+        {now, registry::kGatewayPrincipal, notice.notice.name()}, "notice.issued",
+        {{"handles", absl::StrCat(handles)}, {"digest", absl::BytesToHexString(notice.notice.digest())}}));
     change.notices.push_back(std::move(notice));
     campaign.set_notice_count(campaign.notice_count() + 1);
     campaign.set_handle_count(campaign.handle_count() + handles);

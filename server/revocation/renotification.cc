@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
 #include "server/registry/audit_entry.h"
@@ -67,10 +68,12 @@ absl::Status Renotify(registry::ControlPlane& control, const CampaignOptions& op
     for (size_t i = first; i < end; ++i) *statement.add_items() = ended[i];
     POSTERN_ASSIGN_OR_RETURN(storage::NoticeRow notice, MakeNotice(options, row, registry::PartnerPart(campaign.name()),
                                                                    now, now + term, std::move(statement)));
-    POSTERN_RETURN_IF_ERROR(
-        registry::AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_STATE_CHANGE,
-                             {now, registry::kGatewayPrincipal, notice.notice.name()}, "notice.issued",
-                             {{"handles", absl::StrCat(end - first)}, {"cause", "exemption_ended"}}));
+    POSTERN_RETURN_IF_ERROR(registry::AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_STATE_CHANGE,
+                                                 {now, registry::kGatewayPrincipal, notice.notice.name()},
+                                                 "notice.issued",
+                                                 {{"handles", absl::StrCat(end - first)},
+                                                  {"cause", "exemption_ended"},
+                                                  {"digest", absl::BytesToHexString(notice.notice.digest())}}));
     change.notices.push_back(std::move(notice));
     campaign.set_notice_count(campaign.notice_count() + 1);
   }

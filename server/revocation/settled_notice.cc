@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
+#include "server/crypto/sha256.h"
 #include "server/registry/audit_entry.h"
 #include "server/registry/errors.h"
 #include "server/registry/partner_rows.h"
@@ -60,12 +62,15 @@ absl::Status SettleNotice(registry::ControlPlane& control, const storage::Notice
   campaign.set_not_found_count(campaign.not_found_count() + not_found);
   campaign.set_exempted_count(campaign.exempted_count() + exempted);
   const absl::Time now = control.clock();
+  // Of what the partner signed; of nothing, where it signed a document.
+  const crypto::Sha256Digest digest = crypto::Sha256(attested.notice.attestation().payload());
   POSTERN_RETURN_IF_ERROR(registry::AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_STATE_CHANGE,
                                                {now, principal, name}, "notice.attested",
                                                {{"state", v1::DeletionNotice::State_Name(attested.notice.state())},
                                                 {"deleted", absl::StrCat(deleted)},
                                                 {"not_found", absl::StrCat(not_found)},
-                                                {"exempted", absl::StrCat(exempted)}}));
+                                                {"exempted", absl::StrCat(exempted)},
+                                                {"digest", absl::BytesToHexString(crypto::AsBytes(digest))}}));
   change.notices.push_back(attested);
   change.campaigns.push_back(row);
   POSTERN_RETURN_IF_ERROR(control.store->Apply(change).status());
