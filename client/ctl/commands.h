@@ -15,6 +15,8 @@ void AddCampaignCommands(CLI::App& app, Session& session);            // campaig
 void AddSubjectCommands(CLI::App& app, Session& session);             // subject
 void AddSubjectRequestCommands(CLI::App& subject, Session& session);  // subject request
 void AddRetentionCommands(CLI::App& app, Session& session);           // retention
+void AddInvestigationCommands(CLI::App& app, Session& session);       // investigation
+void AddStatisticsCommand(CLI::App& app, Session& session);           // statistics
 void AddSuperviseCommands(CLI::App& app, Session& session);           // supervise
 void AddAuditCommands(CLI::App& app, Session& session);               // audit
 void AddMaintenanceCommands(CLI::App& app, Session& session);         // check, store, keys

@@ -20,6 +20,8 @@ int main(int argc, char** argv) {
   AddCampaignCommands(app, session);
   AddSubjectCommands(app, session);
   AddRetentionCommands(app, session);
+  AddInvestigationCommands(app, session);
+  AddStatisticsCommand(app, session);
   AddSuperviseCommands(app, session);
   AddAuditCommands(app, session);
   AddMaintenanceCommands(app, session);

@@ -78,6 +78,22 @@ absl::StatusOr<v1::RetentionService::StubInterface*> Session::Retention() {
   return retention_.get();
 }
 
+absl::StatusOr<v1::StatisticsService::StubInterface*> Session::Statistics() {
+  if (statistics_ == nullptr) {
+    POSTERN_ASSIGN_OR_RETURN(auto channel, Channel());
+    statistics_ = v1::StatisticsService::NewStub(channel);
+  }
+  return statistics_.get();
+}
+
+absl::StatusOr<v1::InvestigationService::StubInterface*> Session::Investigations() {
+  if (investigations_ == nullptr) {
+    POSTERN_ASSIGN_OR_RETURN(auto channel, Channel());
+    investigations_ = v1::InvestigationService::NewStub(channel);
+  }
+  return investigations_.get();
+}
+
 absl::StatusOr<v1::SupervisionService::StubInterface*> Session::Supervision() {
   if (supervision_ == nullptr) {
     POSTERN_ASSIGN_OR_RETURN(auto channel, Channel());

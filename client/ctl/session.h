@@ -13,9 +13,11 @@
 #include "client/ctl/output.h"
 #include "client/transport/channel.h"
 #include "proto/postern/v1/audit_service.grpc.pb.h"
+#include "proto/postern/v1/investigation_service.grpc.pb.h"
 #include "proto/postern/v1/maintenance_service.grpc.pb.h"
 #include "proto/postern/v1/operator_service.grpc.pb.h"
 #include "proto/postern/v1/retention_service.grpc.pb.h"
+#include "proto/postern/v1/statistics_service.grpc.pb.h"
 #include "proto/postern/v1/subject_rights_service.grpc.pb.h"
 #include "proto/postern/v1/supervision_service.grpc.pb.h"
 
@@ -47,6 +49,8 @@ class Session {
   absl::StatusOr<v1::AuditService::StubInterface*> Audit();
   absl::StatusOr<v1::SubjectRightsService::StubInterface*> Rights();
   absl::StatusOr<v1::RetentionService::StubInterface*> Retention();
+  absl::StatusOr<v1::StatisticsService::StubInterface*> Statistics();
+  absl::StatusOr<v1::InvestigationService::StubInterface*> Investigations();
   absl::StatusOr<v1::SupervisionService::StubInterface*> Supervision();
   absl::StatusOr<v1::MaintenanceService::StubInterface*> Maintenance();
   // A context with the --timeout deadline.
@@ -72,6 +76,8 @@ class Session {
   std::unique_ptr<v1::AuditService::StubInterface> audit_;
   std::unique_ptr<v1::SubjectRightsService::StubInterface> rights_;
   std::unique_ptr<v1::RetentionService::StubInterface> retention_;
+  std::unique_ptr<v1::StatisticsService::StubInterface> statistics_;
+  std::unique_ptr<v1::InvestigationService::StubInterface> investigations_;
   std::unique_ptr<v1::SupervisionService::StubInterface> supervision_;
   std::unique_ptr<v1::MaintenanceService::StubInterface> maintenance_;
   std::function<int()> run_;

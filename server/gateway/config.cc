@@ -15,6 +15,7 @@
 #include "absl/time/civil_time.h"
 #include "proto/errors/error.h"
 #include "server/identity/key_pair.h"
+#include "server/statistics/tally.h"
 
 namespace postern::gateway {
 namespace {
@@ -76,6 +77,9 @@ void FillIn(config::Config* config) {
   SetDefault(paths->mutable_notice_signing_key(), keys + "notice-signing.pem");
   SetDefault(paths->mutable_audit_signing_key(), keys + "audit-signing.pem");
   SetDefault(config->mutable_operations()->mutable_address(), "127.0.0.1:9464");
+  if (config->statistics().min_group_size() == 0) {
+    config->mutable_statistics()->set_min_group_size(statistics::kDefaultGroupSize);
+  }
   config::Limits* limits = config->mutable_limits();
   const auto fill = [limits](auto get, auto set, auto value) {
     if ((limits->*get)() == 0) (limits->*set)(value);

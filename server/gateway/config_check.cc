@@ -15,6 +15,7 @@
 #include "server/identity/enrolment.h"
 #include "server/identity/key_pair.h"
 #include "server/identity/trust.h"
+#include "server/statistics/tally.h"
 
 namespace postern::gateway {
 namespace {
@@ -41,6 +42,7 @@ class Checker {
     if (config_.has_client_certificate()) Pair("client_certificate", config_.client_certificate());
     if (config_.has_enrolment_ca()) Enrolment();
     Limits();
+    Statistics();
     return std::move(findings_);
   }
 
@@ -198,6 +200,28 @@ class Checker {
                                 int64_t{limits.drain_seconds()}, int64_t{limits.partner_calls_per_second()},
                                 int64_t{limits.compare_one_in()}, int64_t{limits.retention_settle_seconds()}}) {
       if (value <= 0) return Find("limits", "every limit must be positive");
+    }
+  }
+
+  void Statistics() {
+    const config::Statistics& statistics = config_.statistics();
+    if (statistics.min_group_size() < statistics::kLeastGroupSize ||
+        statistics.min_group_size() > statistics::kMostGroupSize) {
+      Find("statistics.min_group_size",
+           absl::StrCat("must be ", statistics::kLeastGroupSize, " to ", statistics::kMostGroupSize));
+    }
+    std::set<std::string> seen;
+    for (const config::Statistics::Measure& measure : statistics.measures()) {
+      bool plain = !measure.name().empty();
+      for (const char c : measure.name())
+        plain = plain && (absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '_');
+      if (!plain) Find("statistics.measures.name", "is required, in lower snake case");
+      if (!seen.insert(measure.name()).second) {
+        Find("statistics.measures.name", absl::StrCat(measure.name(), " is listed twice"));
+      }
+      if (measure.record_type().empty() || measure.path().empty()) {
+        Find("statistics.measures", absl::StrCat(measure.name(), " needs a record_type and a path"));
+      }
     }
   }
 

@@ -98,6 +98,9 @@ absl::Status BuildMainPath(const config::Config& config, const Clock& clock, con
   discloser.log_origin = core.origin;
   discloser.clock = clock;
   discloser.compare_one_in = static_cast<uint32_t>(config.limits().compare_one_in());
+  for (const config::Statistics::Measure& measure : config.statistics().measures()) {
+    discloser.measures.push_back({measure.name(), measure.record_type(), measure.path(), measure.unit_path()});
+  }
   discloser.on_finding = [findings = core.findings.get()](const std::string& partner, const std::string& path) {
     findings->Stop(partner, path);
   };
@@ -143,6 +146,7 @@ void BuildUpkeep(const config::Config& config, const Clock& clock, const base::L
   parts.keys = core.keys.get();
   parts.checkpoints = core.checkpoints.get();
   parts.rotation = core.rotation.get();
+  parts.standings = &core.standings;
   parts.log = log;
   parts.clock = clock;
   core.self_check = std::make_unique<SelfCheck>(parts);
@@ -201,12 +205,29 @@ void BuildRights(const config::Config& config, const Clock& clock, Core& core) {
   core.reports =
       std::make_unique<rights::AccessReporter>(&plane, core.subject_ledger.get(), core.signer->VerifierKey());
   core.rectifier = std::make_unique<rights::Rectifier>(&plane, core.discloser.get());
-  core.rights_clock = std::make_unique<rights::RightsClock>(core.requests.get());
+  core.investigations =
+      std::make_unique<rights::InvestigationDesk>(&plane, core.subject_ledger.get(), core.suspender.get());
+  core.evidence =
+      std::make_unique<rights::EvidenceReader>(&plane, core.investigations.get(), core.signer->VerifierKey());
+  core.rights_clock = std::make_unique<rights::RightsClock>(core.requests.get(), core.investigations.get());
   core.retention_guard = std::make_unique<retention::ClockGuard>(
       clock, retention::TimeSinceBoot, absl::Seconds(config.limits().retention_settle_seconds()));
   core.retention = std::make_unique<retention::Executor>(&plane, core.retention_guard.get());
-  core.supervisor =
-      std::make_unique<supervision::Supervisor>(&core.control, core.suspender.get(), core.terminator.get());
+  statistics::CounterOptions counter;
+  counter.clock = clock;
+  core.statistics_counter = std::make_unique<statistics::Counter>(core.store.get(), &core.snapshots, counter);
+  core.statistics = std::make_unique<statistics::Statistics>(core.store.get(), config.statistics().min_group_size());
+  supervision::SupervisorOptions supervisor;
+  supervisor.deliveries = [hub = core.hub.get()](const std::string& partner) {
+    supervision::SupervisorOptions::Deliveries deliveries;
+    for (const auto& stats : hub->Stats()) {
+      if (stats.partner == partner) deliveries = {stats.counters.delivered, stats.counters.redelivered};
+    }
+    return deliveries;
+  };
+  core.supervisor = std::make_unique<supervision::Supervisor>(&core.control, core.suspender.get(),
+                                                              core.terminator.get(), &core.sightings, supervisor);
+  core.canaries = std::make_unique<supervision::CanaryDesk>(&plane, core.subject_ledger.get(), core.supervisor.get());
 }
 
 }  // namespace
@@ -238,6 +259,8 @@ absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, con
   // Likewise: what a person closed before a crash is handed to no partner.
   POSTERN_RETURN_IF_ERROR(core->subjects->Resume());
   POSTERN_RETURN_IF_ERROR(core->requests->RunOnce());
+  POSTERN_RETURN_IF_ERROR(core->investigations->RunOnce());
+  POSTERN_RETURN_IF_ERROR(core->sightings.Load(*core->store));
   return core;
 }
 
@@ -248,6 +271,7 @@ void StartCore(Core& core) {
   core.rights_clock->Start();
   core.retention->Start();
   core.supervisor->Start();
+  core.statistics_counter->Start();
   core.checkpoints->Start();
   core.rotation->Start();
   core.self_check->Start();
@@ -256,6 +280,7 @@ void StartCore(Core& core) {
 void DrainCore(Core& core) {
   core.self_check->Stop();
   core.rotation->Stop();
+  core.statistics_counter->Stop();
   core.supervisor->Stop();
   core.retention->Stop();
   core.rights_clock->Stop();

@@ -56,6 +56,8 @@
 #include "server/revocation/terminator.h"
 #include "server/rights/access_report.h"
 #include "server/rights/erasure.h"
+#include "server/rights/evidence.h"
+#include "server/rights/investigation_desk.h"
 #include "server/rights/plane.h"
 #include "server/rights/rectifier.h"
 #include "server/rights/request_desk.h"
@@ -63,7 +65,11 @@
 #include "server/rights/subject_desk.h"
 #include "server/rights/subject_ledger.h"
 #include "server/rpc/connection_table.h"
+#include "server/statistics/counter.h"
+#include "server/statistics/query.h"
 #include "server/storage/store.h"
+#include "server/supervision/canary_desk.h"
+#include "server/supervision/sightings.h"
 #include "server/supervision/supervisor.h"
 
 namespace postern::gateway {
@@ -130,10 +136,16 @@ struct Core {
   std::unique_ptr<rights::RequestDesk> requests;
   std::unique_ptr<rights::AccessReporter> reports;
   std::unique_ptr<rights::Rectifier> rectifier;
+  std::unique_ptr<rights::InvestigationDesk> investigations;
+  std::unique_ptr<rights::EvidenceReader> evidence;
   std::unique_ptr<rights::RightsClock> rights_clock;
   std::unique_ptr<retention::ClockGuard> retention_guard;
   std::unique_ptr<retention::Executor> retention;
+  std::unique_ptr<statistics::Counter> statistics_counter;
+  std::unique_ptr<statistics::Statistics> statistics;
+  supervision::Sightings sightings;
   std::unique_ptr<supervision::Supervisor> supervisor;
+  std::unique_ptr<supervision::CanaryDesk> canaries;
 };
 
 // Opens the stores, checks the ledger against the last checkpoint, rebuilds the snapshot, takes up what a crash

@@ -80,6 +80,12 @@ absl::Status Front::BuildFace(Face face, Core& core, Metrics* metrics) {
   gate.connections = parts.connections;
   gate.pool = parts.pool.get();
   gate.clock = clock_;
+  if (face == kPartners) {
+    gate.on_partner = [sightings = &core.sightings](absl::string_view partner, absl::string_view certificate,
+                                                    absl::string_view peer) {
+      sightings->Saw(partner, certificate, peer);
+    };
+  }
   rpc::CallGate::Limits limits;
   limits.in_flight = {config_.limits().calls_per_connection(), config_.limits().calls_per_principal()};
   limits.partner_calls_per_second = config_.limits().partner_calls_per_second();
@@ -144,7 +150,14 @@ absl::Status Front::BuildServices(Core& core) {
   rights.gate = faces_[kOperators].gate.get();
   operator_rights_ = std::make_unique<rpc::SubjectRightsService>(rights);
   retention_ = std::make_unique<rpc::RetentionService>(faces_[kOperators].gate.get(), core.retention.get());
-  supervision_ = std::make_unique<rpc::SupervisionService>(faces_[kOperators].gate.get(), core.supervisor.get());
+  shop_statistics_ = std::make_unique<rpc::StatisticsService>(faces_[kShop].gate.get(), core.statistics.get());
+  operator_statistics_ = std::make_unique<rpc::StatisticsService>(faces_[kOperators].gate.get(), core.statistics.get());
+  supervision_ = std::make_unique<rpc::SupervisionService>(faces_[kOperators].gate.get(), core.supervisor.get(),
+                                                           core.canaries.get());
+  shop_investigations_ = std::make_unique<rpc::InvestigationService>(faces_[kShop].gate.get(),
+                                                                     core.investigations.get(), core.evidence.get());
+  operator_investigations_ = std::make_unique<rpc::InvestigationService>(
+      faces_[kOperators].gate.get(), core.investigations.get(), core.evidence.get());
 
   rpc::MaintenanceService::Parts maintenance;
   maintenance.gate = faces_[kOperators].gate.get();
@@ -171,7 +184,9 @@ absl::Status Front::Listen(Core& core) {
     options.address = ConfigOf(face).address();
     if (face == kShop) {
       options.services = {{v1::StorefrontService::service_full_name(), storefront_.get()},
-                          {v1::SubjectRightsService::service_full_name(), shop_rights_.get()}};
+                          {v1::SubjectRightsService::service_full_name(), shop_rights_.get()},
+                          {v1::InvestigationService::service_full_name(), shop_investigations_.get()},
+                          {v1::StatisticsService::service_full_name(), shop_statistics_.get()}};
     }
     if (face == kPartners) options.services = {{v1::PartnerService::service_full_name(), partner_.get()}};
     if (face == kOperators) {
@@ -179,6 +194,8 @@ absl::Status Front::Listen(Core& core) {
                           {v1::AuditService::service_full_name(), audit_.get()},
                           {v1::SubjectRightsService::service_full_name(), operator_rights_.get()},
                           {v1::RetentionService::service_full_name(), retention_.get()},
+                          {v1::InvestigationService::service_full_name(), operator_investigations_.get()},
+                          {v1::StatisticsService::service_full_name(), operator_statistics_.get()},
                           {v1::SupervisionService::service_full_name(), supervision_.get()},
                           {v1::MaintenanceService::service_full_name(), maintenance_.get()}};
     }

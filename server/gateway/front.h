@@ -17,11 +17,13 @@
 #include "server/identity/principal_resolver.h"
 #include "server/rpc/audit_service.h"
 #include "server/rpc/call_gate.h"
+#include "server/rpc/investigation_service.h"
 #include "server/rpc/listener.h"
 #include "server/rpc/maintenance_service.h"
 #include "server/rpc/operator_service.h"
 #include "server/rpc/partner_service.h"
 #include "server/rpc/retention_service.h"
+#include "server/rpc/statistics_service.h"
 #include "server/rpc/storefront_service.h"
 #include "server/rpc/subject_rights_service.h"
 #include "server/rpc/supervision_service.h"
@@ -82,6 +84,10 @@ class Front {
   std::unique_ptr<rpc::AuditService> audit_;
   std::unique_ptr<rpc::SubjectRightsService> shop_rights_, operator_rights_;
   std::unique_ptr<rpc::RetentionService> retention_;
+  std::unique_ptr<rpc::InvestigationService> shop_investigations_;
+  std::unique_ptr<rpc::InvestigationService> operator_investigations_;
+  std::unique_ptr<rpc::StatisticsService> shop_statistics_;
+  std::unique_ptr<rpc::StatisticsService> operator_statistics_;
   std::unique_ptr<rpc::SupervisionService> supervision_;
   std::unique_ptr<rpc::MaintenanceService> maintenance_;
   std::array<FaceParts, 3> faces_;

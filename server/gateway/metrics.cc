@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "server/base/failpoint.h"
 
 namespace postern::gateway {
 namespace {
@@ -147,6 +148,10 @@ Metrics::Metrics() {
                     .Name("postern_deletion_campaigns")
                     .Help("Deletion campaigns, by state")
                     .Register(registry_);
+  findings_ = &prometheus::BuildCounter()
+                   .Name("postern_supervision_findings_total")
+                   .Help("What stood out in partners' use since the start, by detector")
+                   .Register(registry_);
   contract_days_ = &prometheus::BuildGauge()
                         .Name("postern_contract_days_left")
                         .Help("Days until a contract in force, or a document of it, ends")
@@ -165,6 +170,7 @@ void Metrics::MakeReasonCounters(prometheus::Family<prometheus::Counter>& family
 }
 
 void Metrics::OnRefusedCall(v1::ErrorReason reason) {
+  if (base::FailpointSkips("metrics.skip")) return;
   refused_calls_[reason]->Increment();
 }
 void Metrics::OnDisclosure(v1::ErrorReason reason) {
@@ -204,6 +210,10 @@ void Metrics::SetKeyAgeDays(const std::string& key, double days) {
 
 void Metrics::SetCampaigns(const std::string& state, double count) {
   campaigns_->Add({{"state", state}}).Set(count);
+}
+
+void Metrics::SetFindings(const std::string& detector, double count) {
+  RaiseTo(findings_->Add({{"detector", detector}}), count);
 }
 
 void Metrics::SetContractDays(const std::map<std::string, double>& days) {

@@ -71,6 +71,8 @@ class Metrics final : public rpc::CallObserver {
   void SetCertificateDays(const std::string& certificate, double days);
   void SetKeyAgeDays(const std::string& key, double days);
   void SetCampaigns(const std::string& state, double count);
+  // Of supervision, since the start.
+  void SetFindings(const std::string& detector, double count);
   // Days until each contract in force ends, by resource name; contracts that are not named any more disappear.
   void SetContractDays(const std::map<std::string, double>& days);
 
@@ -113,6 +115,7 @@ class Metrics final : public rpc::CallObserver {
   prometheus::Family<prometheus::Gauge>* certificate_days_ = nullptr;
   prometheus::Family<prometheus::Gauge>* key_age_days_ = nullptr;
   prometheus::Family<prometheus::Gauge>* campaigns_ = nullptr;
+  prometheus::Family<prometheus::Counter>* findings_ = nullptr;
   struct DeliveryFamilies;
   std::unique_ptr<DeliveryFamilies> delivery_;
   prometheus::Family<prometheus::Gauge>* contract_days_ = nullptr;

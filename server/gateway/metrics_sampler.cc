@@ -90,6 +90,16 @@ void SampleCampaigns(Core& core, Metrics* metrics) {
   for (const auto& [state, count] : states) metrics->SetCampaigns(state, count);
 }
 
+void SampleSupervision(const Core& core, Metrics* metrics) {
+  using Finding = v1::SupervisionFinding;
+  for (int number = Finding::Detector_MIN + 1; number <= Finding::Detector_MAX; ++number) {
+    const auto detector = static_cast<Finding::Detector>(number);
+    absl::string_view name = Finding::Detector_Name(detector);
+    absl::ConsumePrefix(&name, "DETECTOR_");
+    metrics->SetFindings(absl::AsciiStrToLower(name), static_cast<double>(core.supervisor->findings(detector)));
+  }
+}
+
 }  // namespace
 
 void SampleMetrics(const config::Config& config, Core& core, const Front& front, const CertificateReloader& reloader,
@@ -128,6 +138,7 @@ void SampleMetrics(const config::Config& config, Core& core, const Front& front,
   SampleDelivery(core, metrics);
   SampleCampaigns(core, metrics);
   SampleContracts(core, now, metrics);
+  SampleSupervision(core, metrics);
 }
 
 }  // namespace postern::gateway

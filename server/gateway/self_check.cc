@@ -13,6 +13,7 @@
 #include "proto/errors/error.h"
 #include "server/audit/leaf.h"
 #include "server/base/failpoint.h"
+#include "server/gateway/people_check.h"
 #include "server/identity/key_pair.h"
 #include "server/registry/audit_entry.h"
 #include "server/registry/contract_terms.h"
@@ -61,6 +62,8 @@ class Checker {
         return Retention();
       case CheckFinding::AREA_CLOCK:
         return Clock();
+      case CheckFinding::AREA_RIGHTS:
+        return Rights();
       default:
         return;
     }
@@ -159,6 +162,8 @@ class Checker {
   }
 
   void Retention() {
+    Good("ledger", CheckTerms(*parts_.store, now_,
+                              [this](auto severity, auto subject, auto message) { Find(severity, subject, message); }));
     ForEachPartner([this](const storage::PartnerRow& row, const std::vector<v1::Contract>& contracts) {
       int hours = 0;
       for (const v1::Contract& contract : contracts) hours = std::max(hours, contract.delivery().max_pending_hours());
@@ -176,6 +181,12 @@ class Checker {
         Find(CheckFinding::SEVERITY_WARNING, row.campaign.name(), "the partner has not attested in time");
       }
     }
+  }
+
+  void Rights() {
+    Good("ledger",
+         CheckPeople(*parts_.store, *parts_.standings, now_,
+                     [this](auto severity, auto subject, auto message) { Find(severity, subject, message); }));
   }
 
   // The log's last entry bears the latest time that this gateway has ever seen.

@@ -20,6 +20,7 @@
 #include "server/gateway/checkpoint_publisher.h"
 #include "server/gateway/config.h"
 #include "server/gateway/key_rotation.h"
+#include "server/registry/subject_standings.h"
 #include "server/revocation/background_loop.h"
 #include "server/storage/store.h"
 
@@ -35,6 +36,7 @@ class SelfCheck {
     crypto::KeyStore* keys = nullptr;
     CheckpointPublisher* checkpoints = nullptr;
     KeyRotation* rotation = nullptr;
+    const registry::SubjectStandings* standings = nullptr;
     const base::Logger* log = nullptr;
     std::function<absl::Time()> clock;
   };

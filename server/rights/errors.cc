@@ -33,4 +33,9 @@ absl::Status MinorsOfficerOnly() {
   return MakeError(v1::ERROR_REASON_ROLE_DENIED, "what concerns minors needs the role of a minors' officer");
 }
 
+absl::Status InvestigationResolved(absl::string_view investigation) {
+  return MakeError(v1::ERROR_REASON_INVESTIGATION_STATE, "the investigation is resolved",
+                   {{"resource", investigation}});
+}
+
 }  // namespace postern::rights::errors

@@ -17,5 +17,6 @@ absl::Status GuardianUnlinked(absl::string_view subject);
 absl::Status OrderShipped();
 // ROLE_DENIED: what concerns minors is for those who have the role.
 absl::Status MinorsOfficerOnly();
+absl::Status InvestigationResolved(absl::string_view investigation);
 
 }  // namespace postern::rights::errors

@@ -2,9 +2,10 @@
 
 namespace postern::rights {
 
-RightsClock::RightsClock(RequestDesk* requests, absl::Duration interval)
-    : loop_(interval, [this, requests] {
+RightsClock::RightsClock(RequestDesk* requests, InvestigationDesk* investigations, absl::Duration interval)
+    : loop_(interval, [this, requests, investigations] {
         if (!requests->RunOnce().ok()) ++failed_rounds_;
+        if (!investigations->RunOnce().ok()) ++failed_rounds_;
       }) {}
 
 }  // namespace postern::rights

@@ -1,4 +1,4 @@
-// Looks after open requests in the background.
+// Looks after open requests and investigations in the background.
 #pragma once
 
 #include <atomic>
@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "server/revocation/background_loop.h"
+#include "server/rights/investigation_desk.h"
 #include "server/rights/request_desk.h"
 
 namespace postern::rights {
@@ -13,7 +14,7 @@ namespace postern::rights {
 // Thread-safe.
 class RightsClock {
  public:
-  explicit RightsClock(RequestDesk* requests, absl::Duration interval = absl::Seconds(1));
+  RightsClock(RequestDesk* requests, InvestigationDesk* investigations, absl::Duration interval = absl::Seconds(1));
 
   void Start() { loop_.Start(); }
   void Stop() { loop_.Stop(); }

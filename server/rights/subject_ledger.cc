@@ -25,6 +25,8 @@ bool AddTo(v1::Subject* subject, const storage::SubjectRecordRow& row, absl::Tim
       return subject->add_restrictions()->ParseFromString(row.resource);
     case Kind::kSuppression:
       return subject->mutable_suppression()->ParseFromString(row.resource);
+    case Kind::kCanary:
+      return true;  // nothing that a person said
     case Kind::kGuardian: {
       v1::GuardianLink link;
       if (!link.ParseFromString(row.resource)) return false;

@@ -71,6 +71,9 @@ absl::StatusOr<Admitted> CallGate::Judge(const grpc::CallbackServerContext& cont
     } while (OwnerOf(out.principal()) != claimed);
   }
   POSTERN_RETURN_IF_ERROR(identity::Authorise(out.principal(), parts_.listener, rule, out.caller.partner_state));
+  if (parts_.on_partner != nullptr && !out.principal().partner.empty()) {
+    parts_.on_partner(out.principal().partner, out.principal().certificate_digest, peer);
+  }
   if (rule->after_termination) POSTERN_RETURN_IF_ERROR(partner_rate_.Take(out.principal().name, parts_.clock()));
   POSTERN_ASSIGN_OR_RETURN(out.ticket, admission_.Admit(std::move(peer), out.principal().name));
   return out;

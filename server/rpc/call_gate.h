@@ -44,6 +44,9 @@ class CallGate {
     ConnectionTable* connections = nullptr;  // the listener's
     WorkPool* pool = nullptr;
     std::function<absl::Time()> clock;
+    // Told of every authenticated call of a partner: its name, the digest of its certificate, its peer. Must not block. May be null.
+    std::function<void(absl::string_view partner, absl::string_view certificate_digest, absl::string_view peer)>
+        on_partner;
   };
   struct Limits {
     Admission::Limits in_flight;

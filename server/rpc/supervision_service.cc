@@ -21,4 +21,17 @@ grpc::ServerUnaryReactor* SupervisionService::ReplaySupervision(grpc::CallbackSe
                      [this, request](const Principal&) { return supervisor_->Replay(*request); });
 }
 
+grpc::ServerUnaryReactor* SupervisionService::PlantCanary(grpc::CallbackServerContext* context,
+                                                          const v1::PlantCanaryRequest* request, v1::Canary* response) {
+  return RunBlocking(gate_, *context, FindRule("postern.v1.SupervisionService.PlantCanary"), request, response,
+                     [this, request](const Principal& caller) { return canaries_->Plant(caller, *request); });
+}
+
+grpc::ServerUnaryReactor* SupervisionService::TraceLeak(grpc::CallbackServerContext* context,
+                                                        const v1::TraceLeakRequest* request,
+                                                        v1::TraceLeakResponse* response) {
+  return RunBlocking(gate_, *context, FindRule("postern.v1.SupervisionService.TraceLeak"), request, response,
+                     [this, request](const Principal& caller) { return canaries_->Trace(caller, *request); });
+}
+
 }  // namespace postern::rpc

@@ -12,6 +12,7 @@
 #include "server/registry/contract_terms.h"
 #include "server/registry/errors.h"
 #include "server/registry/lifecycle.h"
+#include "server/registry/page.h"
 #include "server/registry/partner_rows.h"
 #include "server/registry/times.h"
 #include "server/supervision/detectors.h"
@@ -22,14 +23,19 @@ namespace {
 using Finding = v1::SupervisionFinding;
 
 constexpr int kPage = 1000;
-constexpr size_t kKeptFindings = 1000;
 constexpr double kDefaultBurstScore = 6;
+constexpr int64_t kRedeliveryFloor = 100;
 
 // "DETECTOR_LATE_ACKNOWLEDGEMENT" -> "late_acknowledgement".
 std::string NameOf(Finding::Detector detector) {
   absl::string_view name = Finding::Detector_Name(detector);
   absl::ConsumePrefix(&name, "DETECTOR_");
   return absl::AsciiStrToLower(name);
+}
+
+// Each detector acts once a UTC day for each contract, or for the partner where it is about no single contract.
+std::tuple<std::string, int, absl::CivilDay> KeyOf(const Finding& finding, absl::CivilDay day) {
+  return {absl::StrCat(finding.partner(), "|", finding.contract()), static_cast<int>(finding.detector()), day};
 }
 
 }  // namespace
@@ -41,11 +47,12 @@ struct Supervisor::Counted {
 };
 
 Supervisor::Supervisor(registry::ControlPlane* control, revocation::Suspender* suspender,
-                       revocation::Terminator* terminator, SupervisorOptions options)
+                       revocation::Terminator* terminator, Sightings* sightings, SupervisorOptions options)
     : control_(*control),
       suspender_(*suspender),
       terminator_(*terminator),
-      options_(options),
+      sightings_(sightings),
+      options_(std::move(options)),
       loop_(options.interval, [this] {
         if (!RunOnce().ok()) ++failed_rounds_;
       }) {}
@@ -57,6 +64,7 @@ absl::Status Supervisor::RunOnce() {
   const absl::Time now = control_.clock();
   absl::Status first;
   absl::MutexLock lock(&mutex_);
+  if (!loaded_) POSTERN_RETURN_IF_ERROR(LoadActed(*rows, now));
   for (const storage::PartnerRow& row : *rows) {
     if (row.partner.state() == v1::PARTNER_STATE_TERMINATED || loop_.stopping()) continue;
     first.Update(Look(row, now));
@@ -86,6 +94,9 @@ absl::Status Supervisor::Look(const storage::PartnerRow& partner, absl::Time now
   std::vector<Finding> findings;
   POSTERN_RETURN_IF_ERROR(JudgeDelivery(partner, now, &findings));
   POSTERN_RETURN_IF_ERROR(JudgeDeletion(partner, &findings));
+  POSTERN_RETURN_IF_ERROR(JudgeSightings(partner, &findings));
+  JudgeSchedule(partner, contracts, now, &findings);
+  JudgeRedeliveries(partner.partner.name(), registry::UtcDay(now), &watched, &findings);
   for (Finding& finding : findings) {
     POSTERN_RETURN_IF_ERROR(Act(partner, "", v1::Supervision::ALERT, now, std::move(finding)));
   }
@@ -157,15 +168,100 @@ absl::Status Supervisor::JudgeDeletion(const storage::PartnerRow& partner, std::
   return absl::OkStatus();
 }
 
+absl::Status Supervisor::JudgeSightings(const storage::PartnerRow& partner, std::vector<Finding>* findings) {
+  if (sightings_ == nullptr) return absl::OkStatus();
+  POSTERN_ASSIGN_OR_RETURN(const Sightings::News news, sightings_->TakeNews(*control_.store, partner));
+  const auto add = [&](Finding::Detector detector, int count, absl::string_view what) {
+    if (count == 0) return;
+    Finding& finding = findings->emplace_back();
+    finding.set_detector(detector);
+    finding.set_value(count);
+    finding.set_explanation(absl::StrCat(count, " ", what, " that the partner was not seen with before"));
+  };
+  add(Finding::DETECTOR_NEW_CERTIFICATE, news.certificates, "certificates");
+  add(Finding::DETECTOR_NEW_NETWORK, news.networks, "networks");
+  return absl::OkStatus();
+}
+
+void Supervisor::JudgeRedeliveries(const std::string& partner, absl::CivilDay today, Watched* watched,
+                                   std::vector<Finding>* findings) const {
+  if (options_.deliveries == nullptr) return;
+  const SupervisorOptions::Deliveries now = options_.deliveries(partner);
+  // Counts begin anew with the day, and with a queue that was made anew.
+  if (watched->day != today || now.all < watched->before.all) {
+    watched->day = today;
+    watched->before = now.all < watched->before.all ? SupervisorOptions::Deliveries() : now;
+  }
+  const int64_t repeated = now.repeated - watched->before.repeated;
+  const int64_t fresh = now.all - watched->before.all - repeated;
+  if (repeated < kRedeliveryFloor || repeated <= fresh) return;
+  Finding& finding = findings->emplace_back();
+  finding.set_detector(Finding::DETECTOR_REDELIVERY);
+  finding.set_value(static_cast<double>(repeated));
+  finding.set_limit(static_cast<double>(std::max(kRedeliveryFloor, fresh)));
+  finding.set_explanation(absl::StrCat(repeated, " records were handed over again on ", absl::FormatCivilTime(today),
+                                       " (UTC), and ", fresh, " for the first time"));
+}
+
+void Supervisor::JudgeSchedule(const storage::PartnerRow& partner, const std::vector<v1::Contract>& contracts,
+                               absl::Time now, std::vector<Finding>* findings) const {
+  const int hour = absl::ToCivilHour(now, absl::UTCTimeZone()).hour();
+  bool scheduled = false;
+  for (const v1::Contract& contract : contracts) {
+    const auto& hours = contract.supervision().fetch_hours();
+    // A contract without hours may be served at any: a stream is the partner's, not a contract's.
+    if (hours.empty() || std::find(hours.begin(), hours.end(), hour) != hours.end()) return;
+    scheduled = true;
+  }
+  const int streams = scheduled ? control_.cutter->LiveStreams(partner.partner.name()) : 0;
+  if (streams == 0) return;
+  Finding& finding = findings->emplace_back();
+  finding.set_detector(Finding::DETECTOR_OFF_SCHEDULE);
+  finding.set_value(streams);
+  finding.set_explanation(
+      absl::StrCat("records are fetched in the hour from ", hour, ":00 (UTC), which no contract names"));
+}
+
+absl::Status Supervisor::LoadActed(const std::vector<storage::PartnerRow>& partners, absl::Time now) {
+  const absl::CivilDay yesterday = registry::UtcDay(now) - 1;
+  for (int64_t before = 0;;) {
+    POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::FindingRow> rows,
+                             control_.store->ListFindings("", before, kPage));
+    for (const storage::FindingRow& row : rows) {
+      before = row.row;
+      const Finding& finding = row.finding;
+      const absl::Time time = registry::ToTime(finding.time());
+      const auto partner = std::find_if(partners.begin(), partners.end(), [&](const storage::PartnerRow& one) {
+        return one.partner.name() == finding.partner();
+      });
+      // Found, and the process ended before it acted: it is found again, and acted on.
+      const bool undone = finding.action() != Finding::ACTION_ALERTED && partner != partners.end() &&
+                          partner->partner.state() == v1::PARTNER_STATE_ACTIVE &&
+                          registry::ToTime(partner->partner.update_time()) < time;
+      if (!undone) acted_.insert(KeyOf(finding, registry::UtcDay(time)));
+    }
+    const bool past = !rows.empty() && registry::UtcDay(registry::ToTime(rows.back().finding.time())) < yesterday;
+    if (past || static_cast<int>(rows.size()) < kPage) break;
+  }
+  loaded_ = true;
+  return absl::OkStatus();
+}
+
 absl::Status Supervisor::Act(const storage::PartnerRow& partner, const std::string& contract,
                              v1::Supervision::OnBreach on_breach, absl::Time now, Finding finding) {
-  const std::string& name = partner.partner.name();
-  const auto key =
-      std::make_tuple(absl::StrCat(name, "|", contract), static_cast<int>(finding.detector()), registry::UtcDay(now));
-  if (acted_.contains(key)) return absl::OkStatus();
-  const bool active = partner.partner.state() == v1::PARTNER_STATE_ACTIVE;
-  finding.set_partner(name);
+  finding.set_partner(partner.partner.name());
   finding.set_contract(contract);
+  const auto key = KeyOf(finding, registry::UtcDay(now));
+  if (acted_.contains(key)) return absl::OkStatus();
+  POSTERN_RETURN_IF_ERROR(Record(partner, registry::kGatewayPrincipal, on_breach, now, std::move(finding)).status());
+  acted_.insert(key);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Finding> Supervisor::Record(const storage::PartnerRow& partner, absl::string_view principal,
+                                           v1::Supervision::OnBreach on_breach, absl::Time now, Finding finding) {
+  const std::string& name = partner.partner.name();
+  const bool active = partner.partner.state() == v1::PARTNER_STATE_ACTIVE;
   registry::SetTime(now, finding.mutable_time());
   finding.set_action(Finding::ACTION_ALERTED);
   if (on_breach == v1::Supervision::SUSPEND && active) finding.set_action(Finding::ACTION_SUSPENDED);
@@ -174,31 +270,46 @@ absl::Status Supervisor::Act(const storage::PartnerRow& partner, const std::stri
   }
   // The reason is on record before the consequence.
   const std::string what = absl::StrCat("supervision.", NameOf(finding.detector()));
-  std::vector<std::string> leaves;
-  POSTERN_RETURN_IF_ERROR(registry::AppendLeaf(&leaves, v1::AuditEntry::KIND_STATE_CHANGE,
-                                               {now, registry::kGatewayPrincipal, name}, what,
-                                               {{"contract", contract}, {"explanation", finding.explanation()}}));
-  POSTERN_RETURN_IF_ERROR(control_.store->AppendAudit(leaves).status());
+  storage::ChangeSet change;
+  change.findings.push_back({0, finding});
+  POSTERN_RETURN_IF_ERROR(
+      registry::AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_STATE_CHANGE, {now, principal, name}, what,
+                           {{"contract", finding.contract()}, {"explanation", finding.explanation()}}));
+  POSTERN_RETURN_IF_ERROR(control_.store->Apply(change).status());
+  POSTERN_FAILPOINT("supervision.found");
   if (finding.action() == Finding::ACTION_SUSPENDED) {
     POSTERN_RETURN_IF_ERROR(suspender_.SuspendFor(name, "supervision").status());
   }
   if (finding.action() == Finding::ACTION_TERMINATED) {
     POSTERN_RETURN_IF_ERROR(terminator_.TerminateFor(name, "supervision").status());
   }
-  control_.events->Publish(now, what, name, registry::kGatewayPrincipal, {{"explanation", finding.explanation()}});
-  acted_.insert(key);
-  findings_.push_front(std::move(finding));
-  if (findings_.size() > kKeptFindings) findings_.pop_back();
-  return absl::OkStatus();
+  control_.events->Publish(now, what, name, principal, {{"explanation", finding.explanation()}});
+  counts_[static_cast<size_t>(finding.detector())].fetch_add(1, std::memory_order_relaxed);
+  return finding;
+}
+
+absl::StatusOr<Finding> Supervisor::Report(const std::string& partner, absl::string_view principal, Finding finding) {
+  absl::MutexLock lock(&mutex_);
+  POSTERN_ASSIGN_OR_RETURN(const storage::PartnerRow row, registry::ReadPartner(*control_.store, partner));
+  POSTERN_ASSIGN_OR_RETURN(const std::vector<v1::Contract> contracts,
+                           registry::ReadActiveContracts(*control_.store, row.id));
+  v1::Supervision::OnBreach on_breach = v1::Supervision::ALERT;
+  for (const v1::Contract& contract : contracts) {
+    on_breach = std::max(on_breach, contract.supervision().on_breach());
+  }
+  finding.set_partner(partner);
+  return Record(row, principal, on_breach, control_.clock(), std::move(finding));
 }
 
 absl::StatusOr<v1::ListSupervisionFindingsResponse> Supervisor::List(
     const v1::ListSupervisionFindingsRequest& request) {
-  absl::MutexLock lock(&mutex_);
+  POSTERN_ASSIGN_OR_RETURN(const int size, registry::PageSize(request.page_size(), kPage, kPage));
+  POSTERN_ASSIGN_OR_RETURN(const int64_t before, registry::PositionToken(request.page_token()));
+  POSTERN_ASSIGN_OR_RETURN(std::vector<storage::FindingRow> rows,
+                           control_.store->ListFindings(request.parent(), before, size));
   v1::ListSupervisionFindingsResponse response;
-  for (const Finding& finding : findings_) {
-    if (request.parent().empty() || request.parent() == finding.partner()) *response.add_findings() = finding;
-  }
+  if (static_cast<int>(rows.size()) == size) response.set_next_page_token(absl::StrCat(rows.back().row));
+  for (storage::FindingRow& row : rows) *response.add_findings() = std::move(row.finding);
   return response;
 }
 

@@ -4,8 +4,9 @@
 // no work for it. After a start the history is read again from there.
 #pragma once
 
+#include <array>
 #include <atomic>
-#include <deque>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -24,6 +25,7 @@
 #include "server/revocation/background_loop.h"
 #include "server/revocation/suspender.h"
 #include "server/revocation/terminator.h"
+#include "server/supervision/sightings.h"
 #include "server/supervision/usage.h"
 
 namespace postern::supervision {
@@ -34,13 +36,19 @@ struct SupervisorOptions {
   absl::Duration late_after = absl::Hours(24);
   // History of one partner reaches back so many records at most; about 40 bytes each while it is read.
   int64_t max_history_records = 500'000;
+  // Records handed over to a partner since the start, and those of them that were handed over before. May be null.
+  struct Deliveries {
+    int64_t all = 0;
+    int64_t repeated = 0;
+  };
+  std::function<Deliveries(const std::string& partner)> deliveries;
 };
 
 // Thread-safe; methods block on the store. Errors: INVALID_ARGUMENT, LEDGER_UNAVAILABLE.
 class Supervisor {
  public:
   Supervisor(registry::ControlPlane* control, revocation::Suspender* suspender, revocation::Terminator* terminator,
-             SupervisorOptions options = {});
+             Sightings* sightings = nullptr, SupervisorOptions options = {});
 
   void Start() { loop_.Start(); }
   void Stop() { loop_.Stop(); }
@@ -49,9 +57,18 @@ class Supervisor {
   // Goes on after an error and returns the first.
   absl::Status RunOnce();
 
+  // Records something that was seen by somebody else, `principal`, and acts on it as the strictest of the partner's
+  // contracts says; as often as it is reported. PARTNER_UNKNOWN.
+  absl::StatusOr<v1::SupervisionFinding> Report(const std::string& partner, absl::string_view principal,
+                                                v1::SupervisionFinding finding);
+
   absl::StatusOr<v1::ListSupervisionFindingsResponse> List(const v1::ListSupervisionFindingsRequest& request);
   absl::StatusOr<v1::ReplaySupervisionResponse> Replay(const v1::ReplaySupervisionRequest& request);
 
+  // Findings since the start, by detector; for metrics.
+  int64_t findings(v1::SupervisionFinding::Detector detector) const {
+    return counts_[static_cast<size_t>(detector)].load(std::memory_order_relaxed);
+  }
   // Rounds that failed in part and are tried again; for metrics.
   int64_t failed_rounds() const { return failed_rounds_; }
 
@@ -60,29 +77,47 @@ class Supervisor {
     int64_t seen = 0;                       // ledger position up to which is counted
     std::map<std::string, Usage> usage;     // by contract
     std::map<std::string, int64_t> limits;  // max_records_per_day, likewise
+    // Since when deliveries are compared, and how many there were then.
+    absl::CivilDay day;
+    SupervisorOptions::Deliveries before;
   };
   struct Counted;
 
+  // What was acted on before the start, so that nothing is acted on twice.
+  absl::Status LoadActed(const std::vector<storage::PartnerRow>& partners, absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Look(const storage::PartnerRow& partner, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CountNew(storage::PartnerId partner, absl::Time now, Watched* watched)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<std::string> ContractOf(storage::GrantId grant) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status JudgeDelivery(const storage::PartnerRow& partner, absl::Time now,
                              std::vector<v1::SupervisionFinding>* findings) const;
+  absl::Status JudgeSightings(const storage::PartnerRow& partner, std::vector<v1::SupervisionFinding>* findings)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void JudgeRedeliveries(const std::string& partner, absl::CivilDay today, Watched* watched,
+                         std::vector<v1::SupervisionFinding>* findings) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void JudgeSchedule(const storage::PartnerRow& partner, const std::vector<v1::Contract>& contracts, absl::Time now,
+                     std::vector<v1::SupervisionFinding>* findings) const;
   absl::Status JudgeDeletion(const storage::PartnerRow& partner, std::vector<v1::SupervisionFinding>* findings) const;
   absl::Status Act(const storage::PartnerRow& partner, const std::string& contract, v1::Supervision::OnBreach on_breach,
                    absl::Time now, v1::SupervisionFinding finding) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Writes the finding, then does what follows from it; returns it with what was done.
+  absl::StatusOr<v1::SupervisionFinding> Record(const storage::PartnerRow& partner, absl::string_view principal,
+                                                v1::Supervision::OnBreach on_breach, absl::Time now,
+                                                v1::SupervisionFinding finding) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   registry::ControlPlane& control_;
   revocation::Suspender& suspender_;
   revocation::Terminator& terminator_;
+  Sightings* const sightings_;  // may be null
   const SupervisorOptions options_;
 
   absl::Mutex mutex_;  // taken before ControlPlane::mutex
   std::map<std::string, Watched> partners_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<storage::GrantId, std::string> contracts_ ABSL_GUARDED_BY(mutex_);
+  bool loaded_ ABSL_GUARDED_BY(mutex_) = false;
   std::set<std::tuple<std::string, int, absl::CivilDay>> acted_ ABSL_GUARDED_BY(mutex_);
-  std::deque<v1::SupervisionFinding> findings_ ABSL_GUARDED_BY(mutex_);
+  std::array<std::atomic<int64_t>, v1::SupervisionFinding::Detector_ARRAYSIZE> counts_{};
   std::atomic<int64_t> failed_rounds_{0};
   revocation::BackgroundLoop loop_;  // last: its thread uses what is above
 };

@@ -144,7 +144,7 @@ TEST_F(MinimumTest, ACardNumberIsRefusedOrRedactedAndNeverKept) {
   }
 }
 
-// Towards: P1.4d
+// Clause: P1.4d
 TEST_F(MinimumTest, APersonHasAnotherPseudonymWithEachPartner) {
   const shop::v1::Shipment shipment = PlainShipment("M-10");
   const std::string swift = shop_.SeenBy("swift-parcel", shipment).customer_id();

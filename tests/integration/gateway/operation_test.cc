@@ -186,11 +186,12 @@ TEST_F(OperationTest, ReflectionHoldsTheSchemaOfEveryServiceItLists) {
   const auto listed = ask(request);
   std::vector<std::string> names;
   for (const auto& service : listed.list_services_response().service()) names.push_back(service.name());
-  EXPECT_THAT(names, ::testing::UnorderedElementsAre("postern.v1.OperatorService", "postern.v1.AuditService",
-                                                     "postern.v1.SubjectRightsService", "postern.v1.RetentionService",
-                                                     "postern.v1.SupervisionService", "postern.v1.MaintenanceService",
-                                                     "grpc.health.v1.Health",
-                                                     "grpc.reflection.v1alpha.ServerReflection"));
+  EXPECT_THAT(names,
+              ::testing::UnorderedElementsAre("postern.v1.OperatorService", "postern.v1.AuditService",
+                                              "postern.v1.SubjectRightsService", "postern.v1.RetentionService",
+                                              "postern.v1.StatisticsService", "postern.v1.InvestigationService",
+                                              "postern.v1.SupervisionService", "postern.v1.MaintenanceService",
+                                              "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"));
   for (const std::string& name : names) {
     request.set_file_containing_symbol(name);
     const auto found = ask(request);
