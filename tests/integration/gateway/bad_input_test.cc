@@ -192,5 +192,21 @@ TEST_F(BadInputTest, AStaleVersionIsRefused) {
   EXPECT_TRUE(shop_.Disclose(RecordOf(shipment), "swift-parcel", "delivery").has_disclosure());
 }
 
+TEST_F(BadInputTest, ACompressedRequestIsRefused) {
+  shop::v1::Shipment shipment = PlainShipment("R-3");
+  shipment.set_remark(std::string(4096, 'x'));  // or it would not be packed
+  const v1::CreateDisclosureRequest request = RetailShop::RequestFor(RecordOf(shipment), "swift-parcel", "delivery");
+  v1::CreateDisclosureResponse response;
+  for (const auto algorithm : {GRPC_COMPRESS_GZIP, GRPC_COMPRESS_DEFLATE}) {
+    const auto context = Deadline();
+    context->set_compression_algorithm(algorithm);
+    const grpc::Status refused = shop_.Storefront()->CreateDisclosure(context.get(), request, &response);
+    EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNIMPLEMENTED) << refused.error_message();
+  }
+  EXPECT_EQ(shop_.Pending("swift-parcel"), 0);
+  ASSERT_TRUE(shop_.Storefront()->CreateDisclosure(Deadline().get(), request, &response).ok());
+  EXPECT_TRUE(response.results(0).has_disclosure()) << response.ShortDebugString();
+}
+
 }  // namespace
 }  // namespace postern::testing

@@ -145,10 +145,11 @@ absl::StatusOr<std::vector<v1::DisclosureAnswer>> GatewayFixture::CreateBatch(
   absl::StatusOr<std::vector<v1::DisclosureAnswer>> result;
   absl::Notification answered;
   discloser->CreateBatch(shop(), batch, [&](absl::StatusOr<BatchAnswers> answers) {
-    result = answers.status();
     if (answers.ok()) {
       result.emplace();
       for (const v1::DisclosureAnswer* answer : answers->answers) result->push_back(*answer);
+    } else {
+      result = answers.status();
     }
     answered.Notify();
   });
