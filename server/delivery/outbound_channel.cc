@@ -138,7 +138,7 @@ bool OutboundChannel::StartDelivery(OutboundTransport::Line& line) {
   if (!next->has_value()) return false;
   v1::DeliverRequest request;
   request.set_partner(target_.partner->resource.name());
-  request.mutable_records()->Swap((*next)->response.mutable_records());
+  request.mutable_records()->Swap((*next)->response->mutable_records());
   Batch batch;
   batch.first = request.records(0).delivery();
   batch.last = request.records(request.records_size() - 1).delivery();
