@@ -11,6 +11,7 @@
 #include "client/ctl/resources.h"
 #include "client/ctl/source_folder.h"
 #include "client/verify/campaign.h"
+#include "proto/errors/error.h"
 
 namespace postern::client::ctl {
 namespace {

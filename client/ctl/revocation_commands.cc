@@ -155,7 +155,8 @@ void AddRevocationCommands(CLI::App& app, Session& session) {
     return command;
   };
   CLI::App* suspend = app.add_subcommand("suspend", "Pause a partner, or all of them, at once; backlogs are kept");
-  CLI::Option_group* whom = suspend->add_option_group("whom")->require_option(1);
+  CLI::Option_group* whom = suspend->add_option_group("whom");
+  whom->require_option(1);
   whom->add_option("partner", options->partner, "partners/P or P");
   whom->add_flag("--all", options->all, "Every active partner");
   whom->add_option("--all-of-kind", options->kind, "Every active partner of this kind");
@@ -169,7 +170,8 @@ void AddRevocationCommands(CLI::App& app, Session& session) {
                 [&session, options] { return Resume(session, *options); });
 
   CLI::App* terminate = app.add_subcommand("terminate", "Revoke a partner, or a kind, for good and begin deletion");
-  whom = terminate->add_option_group("whom")->require_option(1);
+  whom = terminate->add_option_group("whom");
+  whom->require_option(1);
   whom->add_option("partner", options->partner, "partners/P or P");
   whom->add_option("--all-of-kind", options->kind, "Every partner of this kind");
   terminate->add_option("--reason", options->reason, "Why, for the record: a-z, 0-9 and underscore");

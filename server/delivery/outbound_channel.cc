@@ -69,7 +69,7 @@ void OutboundChannel::GiveCredits() {
 
 OutboundChannel::Standing OutboundChannel::standing() const {
   absl::MutexLock lock(&mutex_);
-  return standing_;
+  return finishing_ && standing_ == Standing::kOpen ? Standing::kClosed : standing_;
 }
 
 OutboundChannel::Health OutboundChannel::health() const {
@@ -311,7 +311,7 @@ void OutboundChannel::Close() {
   CloseAs(Standing::kClosed);
 }
 
-bool OutboundChannel::AwaitIdle(absl::Duration timeout) {
+bool OutboundChannel::AwaitIdle(absl::Duration timeout) const {
   absl::MutexLock lock(&mutex_);
   const auto idle = [this] {
     mutex_.AssertReaderHeld();

@@ -38,7 +38,7 @@ class OutboundChannel : public std::enable_shared_from_this<OutboundChannel> {
     kOpen,      // nothing
     kAnswered,  // the endpoint answered the challenge: to be made durable, then SetProven
     kGone,      // the endpoint is gone: to be made durable; the channel is closed
-    kClosed,    // it ended: by a revocation, or because the queue did; to be dropped
+    kClosed,    // it ended, or was finished: by a revocation, or because the queue did; to be closed and dropped
   };
 
   // Borrows the parts. `generation` is the fence's, read before the snapshot of `target` was.
@@ -63,7 +63,7 @@ class OutboundChannel : public std::enable_shared_from_this<OutboundChannel> {
   // Gives back what is unacknowledged. What calls under way come to does not count any more. Idempotent.
   void Close();
   // Waits until no call is under way. False if one still is after `timeout`.
-  bool AwaitIdle(absl::Duration timeout);
+  bool AwaitIdle(absl::Duration timeout) const;
 
  private:
   struct Batch {

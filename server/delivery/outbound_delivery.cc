@@ -1,5 +1,6 @@
 #include "server/delivery/outbound_delivery.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -14,8 +15,14 @@ const std::string& EndpointOf(const v1::Delivery& terms) {
   return terms.has_push() ? terms.push().endpoint() : terms.webhook().endpoint();
 }
 
-bool SameTarget(const OutboundTarget& target, const registry::PartnerView& partner, const v1::Delivery& terms,
+// Whether a channel still goes where it should. One that is proven is not, once an operator has taken that back.
+bool StillRight(const OutboundChannel& channel, const registry::PartnerView& partner, const v1::Delivery& terms,
                 const v1::PartnerEndpoint& endpoint) {
+  const OutboundTarget& target = channel.target();
+  if (channel.health().proven &&
+      registry::EndpointState(partner.resource, endpoint) != v1::EndpointStanding::STATE_PROVEN) {
+    return false;
+  }
   return target.partner->id == partner.id && policy::SameChannel(target.terms, terms) &&
          target.endpoint.SerializeAsString() == endpoint.SerializeAsString() &&
          target.secret_generation == SecretGeneration(partner.resource, endpoint.id());
@@ -40,8 +47,12 @@ void OutboundDelivery::Stop() {
     stopping_ = true;
   }
   if (thread_.joinable()) thread_.join();
-  const std::vector<ChannelPtr> channels = All();
+  std::vector<ChannelPtr> channels = All();
   for (const ChannelPtr& channel : channels) channel->Finish();
+  {
+    absl::MutexLock lock(&mutex_);
+    channels.insert(channels.end(), retired_.begin(), retired_.end());
+  }
   const absl::Time until = absl::Now() + options_.patience;
   for (const ChannelPtr& channel : channels) channel->AwaitIdle(until - absl::Now());
   for (const ChannelPtr& channel : channels) {
@@ -51,14 +62,22 @@ void OutboundDelivery::Stop() {
   }
   absl::MutexLock lock(&mutex_);
   channels_.clear();
+  retired_.clear();
 }
 
 void OutboundDelivery::StopPartner(absl::string_view partner) {
   const std::string name(partner);
-  const ChannelPtr channel = Find(name);
-  if (channel == nullptr) return;
-  channel->Finish();
-  channel->AwaitIdle(options_.patience);
+  std::vector<ChannelPtr> channels;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (const auto it = channels_.find(name); it != channels_.end()) channels.push_back(it->second);
+    for (const ChannelPtr& channel : retired_) {
+      if (channel->target().partner->resource.name() == name) channels.push_back(channel);
+    }
+  }
+  if (channels.empty()) return;
+  for (const ChannelPtr& channel : channels) channel->Finish();
+  for (const ChannelPtr& channel : channels) channel->AwaitIdle(options_.patience);
   for (OutboundTransport* transport : {parts_.push, parts_.webhook}) {
     if (transport != nullptr) transport->Forget(name);
   }
@@ -89,14 +108,31 @@ void OutboundDelivery::Loop() {
     }
     for (const ChannelPtr& channel : All()) {
       if (SeeTo(*channel)) {
-        absl::MutexLock lock(&mutex_);
-        channels_.erase(channel->target().partner->resource.name());
+        Retire(channel);
         seen_ = nullptr;
       } else {
         channel->Tick();
       }
     }
     if (parts_.snapshots->Get() != seen_) Reconcile();
+  }
+}
+
+void OutboundDelivery::Retire(const ChannelPtr& channel) {
+  channel->Close();
+  std::vector<ChannelPtr> retired;
+  {
+    absl::MutexLock lock(&mutex_);
+    channels_.erase(channel->target().partner->resource.name());
+    retired_.push_back(channel);
+    retired = retired_;
+  }
+  // Not under the lock: a channel tells its owner something under its own.
+  const auto busy = std::partition(retired.begin(), retired.end(),
+                                   [](const ChannelPtr& old) { return old->AwaitIdle(absl::ZeroDuration()); });
+  absl::MutexLock lock(&mutex_);
+  for (auto idle = retired.begin(); idle != busy; ++idle) {
+    retired_.erase(std::find(retired_.begin(), retired_.end(), *idle));
   }
 }
 
@@ -142,10 +178,8 @@ void OutboundDelivery::Reconcile() {
     }
     const ChannelPtr had = Find(name);
     if (had != nullptr) {
-      if (endpoint != nullptr && SameTarget(had->target(), *partner, *terms, *endpoint)) continue;
-      had->Close();
-      absl::MutexLock lock(&mutex_);
-      channels_.erase(name);
+      if (endpoint != nullptr && StillRight(*had, *partner, *terms, *endpoint)) continue;
+      Retire(had);
     }
     if (endpoint == nullptr) continue;
     if (TransportOf(*terms) == nullptr) continue;

@@ -68,6 +68,8 @@ class OutboundDelivery {
   void Reconcile();
   // What a channel asks of its owner. True if the channel is to be dropped.
   bool SeeTo(OutboundChannel& channel);
+  // Closes a channel and drops it; a revocation still waits for its calls.
+  void Retire(const ChannelPtr& channel);
   bool EndpointChanged(const OutboundTarget& target) const;
   // False if it could not be opened now and should be tried again.
   bool Open(const registry::Snapshot& snapshot, OutboundTarget target);
@@ -81,6 +83,7 @@ class OutboundDelivery {
   std::shared_ptr<const registry::Snapshot> seen_;  // the thread's own
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<std::string, ChannelPtr> channels_ ABSL_GUARDED_BY(mutex_);  // by partner
+  std::vector<ChannelPtr> retired_ ABSL_GUARDED_BY(mutex_);  // closed, perhaps with calls under way
   bool notified_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;

@@ -58,6 +58,8 @@ curl_socket_t OpenSocket(void* user, curlsocktype, curl_sockaddr* address) {
 }
 
 bool Prepare(Request& request, const ClientCertificate& certificate) {
+  // Without one the library would look up the name.
+  if (request.post.address.empty()) return false;
   request.easy.reset(curl_easy_init());
   CURL* const easy = request.easy.get();
   if (easy == nullptr) return false;

@@ -16,9 +16,10 @@
 namespace postern::delivery {
 
 struct HttpPost {
-  std::string address;  // "a.b.c.d:port" or "[v6]:port": connected to, and nothing else is looked up
-  std::string name;     // DNS SAN that the server must present; also the request's host
-  std::string path;     // from "/" on
+  // "a.b.c.d:port" or "[v6]:port": connected to, and nothing else is looked up. Empty: the request ends as kNotSent.
+  std::string address;
+  std::string name;  // DNS SAN that the server must present; also the request's host
+  std::string path;  // from "/" on
   std::string trust_bundle_pem;
   std::vector<std::string> headers;  // "name: value"
   std::string body;

@@ -1,5 +1,6 @@
 #include "server/delivery/channel/webhook.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -87,7 +88,6 @@ class PostLine : public OutboundTransport::Line {
     return RecordEventJson(*snapshot->bundle, record, place_.clock());
   }
 
-  // A body that cannot be made or signed is posted to nobody: the request fails in the poster, which has no address.
   std::shared_ptr<OutboundTransport::Call> Post(const std::string& id, absl::StatusOr<std::string> body,
                                                 absl::Time deadline, HttpPoster::Done done) {
     const v1::Delivery::Webhook& terms = place_.target.terms.webhook();
@@ -95,13 +95,18 @@ class PostLine : public OutboundTransport::Line {
     HttpPost post;
     post.timeout = std::max(deadline - now, absl::Milliseconds(1));
     post.allow_private = terms.allow_private_addresses();
-    if (const absl::Status signed_status = Sign(id, std::move(body), now, &post); signed_status.ok()) {
-      post.address = place_.address;
-    }
     post.name = place_.target.endpoint.server_san();
     post.path = terms.path();
     post.trust_bundle_pem = place_.target.endpoint.trust_bundle_pem();
-    return std::make_shared<PostCall>(place_.poster, place_.poster->Post(std::move(post), std::move(done)));
+    // What cannot be made or signed goes to nobody. It counts as an attempt, so that it does not keep others waiting.
+    const bool sound = Sign(id, std::move(body), now, &post).ok();
+    if (sound) post.address = place_.address;
+    const HttpPoster::Token token =
+        place_.poster->Post(std::move(post), [sound, done = std::move(done)](HttpAnswer answer) {
+          if (!sound) answer.fate = HttpAnswer::Fate::kLost;
+          done(std::move(answer));
+        });
+    return std::make_shared<PostCall>(place_.poster, token);
   }
 
   absl::Status Sign(const std::string& id, absl::StatusOr<std::string> body, absl::Time now, HttpPost* post) const {
