@@ -1,6 +1,5 @@
 #include "server/disclosure/discloser.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -13,13 +12,6 @@
 #include "server/registry/errors.h"
 
 namespace postern::disclosure {
-namespace {
-
-// About what the messages of an answer take, without their longer strings.
-constexpr size_t kAnswerBytes = 1024;
-constexpr size_t kMaxAnswerBlock = 64 << 10;
-
-}  // namespace
 
 // What a batch has refused so far: later records of the same key must not overtake a refused one on its way to the same
 // target.
@@ -103,15 +95,9 @@ void Discloser::CreateBatch(const identity::Principal& principal, const Requests
   Submit(std::move(call), std::move(entries),
          [this, done = std::move(done)](absl::Status status, const Call& answered, const std::vector<Entry>& results) {
            if (!status.ok()) return done(std::move(status));
-           BatchAnswers batch;
-           google::protobuf::ArenaOptions arena;
-           arena.start_block_size = std::min(kAnswerBytes * answered.requests.size(), kMaxAnswerBlock);
-           arena.max_block_size = kMaxAnswerBlock;
-           batch.arena = std::make_unique<google::protobuf::Arena>(arena);
-           batch.answers.reserve(answered.requests.size());
+           BatchAnswers batch = BatchAnswers::WithRoomFor(answered.requests.size());
            for (const RequestPlace& place : answered.requests) {
-             auto& answer = *google::protobuf::Arena::CreateMessage<v1::DisclosureAnswer>(batch.arena.get());
-             batch.answers.push_back(&answer);
+             v1::DisclosureAnswer& answer = batch.Add();
              answer.set_request_id(place.request_id);
              absl::Status refusal = place.refusal;
              if (refusal.ok()) refusal = LedgerFailure(place, results);

@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include <google/protobuf/arena.h>
 #include <google/protobuf/repeated_field.h>
 
 #include "absl/status/status.h"
@@ -18,6 +17,7 @@
 #include "absl/time/time.h"
 #include "proto/postern/v1/storefront_service.pb.h"
 #include "server/crypto/key_store.h"
+#include "server/disclosure/batch_answers.h"
 #include "server/disclosure/committer.h"
 #include "server/disclosure/grant_cache.h"
 #include "server/disclosure/originals.h"
@@ -51,12 +51,6 @@ struct CommittedExchange {
   Entry entry;
   v1::Disclosure disclosure;  // as the shop sees it; state is that of the ledger when replayed
   std::string reason;         // ErrorReason name of a replayed one that ended badly
-};
-
-// The answers of a batch, in order. They live on the arena: a message of each would be made and unmade piece by piece.
-struct BatchAnswers {
-  std::unique_ptr<google::protobuf::Arena> arena;
-  std::vector<v1::DisclosureAnswer*> answers;
 };
 
 // Thread-safe. Requests and principals are not kept after a call returns. `done` is called exactly once: on the
