@@ -106,6 +106,8 @@ void OutboundChannel::Pump() {
   {
     absl::MutexLock lock(&mutex_);
     if (session_ == nullptr || finishing_ || connecting_ || standing_ != Standing::kOpen) return;
+    // A revocation is under way, which counts the session and ends it.
+    if (!target_.partner->fence->open()) return;
     if (calls_ >= max_calls() || parts_.clock() < paused_until_) return;
     connecting_ = true;
   }
@@ -120,9 +122,10 @@ void OutboundChannel::OnLine(absl::StatusOr<std::shared_ptr<OutboundTransport::L
   connecting_ = false;
   if (session_ == nullptr || finishing_) return;
   if (!line.ok()) {
-    // Fenced: the session is being ended too, or the channel's generation is over.
-    if (ReasonOf(line.status()) == v1::ERROR_REASON_FENCED) return End(Standing::kClosed);
-    return Pause(absl::ZeroDuration());
+    if (ReasonOf(line.status()) != v1::ERROR_REASON_FENCED) return Pause(absl::ZeroDuration());
+    // Closed: the revocation ends the session. Open again: the channel's generation is over.
+    if (target_.partner->fence->open()) End(Standing::kClosed);
+    return;
   }
   if (!proven_) return StartProof(**line);
   while (calls_ < max_calls() && StartDelivery(**line)) {

@@ -75,7 +75,6 @@ void OutboundDelivery::StopPartner(absl::string_view partner) {
       if (channel->target().partner->resource.name() == name) channels.push_back(channel);
     }
   }
-  if (channels.empty()) return;
   for (const ChannelPtr& channel : channels) channel->Finish();
   for (const ChannelPtr& channel : channels) channel->AwaitIdle(options_.patience);
   for (OutboundTransport* transport : {parts_.push, parts_.webhook}) {

@@ -17,7 +17,7 @@
 #include "client/partner/receive_loop.h"
 #include "policy/retail/shop/v1/shipment.pb.h"
 #include "tests/integration/delivery/delivery_fixture.h"
-#include "tests/support/retail_bundle.h"
+#include "tests/support/retail_shop.h"
 
 namespace postern::testing {
 namespace {
@@ -56,7 +56,9 @@ class ChaosTest : public OutboundFixture {
     const std::string key = absl::StrCat(partner, "-", random_() % kKeys);
     const uint64_t version = ++versions_[key];
     v1::CreateDisclosureRequest request;
-    *request.mutable_record() = ShipmentRecord(key, version, "canary");
+    shop::v1::Shipment shipment = PlainShipment(key);
+    shipment.set_version(version);
+    *request.mutable_record() = RecordOf(shipment);
     v1::DisclosureTarget& target = *request.add_targets();
     target.set_partner("partners/" + partner);
     target.set_purpose("delivery");
