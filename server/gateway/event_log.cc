@@ -1,5 +1,6 @@
 #include "server/gateway/event_log.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 
 namespace postern::gateway {
@@ -7,7 +8,9 @@ namespace {
 
 bool IsWarning(absl::string_view event) {
   return event == "partner.suspended" || event == "partner.terminating" || event == "contract.expiring" ||
-         event == "campaign.overdue" || event == "endpoint.disabled" || event == "attestation.refused";
+         event == "campaign.overdue" || event == "endpoint.disabled" || event == "attestation.refused" ||
+         event == "subject_request.overdue" || event == "investigation.overdue" ||
+         absl::StartsWith(event, "supervision.");
 }
 
 }  // namespace
