@@ -32,7 +32,7 @@ void KeyCache::Insert(KeyHandle key) {
 void KeyCache::Erase(const KeyId& id) {
   absl::MutexLock lock(&mutex_);
   const auto found = by_name_.find(id.WithIncarnation(0));
-  if (found == by_name_.end()) return;
+  if (found == by_name_.end() || found->second->id.incarnation() > id.incarnation()) return;
   by_use_.erase(found->second);
   by_name_.erase(found);
 }

@@ -20,6 +20,7 @@ class KeyCache {
   // The living key of the name in `id`, whose incarnation is not looked at.
   std::optional<KeyHandle> Find(const KeyId& id);
   void Insert(KeyHandle key);
+  // The key of the name, unless it is a later one than `id`.
   void Erase(const KeyId& id);
 
  private:

@@ -15,6 +15,7 @@
 #include "server/crypto/key_blocks.h"
 #include "server/crypto/key_cache.h"
 #include "server/crypto/key_file.h"
+#include "server/crypto/key_shred.h"
 #include "server/crypto/key_table.h"
 #include "server/crypto/key_walk.h"
 #include "server/crypto/random.h"
@@ -29,10 +30,6 @@ constexpr absl::Duration kScrubRetry = absl::Seconds(1);
 // Between two steps of writing names, for the commits.
 constexpr absl::Duration kNamesPause = absl::Milliseconds(2);
 constexpr uint8_t kLastIncarnation = 255;
-
-KeyId IndexKeyId() {
-  return KeyId(KeyKind::kGateway, KeyRealm::kStandard, Sha256("postern index key"), 0);
-}
 
 }  // namespace
 
@@ -287,26 +284,13 @@ absl::Status KeyStore::Impl::Shred(absl::Span<const KeyId> ids, absl::Time now) 
   absl::MutexLock lock(&mutex_);
   const absl::Status written = InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
     for (const KeyId& id : ids) {
-      if (id == IndexKeyId()) return errors::Malformed("the index key cannot be shredded");
-      POSTERN_ASSIGN_OR_RETURN(const std::optional<KeySlot> slot, table_.FindSlot(id));
-      if (slot.has_value() && slot->id.incarnation() > id.incarnation()) continue;
-      if (slot.has_value() && !slot->position.living() && slot->id == id) continue;
-      // A living key of the name is this one, or one that was destroyed before this was made.
-      if (slot.has_value() && slot->position.living()) {
-        // The block is overwritten by one without the key, and that was the only copy.
-        POSTERN_ASSIGN_OR_RETURN(KeyBlock block, table_.ReadBlock(slot->position.block));
-        POSTERN_ASSIGN_OR_RETURN(block, WithoutKey(keks_, std::move(block), slot->position.index));
-        POSTERN_RETURN_IF_ERROR(table_.ReplaceBlock(block));
-      }
-      POSTERN_RETURN_IF_ERROR(table_.BuryKey(id, now, keks_.current()));
+      POSTERN_RETURN_IF_ERROR(ShredKey(table_, keks_, id, now));
     }
     return absl::OkStatus();
   });
   for (const KeyId& id : ids) {
     if (!written.ok()) break;
-    // A later key of the same name may be cached, and lives.
-    if (const std::optional<KeyHandle> cached = cache_.Find(id); cached.has_value() && cached->id == id)
-      cache_.Erase(id);
+    cache_.Erase(id);
   }
   // After the cache: who sees the new count finds no dead key. Also where the outcome is unknown.
   shreds_.fetch_add(1, std::memory_order_acq_rel);
@@ -317,14 +301,7 @@ absl::Status KeyStore::Impl::Shred(absl::Span<const KeyId> ids, absl::Time now) 
 absl::StatusOr<bool> KeyStore::Impl::IsFinal(uint32_t generation) {
   POSTERN_ASSIGN_OR_RETURN(const std::vector<KeyGeneration> all, ListGenerations());
   POSTERN_ASSIGN_OR_RETURN(const Roots roots, LoadRoots(options_.root_keyset_path, options_.minors_root_keyset_path));
-  for (const KeyGeneration& one : all) {
-    if (one.number > generation) continue;
-    if (one.destroyed == absl::InfiniteFuture()) return false;
-    // A root version that is left in its keyset unwraps the generation in an old copy of this file.
-    if (roots.standard.Find(one.root_version) != nullptr) return false;
-    if (roots.minors.Find(one.minors_root_version) != nullptr) return false;
-  }
-  return !all.empty();
+  return AllBeyondReach(all, roots, generation);
 }
 
 void KeyStore::Impl::WorkInBackground() {
