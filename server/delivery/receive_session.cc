@@ -162,8 +162,8 @@ absl::StatusOr<std::optional<ReceiveSession::Batch>> ReceiveSession::Next(int ma
       arena.max_block_size = kLargestBlock;
       batch.arena = std::make_unique<google::protobuf::Arena>(arena);
       batch.response = google::protobuf::Arena::CreateMessage<v1::ReceiveResponse>(batch.arena.get());
-      POSTERN_RETURN_IF_ERROR(queue_->Take(std::min<int64_t>(max_records, credit_records_),
-                                           credit_bytes_, limits::kMaxResponseBytes, batch.response, &positions));
+      POSTERN_RETURN_IF_ERROR(queue_->Take(std::min<int64_t>(max_records, credit_records_), credit_bytes_,
+                                           limits::kMaxResponseBytes, batch.response, &positions));
       if (positions.empty()) return std::nullopt;
       for (size_t i = 0; i < positions.size(); ++i) {
         v1::DeliveredRecord& record = *batch.response->mutable_records(static_cast<int>(i));

@@ -49,7 +49,7 @@ class CoreStream : public CarrierStream {
       auto batch = session_->Next();
       if (!batch.ok()) return false;
       if (batch->has_value()) {
-        *response = std::move((*batch)->response);
+        *response = *(*batch)->response;
         return true;
       }
       absl::SleepFor(kPoll);

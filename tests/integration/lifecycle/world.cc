@@ -153,7 +153,7 @@ std::vector<shop::v1::Shipment> World::Receive(int count) {
     }
     batch->pass.Release();
     v1::ReceiveRequest acknowledge;
-    for (const v1::DeliveredRecord& record : batch->response.records()) {
+    for (const v1::DeliveredRecord& record : batch->response->records()) {
       EXPECT_TRUE(shipments.emplace_back().ParseFromString(record.record().data()));
       v1::DeliveryRange* range = acknowledge.add_acknowledged();
       range->set_first(record.delivery());

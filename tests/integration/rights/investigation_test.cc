@@ -159,7 +159,8 @@ TEST_F(InvestigationTest, TheEvidenceHoldsWhatConcernsThePersonAndNothingElse) {
   v1::ExportEvidenceResponse page;
   EXPECT_TRUE(As("otto")->ExportEvidence(Deadline().get(), request, &page).ok());
   EXPECT_EQ(testing::ReasonOf(As("bob")->ExportEvidence(Deadline().get(), request, &page)), "ERROR_REASON_ROLE_DENIED");
-  EXPECT_EQ(testing::ReasonOf(As("shop")->ExportEvidence(Deadline().get(), request, &page)), "ERROR_REASON_ROLE_DENIED");
+  EXPECT_EQ(testing::ReasonOf(As("shop")->ExportEvidence(Deadline().get(), request, &page)),
+            "ERROR_REASON_ROLE_DENIED");
 }
 
 TEST_F(InvestigationTest, AFrozenPartnerIsSuspendedEvenIfTheProcessDiesMeanwhile) {
@@ -208,7 +209,8 @@ TEST_F(InvestigationTest, MinorsGoFirst) {
   v1::GetInvestigationRequest get;
   get.set_name(child.name());
   v1::Investigation found;
-  EXPECT_EQ(testing::ReasonOf(As("alice")->GetInvestigation(Deadline().get(), get, &found)), "ERROR_REASON_ROLE_DENIED");
+  EXPECT_EQ(testing::ReasonOf(As("alice")->GetInvestigation(Deadline().get(), get, &found)),
+            "ERROR_REASON_ROLE_DENIED");
   EXPECT_TRUE(As("mia")->GetInvestigation(Deadline().get(), get, &found).ok());
 }
 

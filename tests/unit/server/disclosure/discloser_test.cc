@@ -287,8 +287,7 @@ TEST_F(DiscloserTest, PreviewsAsManyTargetsAsARequestMayHave) {
     target.set_partner(absl::StrCat("partners/carrier-", i));
     target.set_purpose("delivery");
   }
-  EXPECT_EQ(ReasonOf(gateway_.discloser->Preview(request).status()),
-            v1::ERROR_REASON_INVALID_ARGUMENT);
+  EXPECT_EQ(ReasonOf(gateway_.discloser->Preview(request).status()), v1::ERROR_REASON_INVALID_ARGUMENT);
   request.mutable_targets()->RemoveLast();
   EXPECT_TRUE(gateway_.discloser->Preview(request).ok());
 }

@@ -10,10 +10,12 @@
 #include "proto/grpc/health/v1/health.pb.h"
 #include "proto/grpc/reflection/v1alpha/reflection.pb.h"
 #include "proto/postern/v1/audit_service.pb.h"
+#include "proto/postern/v1/investigation_service.pb.h"
 #include "proto/postern/v1/maintenance_service.pb.h"
 #include "proto/postern/v1/operator_service.pb.h"
 #include "proto/postern/v1/partner_service.pb.h"
 #include "proto/postern/v1/retention_service.pb.h"
+#include "proto/postern/v1/statistics_service.pb.h"
 #include "proto/postern/v1/storefront_service.pb.h"
 #include "proto/postern/v1/subject_rights_service.pb.h"
 #include "proto/postern/v1/supervision_service.pb.h"
@@ -28,6 +30,7 @@ std::set<std::string> MethodsOfTheApi() {
         v1::CreatePartnerRequest::descriptor()->file(), v1::GetCheckpointRequest::descriptor()->file(),
         v1::SetConsentRequest::descriptor()->file(), v1::RunRetentionRequest::descriptor()->file(),
         v1::ReplaySupervisionRequest::descriptor()->file(), v1::RunSelfCheckRequest::descriptor()->file(),
+        v1::CreateInvestigationRequest::descriptor()->file(), v1::QueryStatisticsRequest::descriptor()->file(),
         grpc::health::v1::HealthCheckRequest::descriptor()->file(),
         grpc::reflection::v1alpha::ServerReflectionRequest::descriptor()->file()}) {
     for (int s = 0; s < file->service_count(); ++s) {

@@ -279,8 +279,8 @@ TEST_F(BundleRegistryTest, TermsThatLeaveMoreWithThePartnerWiden) {
     }
     return any;
   };
-  EXPECT_TRUE(widens({{"partner_retention { days: 90", "partner_retention { days: 91"}}));
-  EXPECT_FALSE(widens({{"partner_retention { days: 90", "partner_retention { days: 89"}}));
+  EXPECT_TRUE(widens({{"partner_retention { days: 60", "partner_retention { days: 61"}}));
+  EXPECT_FALSE(widens({{"partner_retention { days: 60", "partner_retention { days: 59"}}));
   EXPECT_TRUE(widens({{"max_unacknowledged: 256", "max_unacknowledged: 257"}}));
   EXPECT_FALSE(widens({{"max_unacknowledged: 256", "max_unacknowledged: 255"}}));
   EXPECT_TRUE(widens({{"max_pending_hours: 72", "max_pending_hours: 73"}}));

@@ -163,7 +163,11 @@ TEST_F(StandingTest, TellsGrantsFromSchemaAndWhatWaits) {
   const auto add = [&view](int window, bool stream) {
     auto contract = std::make_shared<policy::CompiledContract>();
     contract->terms.mutable_delivery()->set_max_unacknowledged(window);
-    if (stream) contract->terms.mutable_delivery()->mutable_receive();
+    if (stream) {
+      contract->terms.mutable_delivery()->mutable_receive();
+    } else {
+      contract->terms.mutable_delivery()->mutable_exchange();
+    }
     view->contracts.push_back(std::move(contract));
   };
   add(16, true);

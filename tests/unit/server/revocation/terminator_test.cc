@@ -65,18 +65,25 @@ TEST_F(TerminatorTest, NothingIsCommittedOrHandedOverAfterItReturns) {
   EXPECT_THAT(gateway_.AuditActions(), Contains("partner.terminating"));
 }
 
-// A key store in which the partner's keys cannot be destroyed, for as long as it stands in for the real one.
+// The partner's key cannot be named, and so not destroyed, for as long as this lives.
 class BrokenKeys {
  public:
-  explicit BrokenKeys(RevocationFixture* gateway) : gateway_(*gateway), other_(directory_.path()) {
-    gateway_.control.keys = other_.keys.get();
+  explicit BrokenKeys(RevocationFixture* gateway) : gateway_(*gateway), whole_(gateway->Row(kSwift).epoch_key) {
+    Write(crypto::Uuid());
   }
-  ~BrokenKeys() { gateway_.control.keys = gateway_.keys.get(); }
+  ~BrokenKeys() { Write(whole_); }
 
  private:
+  void Write(const crypto::Uuid& epoch_key) {
+    storage::PartnerRow row = gateway_.Row(kSwift);
+    row.epoch_key = epoch_key;
+    storage::ChangeSet change;
+    change.partners.push_back({row, row.partner.etag()});
+    EXPECT_TRUE(gateway_.store->Apply(change).ok());
+  }
+
   RevocationFixture& gateway_;
-  registry::TempDirectory directory_;
-  registry::ControlFixture other_;
+  const crypto::Uuid whole_;
 };
 
 // Clause: P1.4e
