@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <map>
 #include <vector>
@@ -239,6 +240,16 @@ TEST_F(KeyStoreTest, AStoredKeyCannotStandInForAnother) {
   EXPECT_EQ(ReasonOf(store_->Get(first).status()), kShredded);
 }
 
+// A version that is removed through a link would stay in the file behind it.
+TEST_F(KeyStoreTest, ARootKeysetIsNoLink) {
+  const std::string behind = options_.root_keyset_path + ".behind";
+  ASSERT_EQ(rename(options_.root_keyset_path.c_str(), behind.c_str()), 0);
+  ASSERT_EQ(symlink(behind.c_str(), options_.root_keyset_path.c_str()), 0);
+  EXPECT_TRUE(absl::IsFailedPrecondition(RootKeyset::Load(options_.root_keyset_path).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(RootKeyset::AddVersion(options_.root_keyset_path)));
+  EXPECT_TRUE(RootKeyset::Load(behind).ok());
+}
+
 TEST_F(KeyStoreTest, GenerationsReplaceEachOther) {
   std::vector<KeyHandle> keys;
   for (int i = 0; i < 25; ++i)
@@ -247,6 +258,7 @@ TEST_F(KeyStoreTest, GenerationsReplaceEachOther) {
   for (const std::string& path : {options_.root_keyset_path, options_.minors_root_keyset_path}) {
     ASSERT_TRUE(RootKeyset::AddVersion(path).ok());
   }
+  EXPECT_FALSE(*store_->IsFinal(1));
   EXPECT_EQ(*store_->StartGeneration(now_), 2u);
   EXPECT_EQ(store_->LivingGenerations(), (std::vector<uint32_t>{1, 2}));
   EXPECT_TRUE(absl::IsFailedPrecondition(store_->DestroyGeneration(1, now_)));
@@ -256,10 +268,13 @@ TEST_F(KeyStoreTest, GenerationsReplaceEachOther) {
   while (*store_->RewrapSome(10)) ++steps;
   EXPECT_EQ(steps, 3) << "25 keys and the index key, each in a block of its own";
   ASSERT_TRUE(store_->DestroyGeneration(1, now_).ok());
+  EXPECT_FALSE(*store_->IsFinal(1)) << "an old copy of the file and today's keysets would bring the key back";
   for (const std::string& path : {options_.root_keyset_path, options_.minors_root_keyset_path}) {
     ASSERT_TRUE(RootKeyset::RemoveVersion(path, 1).ok());
     EXPECT_TRUE(absl::IsFailedPrecondition(RootKeyset::RemoveVersion(path, 2)));
   }
+  EXPECT_TRUE(*store_->IsFinal(1));
+  EXPECT_FALSE(*store_->IsFinal(2));
   Reopen();
   EXPECT_EQ(store_->LivingGenerations(), (std::vector<uint32_t>{2}));
   const std::vector<KeyGeneration> generations = *store_->ListGenerations();

@@ -46,6 +46,8 @@ TEST_F(EnrolmentTest, EndsWithTheCaAtTheLatest) {
   EXPECT_FALSE(enrolled->spiffe);
   const auto leaf_pem = enrolled->chain_pem.substr(0, enrolled->chain_pem.find("-----END CERTIFICATE-----") + 26);
   EXPECT_EQ(Certificate::Parse(leaf_pem, "").value()->not_after(), Noon() + absl::Hours(24 * 100));
+  const auto late = enrolment_->Sign(request.certificate_request, 30, Noon() + absl::Hours(24 * 100));
+  EXPECT_EQ(ReasonOf(late.status()), v1::ERROR_REASON_CREDENTIAL_EXPIRED) << "it would have ended before it began";
 }
 
 TEST_F(EnrolmentTest, RefusesRequestsThatItCannotStandFor) {
