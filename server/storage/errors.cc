@@ -104,6 +104,10 @@ absl::Status DirectoryInUse(absl::string_view path) {
   return absl::FailedPreconditionError(absl::StrCat("data directory ", path, " is in use by another process"));
 }
 
+absl::Status SchemaInUse(absl::string_view schema) {
+  return absl::FailedPreconditionError(absl::StrCat("database schema ", schema, " is in use by another gateway"));
+}
+
 absl::Status PathExposed(absl::string_view path, absl::string_view why) {
   return absl::FailedPreconditionError(absl::StrCat(path, " ", why));
 }

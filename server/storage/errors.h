@@ -27,6 +27,8 @@ absl::Status LaneSpanUnsupported();
 
 // FAILED_PRECONDITION: another store has the data directory.
 absl::Status DirectoryInUse(absl::string_view path);
+// FAILED_PRECONDITION: another gateway has the database schema.
+absl::Status SchemaInUse(absl::string_view schema);
 // FAILED_PRECONDITION: not a plain file or directory of this user that nobody else may access.
 absl::Status PathExposed(absl::string_view path, absl::string_view why);
 // LEDGER_UNAVAILABLE; `error_number` is errno.

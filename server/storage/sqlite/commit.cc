@@ -7,10 +7,11 @@
 #include "proto/errors/error.h"
 #include "server/base/failpoint.h"
 #include "server/storage/errors.h"
-#include "server/storage/sqlite/disclosure_rows.h"
-#include "server/storage/sqlite/packing.h"
-#include "server/storage/sqlite/queue.h"
-#include "server/storage/sqlite/statistics.h"
+#include "server/storage/sql/admission.h"
+#include "server/storage/sql/disclosure_rows.h"
+#include "server/storage/sql/packing.h"
+#include "server/storage/sql/queue.h"
+#include "server/storage/sql/statistics.h"
 
 namespace postern::storage {
 namespace {
@@ -23,7 +24,7 @@ struct Count {
 
 class GroupCommit {
  public:
-  GroupCommit(WriteScope& scope, VersionScopes& version_scopes)
+  GroupCommit(SqliteWriteScope& scope, VersionScopes& version_scopes)
       : scope_(scope), db_(scope.db()), version_scopes_(version_scopes) {}
 
   // Fills `result`; a status that is not OK is the whole group's.
@@ -42,7 +43,7 @@ class GroupCommit {
   absl::Status Insert(const NewDisclosure& entry, int64_t seq, uint64_t leaf_index);
   void CountOne(const NewDisclosure& entry);
 
-  WriteScope& scope_;
+  SqliteWriteScope& scope_;
   Connection& db_;
   VersionScopes& version_scopes_;
   std::vector<Count> counts_;
@@ -103,22 +104,9 @@ absl::Status GroupCommit::ReadOriginal(const NewDisclosure& entry, CommitResult*
   return absl::OkStatus();
 }
 
-// model: commit
 absl::Status GroupCommit::Admit(const NewDisclosure& entry, absl::Status* verdict) {
-  const FenceTable& fences = scope_.fences();
-  const auto seen = [&entry](FenceScope::Kind kind) {
-    return kind == FenceScope::Kind::kSubject ? entry.subjects_resolved_at : entry.resolved_at;
-  };
-  // What was resolved after every fence was raised stands behind none.
-  const bool behind =
-      fences.newest() > entry.resolved_at || fences.NewestOf(FenceScope::Kind::kSubject) > entry.subjects_resolved_at;
-  if (behind && !base::FailpointSkips("fence.skip")) {
-    for (const FenceScope& fence : entry.fences) {
-      if (fences.VersionOf(fence) <= seen(fence.kind)) continue;
-      *verdict = errors::Fenced(fence.kind);
-      return absl::OkStatus();
-    }
-  }
+  *verdict = CheckFences(scope_.fences(), entry);
+  if (!verdict->ok()) return absl::OkStatus();
   if (!entry.has_record_version) return absl::OkStatus();
   POSTERN_ASSIGN_OR_RETURN(const bool newer, AdvanceVersion(entry));
   if (!newer && !base::FailpointSkips("record_version.skip")) *verdict = errors::RecordVersionStale();
@@ -127,7 +115,7 @@ absl::Status GroupCommit::Admit(const NewDisclosure& entry, absl::Status* verdic
 
 absl::StatusOr<bool> GroupCommit::AdvanceVersion(const NewDisclosure& entry) {
   POSTERN_ASSIGN_OR_RETURN(const int64_t version_scope, VersionScope(entry.grant));
-  return scope_.versions().Advance(db_, version_scope, entry.record_key, entry.record_version);
+  return scope_.record_versions().Advance(db_, version_scope, entry.record_key, entry.record_version);
 }
 
 absl::StatusOr<int64_t> GroupCommit::VersionScope(GrantId grant) {
@@ -190,8 +178,9 @@ absl::Status GroupCommit::WriteCounts() {
 
 }  // namespace
 
-absl::Status CommitGroupIn(WriteScope& scope, VersionScopes& version_scopes, absl::Span<const NewDisclosure> group,
-                           absl::Span<const DispatchMark> marks, std::vector<CommitResult>* results) {
+absl::Status CommitGroupIn(SqliteWriteScope& scope, VersionScopes& version_scopes,
+                           absl::Span<const NewDisclosure> group, absl::Span<const DispatchMark> marks,
+                           std::vector<CommitResult>* results) {
   results->assign(group.size(), CommitResult{});
   GroupCommit commit(scope, version_scopes);
   for (size_t i = 0; i < group.size(); ++i) POSTERN_RETURN_IF_ERROR(commit.Commit(group[i], &(*results)[i]));

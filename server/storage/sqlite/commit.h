@@ -17,7 +17,8 @@ using VersionScopes = absl::flat_hash_map<GrantId, int64_t>;
 
 // As Store::CommitGroup. Entries of one group see those before them as committed. A mark that a backlog's end overtook
 // is left out.
-absl::Status CommitGroupIn(WriteScope& scope, VersionScopes& version_scopes, absl::Span<const NewDisclosure> group,
-                           absl::Span<const DispatchMark> marks, std::vector<CommitResult>* results);
+absl::Status CommitGroupIn(SqliteWriteScope& scope, VersionScopes& version_scopes,
+                           absl::Span<const NewDisclosure> group, absl::Span<const DispatchMark> marks,
+                           std::vector<CommitResult>* results);
 
 }  // namespace postern::storage

@@ -7,7 +7,7 @@
 #include "server/base/failpoint.h"
 #include "server/base/wal_rewrite.h"
 #include "server/storage/errors.h"
-#include "server/storage/sqlite/packing.h"
+#include "server/storage/sql/ledger_head.h"
 #include "server/storage/sqlite/schema.h"
 
 namespace postern::storage {
@@ -26,10 +26,6 @@ int KeepLogPages(void* pages, sqlite3*, const char*, int count) {
   return SQLITE_OK;
 }
 
-bool SameTree(const LedgerHead& a, const LedgerHead& b) {
-  return a.tree.size() == b.tree.size() && a.root == b.root;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<LedgerWriter>> LedgerWriter::Open(const std::string& path, const std::string& vfs,
@@ -45,7 +41,7 @@ absl::Status LedgerWriter::Reopen() {
   if (const int code = base::RewriteWal(path_, vfs_.empty() ? nullptr : vfs_.c_str()); code != SQLITE_OK) {
     return errors::SqliteFailed("rewrite the log", code);
   }
-  POSTERN_ASSIGN_OR_RETURN(db_, Connection::Open(path_, Connection::Mode::kReadWrite, vfs_, kCacheKib));
+  POSTERN_ASSIGN_OR_RETURN(db_, SqliteConnection::Open(path_, SqliteConnection::Mode::kReadWrite, vfs_, kCacheKib));
   absl::Status status = db_->Execute(kSetup, "set up the ledger");
   if (status.ok()) status = Migrate(*db_);
   if (status.ok()) {
@@ -70,32 +66,8 @@ void LedgerWriter::Close() {
 
 absl::Status LedgerWriter::Load() {
   LedgerHead head;
-  {
-    Query query(*db_,
-                "SELECT coalesce((SELECT max(seq) FROM disclosure), 0), coalesce((SELECT max(last) FROM outcome), 0)");
-    if (query.Next()) {
-      head.last_seq = query.Int(0);
-      head.last_outcome = query.Int(1);
-    }
-    POSTERN_RETURN_IF_ERROR(query.status());
-  }
-  {
-    Query query(*db_, "SELECT size, root, frontier FROM tree_head");
-    if (!query.Next()) return query.status().ok() ? errors::Inconsistent("the tree head is missing") : query.status();
-    POSTERN_ASSIGN_OR_RETURN(head.tree, crypto::MerkleFrontier::Parse(query.Bytes(2)));
-    head.root = head.tree.Root();
-    if (static_cast<int64_t>(head.tree.size()) != query.Int(0) || View(head.root) != query.Bytes(1)) {
-      return errors::Inconsistent("the tree head contradicts its own frontier");
-    }
-  }
   FenceTable fences;
-  {
-    Query query(*db_, "SELECT kind, id, version FROM fence");
-    while (query.Next()) {
-      fences.Raise(static_cast<FenceScope::Kind>(query.Int(0)), query.Bytes(1), static_cast<uint64_t>(query.Int(2)));
-    }
-    POSTERN_RETURN_IF_ERROR(query.status());
-  }
+  POSTERN_RETURN_IF_ERROR(LoadLedgerHead(*db_, &head, &fences));
   head_ = std::move(head);
   fences_ = std::move(fences);
   return versions_.Load(*db_);
@@ -112,18 +84,18 @@ absl::Status LedgerWriter::RequireKnownState() {
   return errors::LedgerUnavailable("read back", "forked");
 }
 
-absl::Status LedgerWriter::Write(absl::FunctionRef<absl::Status(WriteScope&)> body) {
+absl::Status LedgerWriter::Write(absl::FunctionRef<absl::Status(SqliteWriteScope&)> body) {
   absl::MutexLock lock(&mutex_);
   POSTERN_RETURN_IF_ERROR(RequireKnownState());
   attempted_ = head_;
-  WriteScope scope(*db_, fences_, versions_, attempted_);
+  SqliteWriteScope scope(*db_, fences_, versions_, attempted_);
   absl::Status status = db_->Execute("BEGIN IMMEDIATE", "begin");
   if (status.ok()) status = body(scope);
-  if (status.ok()) status = StoreTreeHead(scope);
+  if (status.ok()) status = StoreHead(scope);
   if (status.ok()) status = Commit();
   if (status.ok()) {
     head_ = attempted_;
-    for (const WriteScope::RaisedFence& fence : scope.raised_)
+    for (const WriteScope::RaisedFence& fence : scope.raised())
       fences_.Raise(fence.scope.kind, fence.scope.id, fence.version);
     versions_.Committed(head_.last_seq);
     Publish();
@@ -139,19 +111,10 @@ absl::Status LedgerWriter::Write(absl::FunctionRef<absl::Status(WriteScope&)> bo
   return status;
 }
 
-// Compare-and-swap: a head that is not the one this process left there was moved by somebody else.
-absl::Status LedgerWriter::StoreTreeHead(WriteScope& scope) {
-  if (scope.head_.tree.size() == head_.tree.size()) return absl::OkStatus();
-  scope.head_.root = scope.head_.tree.Root();
-  POSTERN_RETURN_IF_ERROR(
-      Query(*db_, "UPDATE tree_head SET size = ?, root = ?, frontier = ? WHERE size = ? AND root = ?")
-          .Bind(static_cast<int64_t>(scope.head_.tree.size()))
-          .Bind(View(scope.head_.root))
-          .Bind(scope.head_.tree.Serialize())
-          .Bind(static_cast<int64_t>(head_.tree.size()))
-          .Bind(View(head_.root))
-          .Run());
-  if (db_->changes() == 1) return absl::OkStatus();
+// A head that is not the one this process left there was moved by somebody else.
+absl::Status LedgerWriter::StoreHead(WriteScope& scope) {
+  POSTERN_ASSIGN_OR_RETURN(const bool stored, StoreTreeHead(*db_, head_, &scope.head()));
+  if (stored) return absl::OkStatus();
   forked_ = true;
   return errors::LedgerUnavailable("append to the tree", "forked");
 }

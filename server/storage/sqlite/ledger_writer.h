@@ -19,63 +19,22 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
-#include "server/crypto/merkle.h"
+#include "server/storage/sql/fence_table.h"
+#include "server/storage/sql/write_scope.h"
 #include "server/storage/sqlite/connection.h"
-#include "server/storage/sqlite/fence_table.h"
 #include "server/storage/sqlite/record_versions.h"
 #include "server/storage/store.h"
 
 namespace postern::storage {
 
-// Of the audit tree only every eighth level is stored: subtrees of 256 leaves, 65536, and so on.
-inline constexpr int kTileLevels = 8;
-
-// Where the ledger ends.
-struct LedgerHead {
-  int64_t last_seq = 0;
-  int64_t last_outcome = 0;
-  Hash32 root{};
-  crypto::MerkleFrontier tree;
-};
-
-// One write transaction. Lives inside LedgerWriter::Write only.
-class WriteScope {
+class SqliteWriteScope final : public WriteScope {
  public:
-  struct Leaf {
-    uint64_t index = 0;
-    Hash32 hash{};
-  };
-
-  WriteScope(Connection& db, const FenceTable& fences, RecordVersions& versions, LedgerHead& head)
-      : db_(db), fences_(fences), versions_(versions), head_(head) {}
-
-  Connection& db() { return db_; }
-  // As it was when the transaction began.
-  const FenceTable& fences() const { return fences_; }
-  const LedgerHead& head() const { return head_; }
-  RecordVersions& versions() { return versions_; }
-
-  int64_t NextSeq() { return ++head_.last_seq; }
-  // The last of `count` positions of the outcome feed that are the caller's now.
-  int64_t TakeOutcomePositions(int64_t count) { return head_.last_outcome += count; }
-  absl::StatusOr<Leaf> AppendLeaf(absl::string_view leaf);
-  absl::Status AppendLeaves(absl::Span<const std::string> leaves);
-  // Raises all to one new version, which fences() gives after the commit.
-  absl::Status RaiseFences(absl::Span<const FenceScope> scopes);
+  SqliteWriteScope(Connection& db, const FenceTable& fences, RecordVersions& versions, LedgerHead& head)
+      : WriteScope(db, fences, versions, head), record_versions_(versions) {}
+  RecordVersions& record_versions() { return record_versions_; }
 
  private:
-  friend class LedgerWriter;
-  struct RaisedFence {
-    FenceScope scope;
-    uint64_t version = 0;
-  };
-
-  Connection& db_;
-  const FenceTable& fences_;
-  RecordVersions& versions_;
-  LedgerHead& head_;
-  std::vector<crypto::MerkleNode> completed_;
-  std::vector<RaisedFence> raised_;
+  RecordVersions& record_versions_;
 };
 
 // Thread-safe.
@@ -90,7 +49,7 @@ class LedgerWriter {
   // Runs `body` in a transaction and makes it durable. If `body` fails, nothing is changed and its status is returned.
   // After a failure of the disk the outcome is unknown; the next call first reads back what is true, and fails as long
   // as that fails.
-  absl::Status Write(absl::FunctionRef<absl::Status(WriteScope&)> body);
+  absl::Status Write(absl::FunctionRef<absl::Status(SqliteWriteScope&)> body);
   // Copies the log into the database as far as readers let it; with `truncate` also cuts the log to nothing. False: a
   // reader is in the way, come again. Commits wait while pages are copied and never for a reader, and they go on after
   // a failure: what is not copied is still in the log, which is what they write.
@@ -111,15 +70,15 @@ class LedgerWriter {
         version_batch_(static_cast<size_t>(version_batch)),
         on_sync_(std::move(on_sync)) {}
 
-  // Opens the connection anew and loads the head. What is found may have met an fsync that failed, in this process or in
-  // an earlier one: the log is written again and then copied into the database, so that everything stands on writes and
-  // an fsync of its own, never on a second fsync of pages whose first one failed.
+  // Opens the connection anew and loads the head. What is found may have met an fsync that failed, in this process or
+  // in an earlier one: the log is written again and then copied into the database, so that everything stands on writes
+  // and an fsync of its own, never on a second fsync of pages whose first one failed.
   absl::Status Reopen() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Close() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status RequireKnownState() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<bool> CheckpointLocked(bool truncate) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status StoreTreeHead(WriteScope& scope) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status StoreHead(WriteScope& scope) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Commit() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -129,8 +88,8 @@ class LedgerWriter {
   const std::function<void(absl::Duration)> on_sync_;
 
   absl::Mutex mutex_;
-  std::unique_ptr<Connection> db_ ABSL_GUARDED_BY(mutex_);  // null: the state is unknown until Reopen
-  LedgerHead head_ ABSL_GUARDED_BY(mutex_);                 // of the newest durable commit
+  std::unique_ptr<SqliteConnection> db_ ABSL_GUARDED_BY(mutex_);  // null: the state is unknown until Reopen
+  LedgerHead head_ ABSL_GUARDED_BY(mutex_);                       // of the newest durable commit
   LedgerHead attempted_
       ABSL_GUARDED_BY(mutex_);  // of the transaction under way, or of the one whose outcome is unknown
   FenceTable fences_ ABSL_GUARDED_BY(mutex_);

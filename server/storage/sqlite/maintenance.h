@@ -45,8 +45,6 @@ class Maintenance {
   void Run();
   Work WaitForWork();
   void Do(const Work& work);
-  absl::StatusOr<bool> SweepEndedBacklogs();
-  absl::Status ExpireRequests();
   absl::Status WriteVersions();
   int64_t UnindexedTail() const;
 

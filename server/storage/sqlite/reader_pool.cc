@@ -10,7 +10,7 @@ constexpr int kCacheKib = 4 * 1024;
 }  // namespace
 
 absl::Status ReaderPool::Read(absl::FunctionRef<absl::Status(Connection&)> body) {
-  POSTERN_ASSIGN_OR_RETURN(std::unique_ptr<Connection> db, Take());
+  POSTERN_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> db, Take());
   absl::Status status = db->Execute("BEGIN", "begin reading");
   if (status.ok()) status = body(*db);
   // A connection that cannot even end a reading transaction, or that met a bad disk, is closed; the next reader opens a
@@ -21,24 +21,24 @@ absl::Status ReaderPool::Read(absl::FunctionRef<absl::Status(Connection&)> body)
   return status;
 }
 
-absl::StatusOr<std::unique_ptr<Connection>> ReaderPool::Take() {
+absl::StatusOr<std::unique_ptr<SqliteConnection>> ReaderPool::Take() {
   {
     absl::MutexLock lock(&mutex_);
     const auto can_take = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !idle_.empty() || open_ < limit_; };
     mutex_.Await(absl::Condition(&can_take));
     if (!idle_.empty()) {
-      std::unique_ptr<Connection> connection = std::move(idle_.back());
+      std::unique_ptr<SqliteConnection> connection = std::move(idle_.back());
       idle_.pop_back();
       return connection;
     }
     ++open_;
   }
-  auto connection = Connection::Open(path_, Connection::Mode::kReadOnly, vfs_, kCacheKib);
+  auto connection = SqliteConnection::Open(path_, SqliteConnection::Mode::kReadOnly, vfs_, kCacheKib);
   if (!connection.ok()) GiveBack(nullptr);
   return connection;
 }
 
-void ReaderPool::GiveBack(std::unique_ptr<Connection> connection) {
+void ReaderPool::GiveBack(std::unique_ptr<SqliteConnection> connection) {
   absl::MutexLock lock(&mutex_);
   if (connection == nullptr) {
     --open_;

@@ -26,15 +26,15 @@ class ReaderPool {
   absl::Status Read(absl::FunctionRef<absl::Status(Connection&)> body);
 
  private:
-  absl::StatusOr<std::unique_ptr<Connection>> Take();
-  void GiveBack(std::unique_ptr<Connection> connection);
+  absl::StatusOr<std::unique_ptr<SqliteConnection>> Take();
+  void GiveBack(std::unique_ptr<SqliteConnection> connection);
 
   const std::string path_;
   const std::string vfs_;
   const int limit_;
 
   absl::Mutex mutex_;
-  std::vector<std::unique_ptr<Connection>> idle_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<SqliteConnection>> idle_ ABSL_GUARDED_BY(mutex_);
   int open_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

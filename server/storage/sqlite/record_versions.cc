@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "proto/errors/error.h"
-#include "server/storage/sqlite/packing.h"
+#include "server/storage/sql/packing.h"
 
 namespace postern::storage {
 namespace {
@@ -21,7 +21,7 @@ crypto::SortedRuns::Name NameOf(int64_t scope, const Mac16& key) {
 
 }  // namespace
 
-absl::Status RecordVersions::Load(Connection& db) {
+absl::Status RecordVersions::Load(SqliteConnection& db) {
   POSTERN_RETURN_IF_ERROR(runs_.Open(db.handle(), "record_version"));
   {
     Query through(db, "SELECT seq, EXISTS(SELECT 1 FROM record_version_free) FROM record_version_through");

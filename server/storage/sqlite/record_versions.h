@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "server/base/sorted_chunk.h"
 #include "server/crypto/sorted_runs.h"
+#include "server/storage/sql/write_scope.h"
 #include "server/storage/sqlite/connection.h"
 #include "server/storage/store.h"
 
@@ -25,15 +26,14 @@ namespace postern::storage {
 
 // Not thread-safe: the ledger writer's. Everything but Load happens within its transactions, which end with Committed
 // or RolledBack.
-class RecordVersions {
+class RecordVersions final : public VersionBook {
  public:
   // Opens the runs and reads what they lack. For a new object.
-  absl::Status Load(Connection& db);
+  absl::Status Load(SqliteConnection& db);
   // Whether `version` is above the newest one of the key, which it is from then on. `scope` is what versions are
   // counted in: see grant_ref.
   absl::StatusOr<bool> Advance(Connection& db, int64_t scope, const Mac16& key, uint64_t version);
-  // `version` may come again, if it is the newest one.
-  absl::Status GiveBack(Connection& db, int64_t scope, const Mac16& key, uint64_t version);
+  absl::Status GiveBack(Connection& db, int64_t scope, const Mac16& key, uint64_t version) override;
 
   // Whether there are as many in memory, or steps are left to do.
   bool HasWork(size_t full_batch) const { return recent_.size() >= full_batch || runs_.busy(); }

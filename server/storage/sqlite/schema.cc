@@ -8,7 +8,7 @@
 #include "server/crypto/merkle.h"
 #include "server/crypto/random.h"
 #include "server/storage/errors.h"
-#include "server/storage/sqlite/packing.h"
+#include "server/storage/sql/packing.h"
 
 namespace postern::storage {
 namespace {

@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
 #include "server/storage/errors.h"
-#include "server/storage/sqlite/disclosure_rows.h"
-#include "server/storage/sqlite/packing.h"
+#include "server/storage/sql/disclosure_rows.h"
+#include "server/storage/sql/packing.h"
 #include "server/storage/sqlite/subject_scan.h"
 
 namespace postern::storage {
@@ -51,7 +51,7 @@ absl::StatusOr<std::vector<int64_t>> ReadRuns(Connection& db, int64_t from_entri
 }
 
 // Above every run there is, so that its chunks go to the end of the B-tree.
-absl::Status AddRun(Connection& db, absl::Span<const base::ChunkEntry> entries) {
+absl::Status AddRun(SqliteConnection& db, absl::Span<const base::ChunkEntry> entries) {
   POSTERN_RETURN_IF_ERROR(Query(db, "INSERT INTO run(id, entries) SELECT coalesce(max(id), 0) + 1, ? FROM run")
                               .Bind(static_cast<int64_t>(entries.size()))
                               .Run());
@@ -67,7 +67,7 @@ absl::Status AddRun(Connection& db, absl::Span<const base::ChunkEntry> entries) 
   return absl::OkStatus();
 }
 
-absl::Status MergeRuns(Connection& db, const std::vector<int64_t>& runs) {
+absl::Status MergeRuns(SqliteConnection& db, const std::vector<int64_t>& runs) {
   std::vector<base::ChunkEntry> entries;
   for (const int64_t run : runs) {
     Query query(db, "SELECT entries FROM chunk WHERE run = ? ORDER BY first");
@@ -124,9 +124,9 @@ absl::StatusOr<std::unique_ptr<SubjectIndex>> SubjectIndex::Open(const DataDirec
 
 absl::Status SubjectIndex::OpenFile() {
   POSTERN_ASSIGN_OR_RETURN(const std::string path, directory_.File(kFile, true));
-  POSTERN_ASSIGN_OR_RETURN(writer_, Connection::Open(path, Connection::Mode::kReadWrite, vfs_, kCacheKib));
+  POSTERN_ASSIGN_OR_RETURN(writer_, SqliteConnection::Open(path, SqliteConnection::Mode::kReadWrite, vfs_, kCacheKib));
   POSTERN_RETURN_IF_ERROR(writer_->Execute(kSetup, "set up the index"));
-  POSTERN_ASSIGN_OR_RETURN(reader_, Connection::Open(path, Connection::Mode::kReadOnly, vfs_, kCacheKib));
+  POSTERN_ASSIGN_OR_RETURN(reader_, SqliteConnection::Open(path, SqliteConnection::Mode::kReadOnly, vfs_, kCacheKib));
   return absl::OkStatus();
 }
 

@@ -68,10 +68,10 @@ class SubjectIndex {
   const std::string vfs_;
 
   absl::Mutex write_mutex_;
-  std::unique_ptr<Connection> writer_ ABSL_GUARDED_BY(write_mutex_);
+  std::unique_ptr<SqliteConnection> writer_ ABSL_GUARDED_BY(write_mutex_);
   // Apart from the writer, so that a lookup does not wait for a merge.
   absl::Mutex read_mutex_;
-  std::unique_ptr<Connection> reader_ ABSL_GUARDED_BY(read_mutex_);
+  std::unique_ptr<SqliteConnection> reader_ ABSL_GUARDED_BY(read_mutex_);
   std::atomic<int64_t> indexed_through_{0};
 };
 

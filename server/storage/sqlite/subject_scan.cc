@@ -1,7 +1,7 @@
 #include "server/storage/sqlite/subject_scan.h"
 
 #include "proto/errors/error.h"
-#include "server/storage/sqlite/packing.h"
+#include "server/storage/sql/packing.h"
 
 namespace postern::storage {
 

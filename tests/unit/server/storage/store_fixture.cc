@@ -2,8 +2,11 @@
 
 #include <filesystem>
 
+#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
+#include "server/storage/postgres/postgres_store.h"
 #include "server/storage/sqlite/sqlite_store.h"
+#include "tests/postgres/postgres_server.h"
 
 namespace postern::storage {
 namespace {
@@ -26,6 +29,15 @@ absl::StatusOr<std::unique_ptr<Store>> OpenEagerSqlite(const std::string& folder
   return OpenSqliteStore(options);
 }
 
+// In a schema of its own for each folder.
+absl::StatusOr<std::unique_ptr<Store>> OpenPostgres(const std::string& folder) {
+  PostgresStoreOptions options;
+  options.conninfo = ::postern::testing::PostgresServer::OfProcess().Conninfo();
+  options.schema = absl::StrCat("store_", absl::Hex(absl::Hash<std::string>()(folder)));
+  options.clock = [] { return At(0); };
+  return OpenPostgresStore(options);
+}
+
 void PutBigEndian(uint64_t number, uint8_t* end) {
   for (int i = 1; i <= 8; ++i, number >>= 8) *(end - i) = static_cast<uint8_t>(number);
 }
@@ -33,7 +45,8 @@ void PutBigEndian(uint64_t number, uint8_t* end) {
 }  // namespace
 
 INSTANTIATE_TEST_SUITE_P(Stores, StoreTest,
-                         ::testing::Values(StoreKind{"Sqlite", OpenSqlite}, StoreKind{"EagerSqlite", OpenEagerSqlite}),
+                         ::testing::Values(StoreKind{"Sqlite", OpenSqlite}, StoreKind{"EagerSqlite", OpenEagerSqlite},
+                                           StoreKind{"Postgres", OpenPostgres}),
                          [](const auto& kind) { return kind.param.name; });
 
 TemporaryFolder::TemporaryFolder(const std::string& parent) {
@@ -102,7 +115,8 @@ void StoreTest::Reopen() {
 }
 
 GrantId StoreTest::GrantOf(PartnerId partner, const std::string& purpose, const std::string& revision) {
-  return Value(store().InternGrant({partner, purpose, "shop.v1.Shipment", revision, "policy-1", "reference", "digest"}));
+  return Value(
+      store().InternGrant({partner, purpose, "shop.v1.Shipment", revision, "policy-1", "reference", "digest"}));
 }
 
 NewDisclosure StoreTest::Entry(PartnerId partner) {
