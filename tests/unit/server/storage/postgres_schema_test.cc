@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/storage/postgres/postgres_store.h"
-#include "server/storage/postgres/schema.h"
 #include "tests/postgres/postgres_server.h"
 #include "tests/unit/server/storage/store_fixture.h"
 
