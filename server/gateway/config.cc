@@ -77,6 +77,7 @@ void FillIn(config::Config* config) {
   SetDefault(paths->mutable_notice_signing_key(), keys + "notice-signing.pem");
   SetDefault(paths->mutable_audit_signing_key(), keys + "audit-signing.pem");
   SetDefault(config->mutable_operations()->mutable_address(), "127.0.0.1:9464");
+  if (!config->store().postgres().empty()) SetDefault(config->mutable_store()->mutable_postgres_schema(), "postern");
   if (config->statistics().min_group_size() == 0) {
     config->mutable_statistics()->set_min_group_size(statistics::kDefaultGroupSize);
   }

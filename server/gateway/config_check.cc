@@ -16,6 +16,7 @@
 #include "server/identity/key_pair.h"
 #include "server/identity/trust.h"
 #include "server/statistics/tally.h"
+#include "server/storage/postgres/postgres_store.h"
 
 namespace postern::gateway {
 namespace {
@@ -32,6 +33,7 @@ class Checker {
 
   std::vector<std::string> Run() {
     DataDirectory();
+    LedgerStore();
     Origin();
     KeyFiles();
     Listener("shop", config_.shop(), /*has_bundle=*/true);
@@ -62,6 +64,16 @@ class Checker {
     }
     if (info.st_uid != geteuid()) Find("data_dir", absl::StrCat(path, " belongs to another user"));
     if ((info.st_mode & 077) != 0) Find("data_dir", absl::StrCat(path, " is open to others; its mode must be 0700"));
+  }
+
+  void LedgerStore() {
+    const config::Store& store = config_.store();
+    if (store.postgres().empty()) {
+      if (!store.postgres_schema().empty()) Find("store.postgres_schema", "is PostgreSQL's, and postgres is empty");
+      return;
+    }
+    Check("store.postgres", storage::CheckConninfo(store.postgres()));
+    Check("store.postgres_schema", storage::CheckSchemaName(store.postgres_schema()));
   }
 
   void Origin() {

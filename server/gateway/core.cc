@@ -13,6 +13,7 @@
 #include "server/gateway/event_log.h"
 #include "server/identity/key_pair.h"
 #include "server/registry/audit_entry.h"
+#include "server/storage/postgres/postgres_store.h"
 #include "server/storage/sqlite/sqlite_store.h"
 
 namespace postern::gateway {
@@ -36,13 +37,27 @@ absl::Status OpenKeys(const config::Config& config, Core& core) {
   return absl::OkStatus();
 }
 
-absl::Status OpenStores(const config::Config& config, const Clock& clock, const base::Logger* log, Metrics* metrics,
-                        Core& core) {
+absl::StatusOr<std::unique_ptr<storage::Store>> OpenLedger(const config::Config& config, const Clock& clock,
+                                                           Metrics* metrics) {
+  const auto on_sync = [metrics](absl::Duration time) { metrics->OnLedgerSync(time); };
+  if (!config.store().postgres().empty()) {
+    storage::PostgresStoreOptions store;
+    store.conninfo = config.store().postgres();
+    store.schema = config.store().postgres_schema();
+    store.clock = clock;
+    store.on_sync = on_sync;
+    return storage::OpenPostgresStore(store);
+  }
   storage::SqliteStoreOptions store;
   store.directory = absl::StrCat(config.data_dir(), "/ledger");
   store.clock = clock;
-  store.on_sync = [metrics](absl::Duration time) { metrics->OnLedgerSync(time); };
-  POSTERN_ASSIGN_OR_RETURN(core.store, storage::OpenSqliteStore(store));
+  store.on_sync = on_sync;
+  return storage::OpenSqliteStore(store);
+}
+
+absl::Status OpenStores(const config::Config& config, const Clock& clock, const base::Logger* log, Metrics* metrics,
+                        Core& core) {
+  POSTERN_ASSIGN_OR_RETURN(core.store, OpenLedger(config, clock, metrics));
 
   core.origin = absl::StrCat(config.audit_origin(), "/", core.store->instance().ToString());
   POSTERN_ASSIGN_OR_RETURN(crypto::PrivateKey audit_key,

@@ -30,8 +30,8 @@ shop::v1::Shipment PlainShipment(const std::string& reference);
 
 class RetailShop {
  public:
-  // A running gateway that knows nobody yet.
-  RetailShop() { gateway_.Start(); }
+  // A running gateway that knows nobody yet. `extra_config` is appended to its configuration.
+  explicit RetailShop(const std::string& extra_config = "") : gateway_(extra_config) { gateway_.Start(); }
 
   // Registers the partners and puts the retail bundle in force, after `edit`.
   void Open(const std::function<void(v1::PolicyBundle*)>& edit = nullptr,
