@@ -15,8 +15,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "absl/synchronization/mutex.h"
+#include "server/base/failpoint_hook.h"
 
 namespace postern::base {
 namespace {
@@ -75,10 +78,67 @@ bool Acts(absl::string_view name, Action asked) {
   return true;
 }
 
+// The hooks of this process. Most processes have none, and every hit asks.
+class Hooks {
+ public:
+  static Hooks& OfProcess() {
+    static Hooks& hooks = *new Hooks;
+    return hooks;
+  }
+
+  void Add(const std::string& name, FailpointHook call) {
+    absl::MutexLock lock(&mutex_);
+    Hook& hook = hooks_[name];
+    if (hook.call != nullptr) DieOf(name);
+    hook.call = std::move(call);
+    any_ = true;
+  }
+  void Remove(const std::string& name) {
+    absl::MutexLock lock(&mutex_);
+    Hook& hook = hooks_[name];
+    const auto idle = [&hook] { return hook.running == 0; };
+    mutex_.Await(absl::Condition(&idle));
+    hooks_.erase(name);
+    any_ = !hooks_.empty();
+  }
+  bool Fails(absl::string_view name) {
+    if (!any_) return false;
+    Hook* hook = nullptr;
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto found = hooks_.find(std::string(name));
+      if (found == hooks_.end()) return false;
+      hook = &found->second;
+      ++hook->running;
+    }
+    const bool fails = hook->call();
+    absl::MutexLock lock(&mutex_);
+    --hook->running;
+    return fails;
+  }
+
+ private:
+  struct Hook {
+    FailpointHook call;
+    int running = 0;
+  };
+  std::atomic<bool> any_{false};
+  absl::Mutex mutex_;
+  std::map<std::string, Hook> hooks_ ABSL_GUARDED_BY(mutex_);
+};
+
 }  // namespace
 
+ScopedFailpointHook::ScopedFailpointHook(std::string name, FailpointHook hook) : name_(std::move(name)) {
+  Hooks::OfProcess().Add(name_, std::move(hook));
+}
+
+ScopedFailpointHook::~ScopedFailpointHook() {
+  Hooks::OfProcess().Remove(name_);
+}
+
 bool FailpointFails(absl::string_view name) {
-  return Acts(name, Action::kError);
+  return Acts(name, Action::kError) || Hooks::OfProcess().Fails(name);
 }
 bool FailpointSkips(absl::string_view name) {
   return Acts(name, Action::kSkip);

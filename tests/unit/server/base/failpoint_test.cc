@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
+#include "server/base/failpoint_hook.h"
 
 namespace postern::base {
 namespace {
@@ -41,6 +42,20 @@ TEST(FailpointDeathTest, SkipIsNotAnError) {
 
 TEST(FailpointDeathTest, OnlyTheNamedHitActs) {
   ExpectExit("test.step=error@2", 0, [] { return Step().ok() && !Step().ok() && Step().ok(); });
+}
+
+TEST(FailpointHookTest, DecidesAtEveryHitWhileItLives) {
+  int hits = 0;
+  {
+    const ScopedFailpointHook hook("test.step", [&hits] { return ++hits == 2; });
+    EXPECT_TRUE(Step().ok());
+    EXPECT_TRUE(absl::IsUnavailable(Step()));
+    EXPECT_TRUE(Step().ok());
+    EXPECT_FALSE(FailpointFails("test.other"));
+    EXPECT_FALSE(FailpointSkips("test.step")) << "a step without a failure path is not its business";
+  }
+  EXPECT_TRUE(Step().ok());
+  EXPECT_EQ(hits, 3);
 }
 
 TEST(FailpointDeathTest, AbortKillsAtOnce) {
