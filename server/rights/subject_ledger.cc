@@ -88,12 +88,12 @@ absl::Status ForEachDisclosure(storage::Store& store, absl::Span<const storage::
     for (int64_t after = 0;;) {
       POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::DisclosureRow> rows,
                                store.ListBySubject(subject, after, kPage));
-      if (rows.empty()) break;
-      after = rows.back().seq;
       for (const storage::DisclosureRow& row : rows) {
         if (subjects.size() > 1 && !seen.insert(row.seq).second) continue;
         POSTERN_RETURN_IF_ERROR(visit(row));
       }
+      if (static_cast<int>(rows.size()) < kPage) break;
+      after = rows.back().seq;
     }
   }
   return absl::OkStatus();

@@ -258,9 +258,9 @@ absl::StatusOr<std::vector<DisclosureRow>> SubjectIndex::ListBySubject(ReaderPoo
   std::vector<DisclosureRow> rows;
   POSTERN_RETURN_IF_ERROR(ledger.Read([&](Connection& db) -> absl::Status {
     if (static_cast<int>(found.seqs.size()) < limit) {
-      POSTERN_ASSIGN_OR_RETURN(
-          const std::vector<int64_t> tail,
-          ScanForSubject(db, subject, std::max(after, found.through), limit - static_cast<int>(found.seqs.size())));
+      POSTERN_ASSIGN_OR_RETURN(const std::vector<int64_t> tail,
+                               tail_.Find(db, subject, found.through, std::max(after, found.through),
+                                          limit - static_cast<int>(found.seqs.size())));
       found.seqs.insert(found.seqs.end(), tail.begin(), tail.end());
     }
     DisclosureReader reader(db);

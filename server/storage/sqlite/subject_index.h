@@ -21,6 +21,7 @@
 #include "server/storage/sqlite/connection.h"
 #include "server/storage/sqlite/data_directory.h"
 #include "server/storage/sqlite/reader_pool.h"
+#include "server/storage/sqlite/subject_scan.h"
 #include "server/storage/store.h"
 
 namespace postern::storage {
@@ -73,6 +74,7 @@ class SubjectIndex {
   absl::Mutex read_mutex_;
   std::unique_ptr<SqliteConnection> reader_ ABSL_GUARDED_BY(read_mutex_);
   std::atomic<int64_t> indexed_through_{0};
+  SubjectTail tail_;
 };
 
 }  // namespace postern::storage
