@@ -44,7 +44,8 @@ class DueList {
 
 bool Same(const registry::SubjectStanding& a, const registry::SubjectStanding& b) {
   return a.consents == b.consents && a.restricted_purposes == b.restricted_purposes && a.restricted == b.restricted &&
-         a.suppressed == b.suppressed && a.held_until == b.held_until && a.canary_of == b.canary_of;
+         a.suppressed == b.suppressed && a.held_until == b.held_until && a.minor_until == b.minor_until &&
+         a.canary_of == b.canary_of;
 }
 
 absl::Status CheckRequests(storage::Store& store, absl::Time now, FindFn find) {

@@ -62,7 +62,10 @@ absl::StatusOr<bool> GrantedFields::Released(const storage::DisclosureRow& row, 
   if (!facts->HasCategory(category)) return false;
   if (facts->active == nullptr) return true;
   for (const policy::WithheldField& field : policy::WithheldFromBits(*facts->active->grant->plan, row.withheld_bits)) {
-    if (field.reason != policy::WithheldReason::kConsent) continue;
+    // Both close a category as a whole.
+    const bool closed =
+        field.reason == policy::WithheldReason::kConsent || field.reason == policy::WithheldReason::kMinor;
+    if (!closed) continue;
     if (snapshot_->bundle->CategoryOf(facts->ref.record_type, field.path) == std::string(category)) return false;
   }
   return true;

@@ -40,7 +40,7 @@ class GrantedFields {
   absl::StatusOr<const GrantFacts*> Of(storage::GrantId id);
 
   // Whether the record that the partner may hold has data of `category`: by the grant, unless the ledger says that it
-  // was withheld for want of consent.
+  // was withheld for want of consent or from a minor's record.
   absl::StatusOr<bool> Released(const storage::DisclosureRow& row, absl::string_view category);
 
  private:

@@ -4,6 +4,7 @@
 
 #include "proto/errors/error.h"
 #include "server/base/failpoint.h"
+#include "server/disclosure/sealed_payload.h"
 #include "server/rights/erasure.h"
 #include "server/rights/errors.h"
 
@@ -40,6 +41,22 @@ absl::Status CheckMayHandle(SubjectLedger& ledger, const identity::Principal& ca
   POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::Mac16> subjects, SubjectsOf(request));
   POSTERN_ASSIGN_OR_RETURN(const bool minors, HaveGuardian(ledger, subjects));
   return minors ? errors::MinorsOfficerOnly() : absl::OkStatus();
+}
+
+absl::StatusOr<bool> LeftAsAdults(const registry::Snapshot& snapshot, GrantedFields& grants,
+                                  const storage::DisclosureRow& row, const storage::Mac16& minor) {
+  if (snapshot.bundle == nullptr) return false;
+  // The keys of the subjects come first, in their order: which root they hang from says what the gateway knew then.
+  for (size_t i = 0; i < std::min(row.subjects.size(), row.key_ids.size()); ++i) {
+    if (row.subjects[i] != minor) continue;
+    POSTERN_ASSIGN_OR_RETURN(const crypto::KeyId key, disclosure::FromStored(row.key_ids[i]));
+    if (key.realm() == crypto::KeyRealm::kMinors) return false;
+  }
+  for (const std::string& category : snapshot.bundle->vocabulary().policy().minors().withheld_categories()) {
+    POSTERN_ASSIGN_OR_RETURN(const bool released, grants.Released(row, category));
+    if (released) return true;
+  }
+  return false;
 }
 
 }  // namespace postern::rights

@@ -9,6 +9,7 @@
 #include "absl/types/span.h"
 #include "proto/postern/v1/subject_rights.pb.h"
 #include "server/identity/principal.h"
+#include "server/rights/granted_fields.h"
 #include "server/rights/subject_ledger.h"
 #include "server/storage/store.h"
 
@@ -26,5 +27,10 @@ absl::StatusOr<bool> HaveGuardian(SubjectLedger& ledger, absl::Span<const storag
 // ROLE_DENIED.
 absl::Status CheckMayHandle(SubjectLedger& ledger, const identity::Principal& caller,
                             const v1::SubjectRequest& request);
+
+// Whether a record of `minor` was projected as that of an adult and may hold what the policy keeps from partners about
+// minors. NOT_FOUND, LEDGER_UNAVAILABLE.
+absl::StatusOr<bool> LeftAsAdults(const registry::Snapshot& snapshot, GrantedFields& grants,
+                                  const storage::DisclosureRow& row, const storage::Mac16& minor);
 
 }  // namespace postern::rights

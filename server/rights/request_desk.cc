@@ -1,5 +1,6 @@
 #include "server/rights/request_desk.h"
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -215,21 +216,22 @@ absl::Status RequestDesk::End(storage::SubjectRequestRow* row, Request::State st
 }
 
 absl::Status RequestDesk::RunOnce() {
-  absl::Status first;
-  for (int64_t offset = 0;;) {
+  // All of them first: one that ends leaves the list and would move another past the end of a page.
+  std::vector<std::string> open;
+  for (int64_t offset = 0;; offset += kMaxPage) {
     POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::SubjectRequestRow> rows,
                              plane_.store->ListSubjectRequests(/*open_only=*/true, offset, kMaxPage));
-    for (const storage::SubjectRequestRow& listed : rows) {
-      absl::MutexLock lock(&plane_.mutex);
-      // Again: somebody may have acted on it since.
-      absl::StatusOr<storage::SubjectRequestRow> row = plane_.store->ReadSubjectRequest(listed.request.name());
-      const absl::Status status = row.ok() ? Tick(*std::move(row)) : row.status();
-      first.Update(status);
-    }
-    // Those that ended leave the list and move others up; they come in the next round.
-    if (static_cast<int>(rows.size()) < kMaxPage) return first;
-    offset += kMaxPage;
+    for (const storage::SubjectRequestRow& row : rows) open.push_back(row.request.name());
+    if (static_cast<int>(rows.size()) < kMaxPage) break;
   }
+  absl::Status first;
+  for (const std::string& name : open) {
+    absl::MutexLock lock(&plane_.mutex);
+    // Again: somebody may have acted on it since.
+    absl::StatusOr<storage::SubjectRequestRow> row = plane_.store->ReadSubjectRequest(name);
+    first.Update(row.ok() ? Tick(*std::move(row)) : row.status());
+  }
+  return first;
 }
 
 absl::Status RequestDesk::Tick(storage::SubjectRequestRow row) {

@@ -63,6 +63,18 @@ absl::Status CheckHold(const v1::LegalHold& hold, absl::Time now) {
   return absl::OkStatus();
 }
 
+// Why what waits is withdrawn.
+v1::ErrorReason ReasonFor(Kind kind) {
+  switch (kind) {
+    case Kind::kConsent:
+      return v1::ERROR_REASON_CONSENT_REQUIRED;
+    case Kind::kGuardian:
+      return v1::ERROR_REASON_FENCED;
+    default:
+      return v1::ERROR_REASON_SUBJECT_RESTRICTED;
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<storage::Mac16> SubjectDesk::Find(const v1::SubjectRef& ref) const {
@@ -160,19 +172,20 @@ absl::StatusOr<v1::SetRestrictionResponse> SubjectDesk::SetRestriction(const ide
 }
 
 absl::StatusOr<SubjectDesk::Finished> SubjectDesk::Finish(Record record) {
-  GrantedFields grants(plane_.store, plane_.snapshots->Get());
+  const std::shared_ptr<const registry::Snapshot> snapshot = plane_.snapshots->Get();
+  GrantedFields grants(plane_.store, snapshot);
   absl::string_view id = record.key;
   const bool by_category = absl::ConsumePrefix(&id, "category:");
   const bool by_purpose = absl::ConsumePrefix(&id, "purpose:");
   const auto concerned = [&](const storage::DisclosureRow& row) -> absl::StatusOr<bool> {
+    if (record.kind == Kind::kGuardian) return LeftAsAdults(*snapshot, grants, row, record.subject);
     if (by_category) return grants.Released(row, id);
     if (!by_purpose) return true;
     POSTERN_ASSIGN_OR_RETURN(const GrantFacts* facts, grants.Of(row.grant));
     return absl::string_view(facts->ref.purpose) == id;
   };
-  const v1::ErrorReason reason =
-      record.kind == Kind::kConsent ? v1::ERROR_REASON_CONSENT_REQUIRED : v1::ERROR_REASON_SUBJECT_RESTRICTED;
-  POSTERN_ASSIGN_OR_RETURN(Recalled recalled, RecallReleases(plane_, {record.subject}, reason, concerned));
+  POSTERN_ASSIGN_OR_RETURN(Recalled recalled,
+                           RecallReleases(plane_, {record.subject}, ReasonFor(record.kind), concerned));
   POSTERN_FAILPOINT("rights.recalled");
 
   Finished finished;
@@ -231,10 +244,13 @@ absl::StatusOr<v1::Subject> SubjectDesk::SetGuardian(const identity::Principal& 
     registry::SetTime(absl::FromCivil(until, absl::UTCTimeZone()), link.mutable_until_time());
     registry::SetTime(now, link.mutable_time());
     record.resource = link.SerializeAsString();
+    record.work = Work::kRecall;
   }
   absl::MutexLock lock(&plane_.mutex);
   POSTERN_RETURN_IF_ERROR(
       Write(record, caller.name, request.until().empty() ? "guardian.unlinked" : "guardian.linked"));
+  POSTERN_FAILPOINT("rights.guardian_written");
+  if (!request.until().empty()) POSTERN_RETURN_IF_ERROR(Finish(record).status());
   return ledger_.Describe(record.subject);
 }
 
