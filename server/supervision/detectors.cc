@@ -44,6 +44,18 @@ std::optional<Finding> JudgeHour(const Usage& usage, const DetectorLimits& limit
   return finding;
 }
 
+std::optional<Finding> JudgeRepeats(const Usage& usage, const DetectorLimits& limits, absl::CivilDay day) {
+  const int64_t most = usage.MostRepeatedOn(day);
+  if (most <= limits.max_repeats_per_day) return std::nullopt;
+  Finding finding;
+  finding.set_detector(Finding::DETECTOR_REPEATS);
+  finding.set_value(static_cast<double>(most));
+  finding.set_limit(static_cast<double>(limits.max_repeats_per_day));
+  finding.set_explanation(absl::StrCat("one record was disclosed ", most, " times on ", absl::FormatCivilTime(day),
+                                       " (UTC); more than ", limits.max_repeats_per_day, " stands out"));
+  return finding;
+}
+
 }  // namespace
 
 std::vector<Finding> Judge(const Usage& usage, const DetectorLimits& limits, absl::Time now) {
@@ -52,15 +64,7 @@ std::vector<Finding> Judge(const Usage& usage, const DetectorLimits& limits, abs
   const absl::CivilDay today(hour);
   if (std::optional<Finding> finding = JudgeDay(usage, limits, today)) findings.push_back(*std::move(finding));
   if (std::optional<Finding> finding = JudgeHour(usage, limits, hour)) findings.push_back(*std::move(finding));
-  if (usage.newest_day() == today && usage.most_repeated() > limits.max_repeats_per_day) {
-    Finding& finding = findings.emplace_back();
-    finding.set_detector(Finding::DETECTOR_REPEATS);
-    finding.set_value(static_cast<double>(usage.most_repeated()));
-    finding.set_limit(static_cast<double>(limits.max_repeats_per_day));
-    finding.set_explanation(absl::StrCat("one record was disclosed ", usage.most_repeated(), " times on ",
-                                         absl::FormatCivilTime(today), " (UTC); more than ", limits.max_repeats_per_day,
-                                         " stands out"));
-  }
+  if (std::optional<Finding> finding = JudgeRepeats(usage, limits, today)) findings.push_back(*std::move(finding));
   return findings;
 }
 
@@ -74,7 +78,10 @@ std::vector<Finding> Replay(const Usage& usage, const DetectorLimits& limits) {
       registry::SetTime(time, finding->mutable_time());
       findings.push_back(*std::move(finding));
     };
-    if (judged.insert(day).second) add(JudgeDay(usage, limits, day));
+    if (judged.insert(day).second) {
+      add(JudgeDay(usage, limits, day));
+      add(JudgeRepeats(usage, limits, day));
+    }
     add(JudgeHour(usage, limits, hour));
   }
   return findings;

@@ -21,7 +21,7 @@ struct DetectorLimits {
 // Volume, burst and repeats at `now`. Partner, contract, time and action are the caller's to fill in.
 std::vector<v1::SupervisionFinding> Judge(const Usage& usage, const DetectorLimits& limits, absl::Time now);
 
-// Volume and burst of every day and hour that is counted, in order, with their times.
+// The same of every day and hour that is counted, in order, with their times.
 std::vector<v1::SupervisionFinding> Replay(const Usage& usage, const DetectorLimits& limits);
 
 }  // namespace postern::supervision

@@ -1,6 +1,7 @@
 #include "server/supervision/supervisor.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -15,7 +16,9 @@
 #include "server/registry/page.h"
 #include "server/registry/partner_rows.h"
 #include "server/registry/times.h"
+#include "server/supervision/acknowledgements.h"
 #include "server/supervision/detectors.h"
+#include "server/supervision/past.h"
 
 namespace postern::supervision {
 namespace {
@@ -206,14 +209,9 @@ void Supervisor::JudgeRedeliveries(const std::string& partner, absl::CivilDay to
 void Supervisor::JudgeSchedule(const storage::PartnerRow& partner, const std::vector<v1::Contract>& contracts,
                                absl::Time now, std::vector<Finding>* findings) const {
   const int hour = absl::ToCivilHour(now, absl::UTCTimeZone()).hour();
-  bool scheduled = false;
-  for (const v1::Contract& contract : contracts) {
-    const auto& hours = contract.supervision().fetch_hours();
-    // A contract without hours may be served at any: a stream is the partner's, not a contract's.
-    if (hours.empty() || std::find(hours.begin(), hours.end(), hour) != hours.end()) return;
-    scheduled = true;
-  }
-  const int streams = scheduled ? control_.cutter->LiveStreams(partner.partner.name()) : 0;
+  const std::optional<std::set<int>> hours = FetchHours(contracts);
+  if (!hours || hours->count(hour) > 0) return;
+  const int streams = control_.cutter->LiveStreams(partner.partner.name());
   if (streams == 0) return;
   Finding& finding = findings->emplace_back();
   finding.set_detector(Finding::DETECTOR_OFF_SCHEDULE);
@@ -313,12 +311,9 @@ absl::StatusOr<v1::ListSupervisionFindingsResponse> Supervisor::List(
   return response;
 }
 
-absl::StatusOr<v1::ReplaySupervisionResponse> Supervisor::Replay(const v1::ReplaySupervisionRequest& request) {
-  if (request.max_records_per_day() < 0 || request.burst_score() < 0) {
-    return registry::errors::InvalidField("limits", "must not be negative");
-  }
+void Supervisor::ReplayCounted(const v1::ReplaySupervisionRequest& request,
+                               v1::ReplaySupervisionResponse* response) const {
   absl::MutexLock lock(&mutex_);
-  v1::ReplaySupervisionResponse response;
   for (const auto& [name, watched] : partners_) {
     for (const auto& [contract, usage] : watched.usage) {
       DetectorLimits limits;
@@ -331,12 +326,29 @@ absl::StatusOr<v1::ReplaySupervisionResponse> Supervisor::Replay(const v1::Repla
       for (Finding& finding : supervision::Replay(usage, limits)) {
         finding.set_partner(name);
         finding.set_contract(contract);
-        *response.add_findings() = std::move(finding);
+        *response->add_findings() = std::move(finding);
       }
     }
   }
-  std::sort(response.mutable_findings()->begin(), response.mutable_findings()->end(),
-            [](const Finding& a, const Finding& b) { return a.time().seconds() < b.time().seconds(); });
+}
+
+absl::StatusOr<v1::ReplaySupervisionResponse> Supervisor::Replay(const v1::ReplaySupervisionRequest& request) {
+  if (request.max_records_per_day() < 0 || request.burst_score() < 0) {
+    return registry::errors::InvalidField("limits", "must not be negative");
+  }
+  v1::ReplaySupervisionResponse response;
+  ReplayCounted(request, &response);
+  // The rest comes from the ledger, page by page, and rounds go on meanwhile.
+  PastOptions past;
+  past.now = control_.clock();
+  past.since = past.now - absl::Hours(24) * kHistoryDays;
+  past.late_after = options_.late_after;
+  past.max_acknowledgements = options_.max_history_records;
+  POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::PartnerRow> partners, control_.store->ListPartners());
+  POSTERN_ASSIGN_OR_RETURN(std::vector<Finding> findings, ReplayPast(*control_.store, partners, past));
+  for (Finding& finding : findings) *response.add_findings() = std::move(finding);
+  std::stable_sort(response.mutable_findings()->begin(), response.mutable_findings()->end(),
+                   [](const Finding& a, const Finding& b) { return a.time().seconds() < b.time().seconds(); });
   return response;
 }
 

@@ -98,6 +98,8 @@ class Supervisor {
                          std::vector<v1::SupervisionFinding>* findings) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void JudgeSchedule(const storage::PartnerRow& partner, const std::vector<v1::Contract>& contracts, absl::Time now,
                      std::vector<v1::SupervisionFinding>* findings) const;
+  // What is counted in memory, judged by other limits.
+  void ReplayCounted(const v1::ReplaySupervisionRequest& request, v1::ReplaySupervisionResponse* response) const;
   absl::Status JudgeDeletion(const storage::PartnerRow& partner, std::vector<v1::SupervisionFinding>* findings) const;
   absl::Status Act(const storage::PartnerRow& partner, const std::string& contract, v1::Supervision::OnBreach on_breach,
                    absl::Time now, v1::SupervisionFinding finding) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -112,7 +114,7 @@ class Supervisor {
   Sightings* const sightings_;  // may be null
   const SupervisorOptions options_;
 
-  absl::Mutex mutex_;  // taken before ControlPlane::mutex
+  mutable absl::Mutex mutex_;  // taken before ControlPlane::mutex
   std::map<std::string, Watched> partners_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<storage::GrantId, std::string> contracts_ ABSL_GUARDED_BY(mutex_);
   bool loaded_ ABSL_GUARDED_BY(mutex_) = false;

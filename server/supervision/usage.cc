@@ -11,10 +11,17 @@ void Usage::Add(absl::Time time, const storage::Mac16& record_key) {
   if (day > newest_day_) {
     newest_day_ = day;
     records_.clear();
-    most_repeated_ = 0;
     hours_.erase(hours_.begin(), hours_.lower_bound(absl::CivilHour(day - kHistoryDays)));
+    most_repeated_.erase(most_repeated_.begin(), most_repeated_.lower_bound(day - kHistoryDays));
   }
-  if (day == newest_day_) most_repeated_ = std::max(most_repeated_, ++records_[record_key]);
+  if (day != newest_day_) return;
+  int64_t& most = most_repeated_[day];
+  most = std::max(most, ++records_[record_key]);
+}
+
+int64_t Usage::MostRepeatedOn(absl::CivilDay day) const {
+  const auto found = most_repeated_.find(day);
+  return found == most_repeated_.end() ? 0 : found->second;
 }
 
 int64_t Usage::OnDay(absl::CivilDay day) const {

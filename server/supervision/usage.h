@@ -27,16 +27,15 @@ class Usage {
   int64_t InHour(absl::CivilHour hour) const;
   // The same hour of the days before, as far as anything was counted: a contract of yesterday has a short history.
   std::vector<int64_t> SameHourBefore(absl::CivilHour hour) const;
-  // Disclosures of the record that had most on the newest day.
-  int64_t most_repeated() const { return most_repeated_; }
-  absl::CivilDay newest_day() const { return newest_day_; }
+  // Disclosures of the record that had most on a UTC day.
+  int64_t MostRepeatedOn(absl::CivilDay day) const;
   const std::map<absl::CivilHour, int64_t>& hours() const { return hours_; }
 
  private:
   std::map<absl::CivilHour, int64_t> hours_;
   absl::CivilDay newest_day_;
   absl::flat_hash_map<storage::Mac16, int64_t> records_;  // of the newest day
-  int64_t most_repeated_ = 0;
+  std::map<absl::CivilDay, int64_t> most_repeated_;
 };
 
 }  // namespace postern::supervision

@@ -94,5 +94,19 @@ TEST_F(DetectorsTest, AReplayFindsWhatWouldHaveStoodOutUnderOtherLimits) {
   EXPECT_THAT(Replay(usage_, limits), IsEmpty());
 }
 
+TEST_F(DetectorsTest, AReplayFindsRecordsThatCameAgainAndAgainOnAnyDay) {
+  for (int i = 0; i < 25; ++i) usage_.Add(At(1, 9), Key(1));
+  for (int i = 0; i < 24; ++i) usage_.Add(At(2, 9), Key(1));
+  Add(At(3, 9), 30);
+  const std::vector<Finding> findings = Replay(usage_, {});
+  ASSERT_THAT(findings, SizeIs(1));
+  EXPECT_EQ(findings[0].detector(), Finding::DETECTOR_REPEATS);
+  EXPECT_EQ(findings[0].value(), 25);
+  EXPECT_EQ(findings[0].time().seconds(), absl::ToUnixSeconds(At(1, 9)));
+  DetectorLimits limits;
+  limits.max_repeats_per_day = 23;
+  EXPECT_THAT(Replay(usage_, limits), SizeIs(2));
+}
+
 }  // namespace
 }  // namespace postern::supervision
