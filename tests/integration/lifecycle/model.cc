@@ -1,5 +1,7 @@
 #include "tests/integration/lifecycle/model.h"
 
+#include <algorithm>
+
 namespace postern::lifecycle {
 namespace {
 
@@ -12,107 +14,171 @@ int64_t EndOf(int64_t start, int days) {
 
 }  // namespace
 
-Verdict Model::Disclose(int person) {
-  Person& who = people_[static_cast<size_t>(person)];
-  if (who.suppressed) return Verdict::kSuppressed;
-  if (who.restricted) return Verdict::kRestricted;
-  who.records.push_back(static_cast<int>(records_.size()));
+std::optional<Verdict> Model::Refusal(const Person& person, const Order& order) const {
+  if (person.suppressed) return Verdict::kSuppressed;
+  if (person.restricted) return Verdict::kRestricted;
+  if (order.over) return Verdict::kOver;
+  return std::nullopt;
+}
+
+void Model::Commit(int order, uint64_t version, int64_t now) {
+  const Person& who = At(OrderAt(order).person);
+  OrderAt(order).records.push_back(static_cast<int>(records_.size()));
+  queue_.push_back(static_cast<int>(records_.size()));
   Record& record = records_.emplace_back();
-  record.person = person;
-  record.neighbour = who.consent;
+  record.order = order;
+  record.version = version;
+  record.as_minor = who.minor_until > now;
+  record.neighbour = who.consent && !record.as_minor;
+}
+
+template <typename Visit>
+void Model::ForEachRecord(int person, Visit visit) {
+  for (const int order : At(person).orders) {
+    for (const int record : OrderAt(order).records) visit(OrderAt(order), RecordAt(record));
+  }
+}
+
+Verdict Model::Disclose(int person, int64_t now) {
+  const auto number = static_cast<int>(orders_.size());
+  Order& order = orders_.emplace_back();
+  order.person = person;
+  if (const auto refusal = Refusal(At(person), order)) return *refusal;
+  At(person).orders.push_back(number);
+  Commit(number, 1, now);
   return Verdict::kCommitted;
 }
 
-void Model::Receive() {
-  for (Record& record : records_) {
-    if (record.place == Place::kWaiting) record.place = Place::kHeld;
+Verdict Model::Rectify(int order, int64_t now) {
+  Order& of = OrderAt(order);
+  const bool anybody = std::any_of(of.records.begin(), of.records.end(),
+                                   [&](int record) { return RecordAt(record).place != Place::kWithdrawn; });
+  if (!anybody) return Verdict::kNobodyHasIt;
+  if (const auto refusal = Refusal(At(of.person), of)) return *refusal;
+  for (const int record : of.records) {
+    if (RecordAt(record).place == Place::kWaiting) RecordAt(record).place = Place::kWithdrawn;
   }
+  const uint64_t last = RecordAt(of.records.back()).version;
+  Commit(order, last + 1, now);
+  return Verdict::kCommitted;
 }
 
-void Model::SetConsent(int person, bool granted) {
-  Person& who = people_[static_cast<size_t>(person)];
-  who.consent = granted;
-  if (granted) return;
-  for (const int number : who.records) {
-    Record& record = records_[static_cast<size_t>(number)];
-    if (!record.neighbour) continue;
-    if (record.place == Place::kWaiting) record.place = Place::kWithdrawn;
-    if (record.place == Place::kHeld) record.noticed = true;
-  }
-}
-
-void Model::SetRestricted(int person, bool restricted) {
-  Person& who = people_[static_cast<size_t>(person)];
-  who.restricted = restricted;
-  if (!restricted) return;
-  for (const int number : who.records) {
-    Record& record = records_[static_cast<size_t>(number)];
-    if (record.place == Place::kWaiting) record.place = Place::kWithdrawn;
-  }
-}
-
-void Model::CloseAfterSales(int record, int64_t now) {
-  std::optional<int64_t>& closed = records_[static_cast<size_t>(record)].closed;
-  if (!closed) closed = now;
-}
-
-bool Model::AllClosed(const Person& person) const {
-  for (const int number : person.records) {
-    if (!records_[static_cast<size_t>(number)].closed) return false;
-  }
-  return true;
-}
-
-void Model::Begin(Person* person) {
-  person->suppressed = true;
-  person->consent = false;
-  for (const int number : person->records) {
-    Record& record = records_[static_cast<size_t>(number)];
-    if (record.place == Place::kWaiting) record.place = Place::kWithdrawn;
-    if (record.place == Place::kHeld) record.noticed = true;
-  }
-}
-
-bool Model::Erase(int person) {
-  Person& who = people_[static_cast<size_t>(person)];
-  const bool at_once = AllClosed(who);
-  at_once ? Begin(&who) : void(who.erasure_waits = true);
-  return at_once;
-}
-
-void Model::ComeBack(int person) {
-  people_[static_cast<size_t>(person)].suppressed = false;
-}
-
-void Model::BeginErasures() {
-  for (Person& person : people_) {
-    if (!person.erasure_waits || !AllClosed(person)) continue;
-    person.erasure_waits = false;
-    Begin(&person);
-  }
-}
-
-void Model::EndTerms(int64_t now) {
-  for (Record& record : records_) {
-    if (!record.closed || now < EndOf(*record.closed, 30)) continue;
-    if (record.place == Place::kWaiting) record.place = Place::kWithdrawn;
-    if (record.place == Place::kHeld) record.noticed = true;
-    record.order_over = record.order_over || now >= EndOf(*record.closed, 90);
-  }
+Verdict Model::DiscloseAgain(int order) const {
+  const Order& of = orders_[static_cast<size_t>(order)];
+  return Refusal(people_[static_cast<size_t>(of.person)], of).value_or(Verdict::kStale);
 }
 
 std::vector<int> Model::Waiting() const {
   std::vector<int> waiting;
-  for (size_t i = 0; i < records_.size(); ++i) {
-    if (records_[i].place == Place::kWaiting) waiting.push_back(static_cast<int>(i));
+  for (const int record : queue_) {
+    if (records_[static_cast<size_t>(record)].place == Place::kWaiting) waiting.push_back(record);
   }
   return waiting;
 }
 
-int64_t Model::OrdersOver() const {
-  int64_t over = 0;
-  for (const Record& record : records_) over += record.order_over ? 1 : 0;
-  return over;
+void Model::Receive() {
+  for (const int record : queue_) {
+    if (RecordAt(record).place == Place::kWaiting) RecordAt(record).place = Place::kHeld;
+  }
+  queue_.clear();
+}
+
+bool Model::SetConsent(int person, bool granted, bool by_guardian, int64_t now) {
+  const bool minor = IsMinor(person, now);
+  if (by_guardian ? !minor : granted && minor) return false;
+  At(person).consent = granted;
+  if (granted) return true;
+  ForEachRecord(person, [](Order& order, Record& record) {
+    if (!record.neighbour) return;
+    if (record.place == Place::kWaiting) record.place = Place::kWithdrawn;
+    if (record.place == Place::kHeld) order.noticed = true;
+  });
+  return true;
+}
+
+void Model::SetRestricted(int person, bool restricted) {
+  At(person).restricted = restricted;
+  if (!restricted) return;
+  ForEachRecord(person, [](Order&, Record& record) {
+    if (record.place == Place::kWaiting) record.place = Place::kWithdrawn;
+  });
+}
+
+void Model::LinkGuardian(int person, int64_t until) {
+  At(person).minor_until = until;
+  ForEachRecord(person, [](Order&, Record& record) {
+    if (record.place == Place::kWaiting && !record.as_minor) record.place = Place::kWithdrawn;
+  });
+}
+
+void Model::CloseAfterSales(int order, int64_t now) {
+  if (OrderAt(order).closed) return;
+  OrderAt(order).closed = now;
+  closed_orders_.push_back(order);
+}
+
+bool Model::MustWait(const Person& person, int64_t now) const {
+  if (person.held_until > now) return true;
+  return std::any_of(person.orders.begin(), person.orders.end(),
+                     [&](int order) { return !orders_[static_cast<size_t>(order)].closed; });
+}
+
+void Model::Begin(Erasure* erasure) {
+  erasure->state = Erasure::State::kBegun;
+  At(erasure->person).suppressed = true;
+  At(erasure->person).consent = false;
+  ForEachRecord(erasure->person, [](Order& order, Record& record) {
+    if (record.place == Place::kWaiting) record.place = Place::kWithdrawn;
+    if (record.place == Place::kHeld) order.noticed = true;
+  });
+}
+
+const Erasure* Model::Erase(int person, bool by_guardian, int64_t now) {
+  if (by_guardian && !IsMinor(person, now)) return nullptr;
+  Erasure& erasure = erasures_.emplace_back();
+  erasure.number = static_cast<int>(erasures_.size()) - 1;
+  erasure.person = person;
+  erasure.by_guardian = by_guardian;
+  if (MustWait(At(person), now)) {
+    waiting_.push_back(erasures_.size() - 1);
+  } else {
+    Begin(&erasure);
+  }
+  return &erasure;
+}
+
+void Model::BeginErasures(int64_t now) {
+  std::vector<size_t> still;
+  for (const size_t number : waiting_) {
+    Erasure& erasure = erasures_[number];
+    if (erasure.by_guardian && !IsMinor(erasure.person, now)) {
+      erasure.state = Erasure::State::kExpired;
+    } else if (MustWait(At(erasure.person), now)) {
+      still.push_back(number);
+    } else {
+      Begin(&erasure);
+    }
+  }
+  waiting_ = std::move(still);
+}
+
+void Model::EndTerms(int64_t now) {
+  std::vector<int> rest;
+  for (const int number : closed_orders_) {
+    Order& order = OrderAt(number);
+    if (now < EndOf(*order.closed, 30) || IsHeld(order.person, now)) {
+      rest.push_back(number);
+      continue;
+    }
+    for (const int one : order.records) {
+      Record& record = RecordAt(one);
+      if (record.place == Place::kWaiting) record.place = Place::kWithdrawn;
+      if (record.place == Place::kHeld) order.noticed = true;
+    }
+    order.over = now >= EndOf(*order.closed, 90);
+    order.over ? void(++over_) : rest.push_back(number);
+  }
+  closed_orders_ = std::move(rest);
 }
 
 }  // namespace postern::lifecycle

@@ -2,8 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "absl/strings/str_cat.h"
 #include "tests/integration/rights/rights_fixture.h"
+#include "tests/support/retail_shop.h"
 
 namespace postern::testing {
 namespace {
@@ -63,6 +66,61 @@ TEST_F(RectificationTest, NobodyIsToldOfARecordThatNobodyHas) {
   v1::RectifyRecordResponse response;
   EXPECT_EQ(testing::ReasonOf(Rectify(Moved("N-1", 2, "Bahnhofstrasse 2"), false, &response)),
             "ERROR_REASON_NOT_FOUND");
+}
+
+// Where one partner cannot take the correction it keeps the old record; the others have the new one, and asking again
+// brings it to the one.
+// Clause: P1.5b
+TEST(RectificationOfManyTest, APartnerThatCannotTakeTheCorrectionKeepsTheOldRecordForNow) {
+  RetailShop shop;
+  shop.Open();
+  const auto moved = [](uint64_t version, const std::string& street) {
+    shop::v1::Shipment shipment = PlainShipment("Q-1");
+    shipment.set_version(version);
+    shipment.mutable_recipient()->mutable_address()->set_street(street);
+    return RecordOf(shipment);
+  };
+  const auto street = [](const v1::DeliveredRecord& record) {
+    shop::v1::Shipment shipment;
+    EXPECT_TRUE(shipment.ParseFromString(record.record().data()));
+    return shipment.recipient().address().street();
+  };
+  for (const char* carrier : {"swift-parcel", "nordic-freight"}) {
+    ASSERT_TRUE(shop.Disclose(moved(1, "Seestrasse 1"), carrier, "delivery").has_disclosure());
+  }
+  v1::SuspendPartnerRequest suspend;
+  suspend.set_name("partners/nordic-freight");
+  suspend.set_reason("test");
+  v1::SuspendPartnerResponse suspended;
+  ASSERT_TRUE(shop.Operator("bob")->SuspendPartner(Deadline().get(), suspend, &suspended).ok());
+
+  const auto rights = v1::SubjectRightsService::NewStub(shop.gateway().Storefront());
+  v1::RectifyRecordRequest rectify;
+  *rectify.mutable_record() = moved(2, "Bahnhofstrasse 2");
+  rectify.set_request_id(NewRequestId());
+  v1::RectifyRecordResponse response;
+  ASSERT_TRUE(rights->RectifyRecord(Deadline().get(), rectify, &response).ok());
+  ASSERT_THAT(response.results(), SizeIs(2));
+  std::map<std::string, bool> taken;
+  for (const v1::TargetResult& result : response.results()) taken[result.target().partner()] = result.has_disclosure();
+  EXPECT_TRUE(taken["partners/swift-parcel"]);
+  EXPECT_FALSE(taken["partners/nordic-freight"]) << "it is suspended";
+  EXPECT_EQ(response.withdrawn_count(), 1) << "the old record of the one that has the new one";
+  EXPECT_EQ(street(shop.Receive("swift-parcel", 1).at(0)), "Bahnhofstrasse 2");
+
+  v1::GetPartnerRequest get;
+  get.set_name(suspend.name());
+  v1::Partner partner;
+  ASSERT_TRUE(shop.Operator("bob")->GetPartner(Deadline().get(), get, &partner).ok());
+  v1::ResumePartnerRequest resume;
+  resume.set_name(suspend.name());
+  resume.set_etag(partner.etag());
+  ASSERT_TRUE(shop.Operator("bob")->ResumePartner(Deadline().get(), resume, &partner).ok());
+  // The same request: who has it is not told again.
+  ASSERT_TRUE(rights->RectifyRecord(Deadline().get(), rectify, &response).ok());
+  for (const v1::TargetResult& result : response.results()) EXPECT_TRUE(result.has_disclosure());
+  EXPECT_EQ(street(shop.Receive("nordic-freight", 1).at(0)), "Bahnhofstrasse 2");
+  EXPECT_EQ(shop.Pending("swift-parcel"), 0) << "told twice";
 }
 
 // Clause: W5b
