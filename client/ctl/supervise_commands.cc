@@ -1,11 +1,13 @@
 // supervise list, replay, canary, trace: what stood out in partners' usage, what would have, and who gave data away.
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/ctl/commands.h"
 #include "client/ctl/output.h"
+#include "client/ctl/resources.h"
 #include "client/ctl/subject_text.h"
 
 namespace postern::client::ctl {
@@ -45,13 +47,9 @@ int List(Session& session, const SuperviseOptions& options) {
   v1::ListSupervisionFindingsRequest request;
   if (!options.partner.empty()) request.set_parent(PartnerOf(options.partner));
   v1::ListSupervisionFindingsResponse all;
-  do {
-    v1::ListSupervisionFindingsResponse page;
-    const grpc::Status status = (*gateway)->ListSupervisionFindings(session.Call().get(), request, &page);
-    if (!status.ok()) return session.FailRpc(status);
-    all.mutable_findings()->MergeFrom(page.findings());
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
+  const grpc::Status status = ListAll(
+      session, **gateway, &v1::SupervisionService::StubInterface::ListSupervisionFindings, std::move(request), &all);
+  if (!status.ok()) return session.FailRpc(status);
   return Print(session, all);
 }
 
