@@ -83,6 +83,12 @@ int Wait(Session& session, const std::string& name, absl::Duration patience) {
   }
 }
 
+// How often the partner's answer was amended.
+std::string Amended(const v1::DeletionNotice& notice) {
+  const int times = notice.amended_attestations_size();
+  return times == 0 ? "" : times == 1 ? "once" : absl::StrCat(times, " times");
+}
+
 int Notices(Session& session, const std::string& name) {
   const auto gateway = session.Operator();
   if (!gateway.ok()) return session.Fail(gateway.status());
@@ -92,11 +98,11 @@ int Notices(Session& session, const std::string& name) {
   const grpc::Status status =
       ListAll(session, **gateway, &v1::OperatorService::StubInterface::ListCampaignNotices, request, &all);
   if (!status.ok()) return session.FailRpc(status);
-  Table table({"NAME", "STATE", "HANDLES", "ISSUED", "ATTESTED", "DUE"});
+  Table table({"NAME", "STATE", "HANDLES", "ISSUED", "ATTESTED", "AMENDED", "DUE"});
   for (const auto& n : all.notices()) {
     const std::string state = ShortEnum(v1::DeletionNotice::State_Name(n.state()), "STATE_");
     table.Add({n.name(), n.overdue() ? absl::StrCat(state, ", overdue") : state, absl::StrCat(n.handle_count()),
-               FormatTime(n.create_time()), FormatTime(n.attest_time()), FormatTime(n.due_time())});
+               FormatTime(n.create_time()), FormatTime(n.attest_time()), Amended(n), FormatTime(n.due_time())});
   }
   session.out().Result(all, table.ToString());
   return kOk;
@@ -150,15 +156,16 @@ int Verify(Session& session, const CampaignOptions& options) {
   if (!findings.ok()) return session.Fail(findings.status());
   const verify::CampaignFindings& f = *findings;
   if (session.out().json()) {
-    session.out().Text(absl::StrCat("{\"verified\":true,\"complete\":", f.complete ? "true" : "false",
-                                    ",\"notices\":", f.notices, ",\"attested\":", f.attested,
-                                    ",\"handles\":", f.handles, ",\"deleted\":", f.deleted,
-                                    ",\"not_found\":", f.not_found, ",\"exempted\":", f.exempted, ",\"open\":", f.open,
-                                    ",\"entries\":", f.entries, "}\n"));
+    session.out().Text(
+        absl::StrCat("{\"verified\":true,\"complete\":", f.complete ? "true" : "false", ",\"notices\":", f.notices,
+                     ",\"attested\":", f.attested, ",\"amendments\":", f.amendments, ",\"handles\":", f.handles,
+                     ",\"deleted\":", f.deleted, ",\"not_found\":", f.not_found, ",\"exempted\":", f.exempted,
+                     ",\"open\":", f.open, ",\"entries\":", f.entries, "}\n"));
   } else {
     Table table({"", ""});
     table.Add({"notices", absl::StrCat(f.notices)});
     table.Add({"attested by the partner's key", absl::StrCat(f.attested)});
+    table.Add({"amendments of these", absl::StrCat(f.amendments)});
     table.Add({"attested by a document", absl::StrCat(f.attested_by_document)});
     table.Add({"handles", absl::StrCat(f.handles)});
     table.Add({"deleted", absl::StrCat(f.deleted)});

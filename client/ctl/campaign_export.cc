@@ -166,14 +166,15 @@ std::string EvidencePage(const v1::CampaignEvidence& evidence) {
   fact("Answers refused", absl::StrCat(campaign.refused_count()));
   fact("Exported", FormatTime(evidence.export_time()));
   page += "</table>\n<h2>Notices</h2>\n<table>\n";
-  page += Row({"Number", "State", "Things", "Issued", "Received", "Attested", "SHA-256 of what was signed"}, "th");
+  page += Row({"Number", "State", "Things", "Issued", "Received", "Attested", "Amended", "SHA-256 of what was signed"},
+              "th");
   for (const v1::DeletionNotice& notice : evidence.notices()) {
     page += Row({notice.name().substr(notice.name().rfind('/') + 1),
                  absl::StrCat(ShortEnum(v1::DeletionNotice::State_Name(notice.state()), "STATE_"),
                               notice.overdue() ? ", overdue" : ""),
                  absl::StrCat(notice.handle_count()), FormatTime(notice.create_time()),
                  FormatTime(notice.acknowledge_time()), FormatTime(notice.attest_time()),
-                 absl::BytesToHexString(notice.digest())});
+                 absl::StrCat(notice.amended_attestations_size()), absl::BytesToHexString(notice.digest())});
   }
   page += "</table>\n<h2>What happened when</h2>\n<table>\n";
   for (const auto& [when, cells] : Timeline(evidence)) page += Row(cells);

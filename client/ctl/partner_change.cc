@@ -40,6 +40,12 @@ Items KeysOf(const v1::Partner& partner) {
   return items;
 }
 
+Items EncryptionKeysOf(const v1::Partner& partner) {
+  Items items;
+  for (const auto& key : partner.encryption_keys()) items[key.key_id()] = key.public_key_pem();
+  return items;
+}
+
 void AddLines(const std::string& field, const Items& current, const Items& wanted, std::vector<std::string>* lines) {
   for (const auto& [name, content] : current) {
     const auto found = wanted.find(name);
@@ -69,6 +75,7 @@ void ComparePartner(const v1::Partner& current, PartnerChange* change) {
   AddLines("identities", before, after, &change->lines);
   AddLines("endpoints", EndpointsOf(current), EndpointsOf(wanted), &change->lines);
   AddLines("attestation_keys", KeysOf(current), KeysOf(wanted), &change->lines);
+  AddLines("encryption_keys", EncryptionKeysOf(current), EncryptionKeysOf(wanted), &change->lines);
   for (const auto& [san, content] : before) {
     if (!after.contains(san)) change->removed_identities.push_back(san);
   }

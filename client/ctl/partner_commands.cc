@@ -65,6 +65,7 @@ std::string PendingUpdate(const v1::Partner& partner) {
   *change.wanted.mutable_identities() = pending.identities();
   *change.wanted.mutable_endpoints() = pending.endpoints();
   *change.wanted.mutable_attestation_keys() = pending.attestation_keys();
+  *change.wanted.mutable_encryption_keys() = pending.encryption_keys();
   ComparePartner(partner, &change);
   std::string text = absl::StrCat("Waits for a second person, asked for by ", pending.requested_by(), " at ",
                                   FormatTime(pending.request_time()), ":\n");
@@ -92,6 +93,7 @@ int DescribePartner(Session& session, v1::OperatorService::StubInterface& gatewa
                     s.secret_generation() == 0 ? "" : absl::StrCat(", secret ", s.secret_generation()), "\n");
   }
   for (const auto& k : p.attestation_keys()) absl::StrAppend(&text, "Attests with:  ", k.key_id(), "\n");
+  for (const auto& k : p.encryption_keys()) absl::StrAppend(&text, "Encrypted to:  ", k.key_id(), "\n");
   if (p.has_pending_update()) absl::StrAppend(&text, PendingUpdate(p));
   session.out().Result(p, text);
   return kOk;

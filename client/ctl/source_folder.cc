@@ -59,6 +59,9 @@ absl::StatusOr<v1::Partner> ParsePartner(const fs::path& path, const std::string
   for (auto& key : *partner.mutable_attestation_keys()) {
     POSTERN_RETURN_IF_ERROR(ResolvePem(folder, key.mutable_public_key_pem()));
   }
+  for (auto& key : *partner.mutable_encryption_keys()) {
+    POSTERN_RETURN_IF_ERROR(ResolvePem(folder, key.mutable_public_key_pem()));
+  }
   return partner;
 }
 

@@ -1,13 +1,13 @@
 // A partner in Node.js: receives records, stores them under their handle, acknowledges, and on notice deletes and attests.
 import { createHash, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
-import { appendFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import grpc from '@grpc/grpc-js';
 import loader from '@grpc/proto-loader';
 import protobuf from 'protobufjs';
 
-const options = ['address', 'cert', 'key', 'ca', 'partner', 'folder', 'attestation-key', 'notice-key', 'window', 'delay-ms'];
+const options = ['address', 'cert', 'key', 'ca', 'partner', 'folder', 'attestation-key', 'notice-key', 'window', 'delay-ms', 'keep-file'];
 const { values: args } = parseArgs({ options: Object.fromEntries(options.map(name => [name, { type: 'string' }])) });
 const [cache, partner] = [join(args.folder, 'cache'), `partners/${args.partner}`];
 const [root, keep] = [new protobuf.Root(), { keepCase: true }];
@@ -26,28 +26,50 @@ function store({ handle, disclosure, record }) {  // the cache is what a notice 
 }
 const preAuth = (type, payload) => Buffer.concat([Buffer.from(`DSSEv1 ${Buffer.byteLength(type)} ${type} ${payload.length} `), payload]);
 const [noticeType, attestationType] = ['notice', 'attestation'].map(what => `application/vnd.postern.deletion-${what}.v1+protobuf`);
-async function answer({ name, envelope: { payload_type, payload, signatures } }) {  // verify, delete by handle, attest every handle
+const sha256 = bytes => createHash('sha256').update(bytes).digest();
+function open({ name, envelope: { payload_type, payload, signatures } }) {
   const signed = signatures.some(s => verify(null, preAuth(noticeType, payload), createPublicKey(readFileSync(args['notice-key'])), s.signature));
   const notice = signed && payload_type === noticeType ? Notice.decode(payload) : {};
   if (notice.notice !== name || notice.partner !== partner) throw new Error(`${name}: not signed by the gateway for this partner`);
-  await call('AcknowledgeDeletionNotice', { name });
-  const outcomes = notice.items.map(({ handle }) => {
-    const copies = readdirSync(cache).filter(file => file.startsWith(Buffer.from(handle).toString('hex')));
-    copies.forEach(file => rmSync(join(cache, file)));
-    return { handle, result: copies.length ? 1 : 2 };  // RESULT_DELETED, RESULT_NOT_FOUND
-  });
-  const statement = Attestation.encode({ notice: name, notice_digest: createHash('sha256').update(payload).digest(), partner, outcomes,
+  return notice;
+}
+const [DELETED, NOT_FOUND, EXEMPTED] = [1, 2, 3];
+function erase({ handle }, before) {  // while the file is there, {"ground": ..., "until": ...} in it keeps what is stored
+  const copies = readdirSync(cache).filter(file => file.startsWith(Buffer.from(handle).toString('hex')));
+  if (copies.length && args['keep-file'] && existsSync(args['keep-file'])) {
+    const { ground, until } = JSON.parse(readFileSync(args['keep-file'], 'utf8'));
+    return { handle, result: EXEMPTED, ground, until: { seconds: Math.floor(Date.parse(until) / 1000) } };
+  }
+  copies.forEach(file => rmSync(join(cache, file)));
+  return { handle, result: before === EXEMPTED || before === undefined && copies.length ? DELETED : before ?? NOT_FOUND };
+}
+async function attest({ name, envelope: { payload } }, outcomes, amends) {
+  const statement = Attestation.encode({ notice: name, notice_digest: sha256(payload), partner, outcomes, amends,
     attest_time: { seconds: Math.floor(Date.now() / 1000), nanos: Date.now() % 1000 * 1000000 } }).finish();
   const signature = sign(null, preAuth(attestationType, statement), createPrivateKey(readFileSync(args['attestation-key'])));
   await call('AttestDeletion', { name, attestation: { payload_type: attestationType, payload: statement, signatures: [{ key_id: 'attestation-1', signature }] } });
 }
+async function answer(notice) {  // verify, delete by handle, attest every handle
+  const { items } = open(notice);
+  await call('AcknowledgeDeletionNotice', { name: notice.name });
+  await attest(notice, items.map(item => erase(item)));
+}
+async function amend(notice) {  // what was kept and is not any more; true while something is
+  const said = new Map(Attestation.decode(notice.attestation.payload).outcomes.map(o => [Buffer.from(o.handle).toString('hex'), o.result]));
+  if (![...said.values()].includes(EXEMPTED)) return false;
+  const outcomes = open(notice).items.map(item => erase(item, said.get(Buffer.from(item.handle).toString('hex'))));
+  const kept = outcomes.some(({ result }) => result === EXEMPTED);
+  if (!kept) await attest(notice, outcomes, sha256(notice.attestation.payload));
+  return kept;
+}
 const again = ['UNAVAILABLE', 'CANCELLED', 'INTERNAL', 'RESOURCE_EXHAUSTED'].map(code => grpc.status[code]);  // reset connections, asked too often
 async function answerNotices() {
-  for (let open = true; open; await new Promise(wait => setTimeout(wait, 100))) {
+  for (let pending = true; pending; await new Promise(wait => setTimeout(wait, 100))) {
     try {
       const page = await call('ListDeletionNotices', { open_only: true });
       for (const notice of page.notices) await answer(notice);
-      open = page.enumerating || page.notices.length > 0;
+      pending = page.enumerating || page.notices.length > 0;
+      if (args['keep-file']) for (const notice of (await call('ListDeletionNotices', {})).notices) pending = await amend(notice) || pending;
     } catch (error) { if (!again.includes(error.code)) throw error; }
   }
 }

@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Webhook } from 'standardwebhooks';
 
-const options = ['port', 'cert', 'key', 'partner', 'folder', 'secret-file', 'gateway-ca', 'rehearsal-file'];
+const options = ['port', 'cert', 'key', 'partner', 'folder', 'secret-file', 'gateway-ca', 'rehearsal-file', 'decryption-key'];
 const { values: args } = parseArgs({ options: Object.fromEntries(options.map(name => [name, { type: 'string' }])) });
 mkdirSync(args.folder, { recursive: true });
 
 // "whsec_..." is a shared secret for scheme v1; "whpk_..." the gateway's Ed25519 public key for v1a, which the library does not know.
-function verified(body, headers) {
+function checkSignature(body, headers) {
   const secret = readFileSync(args['secret-file'], 'utf8').trim();
-  if (secret.startsWith('whsec_')) return new Webhook(secret).verify(body, headers);
+  if (secret.startsWith('whsec_')) return new Webhook(secret).verify(body, headers, { jsonParse: false });
   const { 'webhook-id': id, 'webhook-timestamp': seconds, 'webhook-signature': signatures } = headers;
   if (!(Math.abs(Date.now() / 1000 - Number(seconds)) < 300)) throw new Error('too old, or too new');
   const x = Buffer.from(secret.slice('whpk_'.length), 'base64').toString('base64url');
@@ -21,7 +21,17 @@ function verified(body, headers) {
   const good = signatures.split(' ').map(one => one.split(',')).some(([scheme, signature]) =>
     scheme === 'v1a' && verify(null, Buffer.from(`${id}.${seconds}.${body}`), key, Buffer.from(signature, 'base64')));
   if (!good) throw new Error('no signature is the gateway\'s');
-  return JSON.parse(body);
+}
+
+// What is signed is what was sent: the signature first, then the decryption. Only the agreement and the cipher that the contract speaks of.
+async function open(body, headers) {
+  checkSignature(body, headers);
+  if (!args['decryption-key']) return JSON.parse(body);
+  if (headers['content-type'] !== 'application/jose') throw new Error('not encrypted');
+  const { compactDecrypt, importPKCS8 } = await import('jose');
+  const key = await importPKCS8(readFileSync(args['decryption-key'], 'utf8'), 'ECDH-ES');
+  const { plaintext } = await compactDecrypt(body, key, { keyManagementAlgorithms: ['ECDH-ES'], contentEncryptionAlgorithms: ['A256GCM'] });
+  return JSON.parse(new TextDecoder().decode(plaintext));
 }
 
 function answer(event) {
@@ -43,13 +53,13 @@ const tls = { cert: readFileSync(args.cert), key: readFileSync(args.key) };
 if (args['gateway-ca']) Object.assign(tls, { ca: readFileSync(args['gateway-ca']), requestCert: true, rejectUnauthorized: true });
 createServer(tls, (request, response) => {
   const chunks = [];
-  request.on('data', chunk => chunks.push(chunk)).on('end', () => {
+  request.on('data', chunk => chunks.push(chunk)).on('end', async () => {
     const body = Buffer.concat(chunks).toString();
     let [status, content, retryAfter] = [401];
     try {
-      const event = verified(body, request.headers);
+      const event = await open(body, request.headers);
       [status, content, retryAfter] = answer(event);
-      appendFileSync(join(args.folder, 'log.jsonl'), JSON.stringify({ status, path: request.url, headers: request.headers, event }) + '\n');
+      appendFileSync(join(args.folder, 'log.jsonl'), JSON.stringify({ status, path: request.url, headers: request.headers, event, ...(args['decryption-key'] && { body }) }) + '\n');
     } catch (error) {
       appendFileSync(join(args.folder, 'log.jsonl'), JSON.stringify({ status, refused: error.message }) + '\n');
     }

@@ -14,6 +14,9 @@
 namespace postern::client {
 namespace {
 
+using Attestation = v1::DeletionAttestationStatement;
+using Outcome = Attestation::HandleOutcome;
+
 constexpr absl::Duration kCallTimeout = absl::Seconds(30);
 
 void SetTime(absl::Time time, google::protobuf::Timestamp& out) {
@@ -26,6 +29,15 @@ std::string Sha256(absl::string_view data) {
   unsigned int size = 0;
   EVP_Digest(data.data(), data.size(), reinterpret_cast<unsigned char*>(digest.data()), &size, EVP_sha256(), nullptr);
   return digest;
+}
+
+void AddOutcome(const std::string& handle, const DeletionResult& result, Attestation& attestation) {
+  Outcome& outcome = *attestation.add_outcomes();
+  outcome.set_handle(handle);
+  outcome.set_result(result.result);
+  if (result.result != Attestation::RESULT_EXEMPTED) return;
+  outcome.set_ground(result.ground);
+  SetTime(result.until, *outcome.mutable_until());
 }
 
 // The signed statement, checked against the gateway's key and against the notice that carried it.
@@ -57,16 +69,24 @@ DeletionResponder::DeletionResponder(std::shared_ptr<grpc::Channel> channel, std
       delete_handle_(std::move(delete_handle)) {}
 
 absl::StatusOr<DeletionProgress> DeletionResponder::AnswerOpenNotices() {
+  return ForEach(true, &DeletionResponder::Answer);
+}
+
+absl::StatusOr<DeletionProgress> DeletionResponder::AmendExemptions() {
+  return ForEach(false, &DeletionResponder::Amend);
+}
+
+absl::StatusOr<DeletionProgress> DeletionResponder::ForEach(bool open_only, Respond respond) {
   DeletionProgress progress;
   v1::ListDeletionNoticesRequest request;
-  request.set_open_only(true);
+  request.set_open_only(open_only);
   do {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(absl::Now() + kCallTimeout));
     v1::ListDeletionNoticesResponse page;
     POSTERN_RETURN_IF_ERROR(FromGrpc(stub_->ListDeletionNotices(&context, request, &page)));
     for (const v1::DeletionNotice& notice : page.notices()) {
-      if (absl::Status answered = Answer(notice, progress); !answered.ok()) {
+      if (absl::Status answered = (this->*respond)(notice, progress); !answered.ok()) {
         progress.open.insert_or_assign(notice.name(), std::move(answered));
       }
     }
@@ -86,20 +106,58 @@ absl::Status DeletionResponder::Answer(const v1::DeletionNotice& notice, Deletio
     v1::AcknowledgeDeletionNoticeResponse response;
     POSTERN_RETURN_IF_ERROR(FromGrpc(stub_->AcknowledgeDeletionNotice(&context, request, &response)));
   }
-  v1::DeletionAttestationStatement attestation;
+  Attestation attestation;
+  for (const auto& item : statement.items()) {
+    POSTERN_ASSIGN_OR_RETURN(const DeletionResult result, delete_handle_(item));
+    AddOutcome(item.handle(), result, attestation);
+  }
+  POSTERN_RETURN_IF_ERROR(Send(notice, std::move(attestation)));
+  ++progress.notices;
+  progress.handles += statement.items_size();
+  return absl::OkStatus();
+}
+
+absl::Status DeletionResponder::Amend(const v1::DeletionNotice& notice, DeletionProgress& progress) {
+  Attestation before;
+  if (!notice.has_attestation() || !before.ParseFromString(notice.attestation().payload())) return absl::OkStatus();
+  std::map<std::string, Outcome> said;
+  bool kept = false;
+  for (const Outcome& outcome : before.outcomes()) {
+    kept = kept || outcome.result() == Attestation::RESULT_EXEMPTED;
+    said[outcome.handle()] = outcome;
+  }
+  if (!kept) return absl::OkStatus();
+  POSTERN_ASSIGN_OR_RETURN(const v1::DeletionNoticeStatement statement, OpenNotice(notice, partner_, notice_key_));
+  Attestation attestation;
+  attestation.set_amends(Sha256(notice.attestation().payload()));
+  int changed = 0;
+  for (const auto& item : statement.items()) {
+    // Every handle, also what was deleted: nothing is signed on the gateway's word alone.
+    POSTERN_ASSIGN_OR_RETURN(DeletionResult result, delete_handle_(item));
+    const Outcome& was = said[item.handle()];
+    if (was.result() == Attestation::RESULT_EXEMPTED) {
+      // What was kept and is not there any more has been deleted.
+      if (result.result == Attestation::RESULT_NOT_FOUND) result.result = Attestation::RESULT_DELETED;
+    } else if (result.result == Attestation::RESULT_EXEMPTED) {
+      return absl::FailedPreconditionError("something that was attested as deleted is kept");
+    } else {
+      result.result = was.result();
+    }
+    AddOutcome(item.handle(), result, attestation);
+    const Outcome& now = attestation.outcomes(attestation.outcomes_size() - 1);
+    if (now.SerializeAsString() != was.SerializeAsString()) ++changed;
+  }
+  if (changed == 0) return absl::OkStatus();
+  POSTERN_RETURN_IF_ERROR(Send(notice, std::move(attestation)));
+  ++progress.notices;
+  progress.handles += changed;
+  return absl::OkStatus();
+}
+
+absl::Status DeletionResponder::Send(const v1::DeletionNotice& notice, Attestation attestation) {
   attestation.set_notice(notice.name());
   attestation.set_notice_digest(Sha256(notice.envelope().payload()));
   attestation.set_partner(partner_);
-  for (const auto& item : statement.items()) {
-    POSTERN_ASSIGN_OR_RETURN(const DeletionResult result, delete_handle_(item));
-    auto& outcome = *attestation.add_outcomes();
-    outcome.set_handle(item.handle());
-    outcome.set_result(result.result);
-    if (result.result == v1::DeletionAttestationStatement::RESULT_EXEMPTED) {
-      outcome.set_ground(result.ground);
-      SetTime(result.until, *outcome.mutable_until());
-    }
-  }
   SetTime(absl::Now(), *attestation.mutable_attest_time());
   v1::AttestDeletionRequest request;
   request.set_name(notice.name());
@@ -107,10 +165,7 @@ absl::Status DeletionResponder::Answer(const v1::DeletionNotice& notice, Deletio
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + kCallTimeout));
   v1::AttestDeletionResponse response;
-  POSTERN_RETURN_IF_ERROR(FromGrpc(stub_->AttestDeletion(&context, request, &response)));
-  ++progress.notices;
-  progress.handles += statement.items_size();
-  return absl::OkStatus();
+  return FromGrpc(stub_->AttestDeletion(&context, request, &response));
 }
 
 }  // namespace postern::client

@@ -26,7 +26,7 @@ struct DeletionResult {
 };
 
 struct DeletionProgress {
-  int notices = 0;  // attested by this run
+  int notices = 0;  // attested, or amended, by this run
   int handles = 0;
   bool enumerating = false;  // more notices are still being written
   // Why notices were left open, one each, by the notice's name: not signed for this partner, the handler failed, the
@@ -48,8 +48,17 @@ class DeletionResponder {
   // Answers every open notice once: acknowledge, delete, attest. What failed for one notice is in
   // DeletionProgress::open and keeps none of the others; an error is that of listing them.
   absl::StatusOr<DeletionProgress> AnswerOpenNotices();
+  // Asks the handler again for everything in notices that this partner answered with something EXEMPTED, and amends the
+  // answers that are other now: what was kept has been deleted, or is kept on another ground or until another time. To
+  // be called when grounds end, say once a day. Notices that a later one asks for again are left to AnswerOpenNotices.
+  // Results as there.
+  absl::StatusOr<DeletionProgress> AmendExemptions();
 
  private:
+  using Respond = absl::Status (DeletionResponder::*)(const v1::DeletionNotice& notice, DeletionProgress& progress);
+  absl::StatusOr<DeletionProgress> ForEach(bool open_only, Respond respond);
+  absl::Status Amend(const v1::DeletionNotice& notice, DeletionProgress& progress);
+  absl::Status Send(const v1::DeletionNotice& notice, v1::DeletionAttestationStatement attestation);
   absl::Status Answer(const v1::DeletionNotice& notice, DeletionProgress& progress);
 
   const std::unique_ptr<v1::PartnerService::StubInterface> stub_;

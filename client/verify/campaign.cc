@@ -107,7 +107,7 @@ class Verifier {
     switch (notice.state()) {
       case v1::DeletionNotice::STATE_ATTESTED:
         ++findings_.attested;
-        return CheckAttestation(notice, asked, handles);
+        return CheckAnswers(notice, asked, handles);
       case v1::DeletionNotice::STATE_ATTESTED_BY_DOCUMENT:
         ++findings_.attested_by_document;
         for (const std::string& handle : handles) outcomes_[handle] = Attestation::RESULT_DELETED;
@@ -118,12 +118,53 @@ class Verifier {
     }
   }
 
+  // The first answer and what amends it, oldest first: each names the one before it by digest.
+  absl::Status CheckAnswers(const v1::DeletionNotice& notice, const v1::DeletionNoticeStatement& asked,
+                            const std::set<std::string>& handles) {
+    std::optional<Attestation> before;
+    std::string digest;
+    for (const v1::SignedEnvelope* given : Answers(notice)) {
+      Attestation said;
+      POSTERN_RETURN_IF_ERROR(CheckAttestation(notice, asked, handles, *given, &said));
+      if (said.amends() != digest) return Unfit(notice.name(), "an attestation amends another than the one before it");
+      if (before) POSTERN_RETURN_IF_ERROR(CheckAmendment(notice.name(), *before, said));
+      digest = Sha256(given->payload());
+      before = std::move(said);
+    }
+    findings_.amendments += notice.amended_attestations_size();
+    return absl::OkStatus();
+  }
+
+  static std::vector<const v1::SignedEnvelope*> Answers(const v1::DeletionNotice& notice) {
+    std::vector<const v1::SignedEnvelope*> answers;
+    for (const v1::SignedEnvelope& amended : notice.amended_attestations()) answers.push_back(&amended);
+    answers.push_back(&notice.attestation());
+    return answers;
+  }
+
+  static absl::Status CheckAmendment(const std::string& name, const Attestation& before, const Attestation& said) {
+    if (ToTime(said.attest_time()) < ToTime(before.attest_time())) {
+      return Unfit(name, "an amendment is older than what it amends");
+    }
+    std::map<std::string, Attestation::Result> then;
+    for (const auto& outcome : before.outcomes()) then[outcome.handle()] = outcome.result();
+    for (const auto& outcome : said.outcomes()) {
+      const Attestation::Result was = then[outcome.handle()];
+      if (was == Attestation::RESULT_EXEMPTED ? outcome.result() == Attestation::RESULT_NOT_FOUND
+                                              : outcome.result() != was) {
+        return Unfit(name, "an amendment takes back what was attested");
+      }
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status CheckAttestation(const v1::DeletionNotice& notice, const v1::DeletionNoticeStatement& asked,
-                                const std::set<std::string>& handles) {
-    POSTERN_RETURN_IF_ERROR(CheckSigned(notice.attestation(), kAttestationType, partner_keys_,
-                                        absl::StrCat(notice.name(), " attestation")));
-    Attestation said;
-    if (!said.ParseFromString(notice.attestation().payload())) {
+                                const std::set<std::string>& handles, const v1::SignedEnvelope& given,
+                                Attestation* parsed) {
+    POSTERN_RETURN_IF_ERROR(
+        CheckSigned(given, kAttestationType, partner_keys_, absl::StrCat(notice.name(), " attestation")));
+    Attestation& said = *parsed;
+    if (!said.ParseFromString(given.payload())) {
       return Unfit(notice.name(), "the attestation's payload is none");
     }
     if (said.notice() != notice.name() || said.partner() != partner_) {
@@ -209,9 +250,13 @@ class Verifier {
       if (!Logged(notice.name(), "notice.issued", absl::BytesToHexString(notice.digest()))) {
         return Unfit(notice.name(), "the log does not say that it was issued so");
       }
-      if (notice.state() == v1::DeletionNotice::STATE_ATTESTED &&
-          !Logged(notice.name(), "notice.attested", absl::BytesToHexString(Sha256(notice.attestation().payload())))) {
-        return Unfit(notice.name(), "the log does not say that it was attested so");
+      if (notice.state() != v1::DeletionNotice::STATE_ATTESTED) continue;
+      const char* action = "notice.attested";
+      for (const v1::SignedEnvelope* given : Answers(notice)) {
+        if (!Logged(notice.name(), action, absl::BytesToHexString(Sha256(given->payload())))) {
+          return Unfit(notice.name(), "the log does not say that it was attested so");
+        }
+        action = "notice.amended";
       }
     }
     return absl::OkStatus();

@@ -18,6 +18,7 @@ namespace postern::client::verify {
 struct CampaignFindings {
   int64_t notices = 0;
   int64_t attested = 0;              // by a key of the partner's
+  int64_t amendments = 0;            // answers that took the place of an earlier one
   int64_t attested_by_document = 0;  // on two persons' word: nothing in the evidence proves it
   int64_t handles = 0;               // different ones
   int64_t deleted = 0;               // last word on each handle
@@ -29,10 +30,10 @@ struct CampaignFindings {
   bool complete = false;  // every handle is deleted or not found, by signed word
 };
 
-// Verifies signatures, digests, page numbers, handle sets, attestation times, the campaign's own counts and state, and,
-// where the evidence has entries, that the log under its checkpoint tells the same story: the campaign, every notice by
-// digest, every attestation. DATA_LOSS names the first thing that does not fit. `notice_keys` are those of the gateway,
-// and `log` its log's, got from elsewhere; without `log` entries are not looked at.
+// Verifies signatures, digests, page numbers, handle sets, attestation times, chains of amendments, the campaign's own
+// counts and state, and, where the evidence has entries, that the log under its checkpoint tells the same story: the
+// campaign, every notice by digest, every attestation. DATA_LOSS names the first thing that does not fit. `notice_keys`
+// are those of the gateway, and `log` its log's, got from elsewhere; without `log` entries are not looked at.
 absl::StatusOr<CampaignFindings> VerifyCampaign(const v1::CampaignEvidence& evidence,
                                                 absl::Span<const PublicKey> notice_keys, const NoteVerifier* log);
 

@@ -25,7 +25,8 @@ bool StillRight(const OutboundChannel& channel, const registry::PartnerView& par
   }
   return target.partner->id == partner.id && policy::SameChannel(target.terms, terms) &&
          target.endpoint.SerializeAsString() == endpoint.SerializeAsString() &&
-         target.secret_generation == SecretGeneration(partner.resource, endpoint.id());
+         target.secret_generation == SecretGeneration(partner.resource, endpoint.id()) &&
+         target.encryption_key.public_key_pem() == EncryptionKeyOf(partner.resource, terms).public_key_pem();
 }
 
 }  // namespace
@@ -182,7 +183,8 @@ void OutboundDelivery::Reconcile() {
     }
     if (endpoint == nullptr) continue;
     if (TransportOf(*terms) == nullptr) continue;
-    OutboundTarget target{partner, *terms, *endpoint, SecretGeneration(partner->resource, endpoint->id())};
+    OutboundTarget target{partner, *terms, *endpoint, SecretGeneration(partner->resource, endpoint->id()),
+                          EncryptionKeyOf(partner->resource, *terms)};
     again = !Open(*snapshot, std::move(target)) || again;
   }
   // A partner whose fence is closed right now, or whose queue cannot be read, is looked at again.

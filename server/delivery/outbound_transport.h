@@ -25,11 +25,22 @@ struct OutboundTarget {
   v1::PartnerEndpoint endpoint;  // that the terms name
   // Of the secret that signs webhooks to it; 0 if there is none.
   int32_t secret_generation = 0;
+  // That webhooks to it are encrypted to; without key_id if the terms name none, without the key if it is not there.
+  v1::EncryptionKey encryption_key;
 };
 
 inline int32_t SecretGeneration(const v1::Partner& partner, absl::string_view endpoint) {
   const v1::EndpointStanding* standing = registry::FindStanding(partner, endpoint);
   return standing == nullptr ? 0 : standing->secret_generation();
+}
+
+inline v1::EncryptionKey EncryptionKeyOf(const v1::Partner& partner, const v1::Delivery& terms) {
+  v1::EncryptionKey named;
+  named.set_key_id(terms.webhook().encryption_key());
+  for (const v1::EncryptionKey& key : partner.encryption_keys()) {
+    if (key.key_id() == named.key_id()) return key;
+  }
+  return named;
 }
 
 // How a call ended.

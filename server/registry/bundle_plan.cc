@@ -10,6 +10,7 @@
 #include "proto/errors/error.h"
 #include "server/registry/errors.h"
 #include "server/registry/partner_rows.h"
+#include "server/registry/partner_validation.h"
 #include "server/registry/times.h"
 
 namespace postern::registry {
@@ -39,6 +40,20 @@ void CheckPartner(const PolicyState& state, const CompiledContract& contract, v1
     line.set_message(absl::StrCat(contract.partner, " is a ", row->partner.kind(), " partner, the contract is for ",
                                   contract.terms.partner_kind()));
   }
+}
+
+// A contract whose webhooks are encrypted needs the key that it names; without it nothing could be sent.
+void CheckEncryptionKey(const PolicyState& state, const CompiledContract& contract,
+                        v1::PolicyDiagnostics* diagnostics) {
+  const storage::PartnerRow* row = FindRow(state, contract.partner);
+  const std::string& key = contract.terms.delivery().webhook().encryption_key();
+  if (row == nullptr || HasEncryptionKey(row->partner, key)) return;
+  v1::PolicyDiagnostic& line = *diagnostics->add_diagnostics();
+  line.set_error(true);
+  line.set_file(contract.source_file);
+  line.set_clause("P1.3a");
+  line.set_message(absl::StrCat(contract.partner, " has no encryption key \"", key, "\""));
+  line.set_hint("register the key with the partner first");
 }
 
 // A file that was forgotten looks like a contract that was ended on purpose.
@@ -159,7 +174,10 @@ absl::StatusOr<PolicyPlan> PlanBundle(const PolicyState& state, const v1::Policy
   PolicyPlan plan;
   plan.warnings = policy::ToMessage(compiled.diagnostics);
   if (compiled.bundle == nullptr) return errors::PolicyInvalid(plan.warnings);
-  for (const auto& contract : compiled.bundle->contracts()) CheckPartner(state, *contract, &plan.warnings);
+  for (const auto& contract : compiled.bundle->contracts()) {
+    CheckPartner(state, *contract, &plan.warnings);
+    CheckEncryptionKey(state, *contract, &plan.warnings);
+  }
   if (HasErrors(plan.warnings)) return errors::PolicyInvalid(plan.warnings);
 
   plan.policy_version = compiled.bundle->privacy_policy().version();
@@ -181,11 +199,17 @@ absl::StatusOr<PolicyPlan> PlanBundle(const PolicyState& state, const v1::Policy
 absl::StatusOr<PolicyPlan> PlanActivation(const PolicyState& state, const v1::PolicyBundle& bundle,
                                           storage::RevisionRow revision, absl::string_view principal) {
   PolicyPlan plan;
-  Supersede(HistoryOf(state, ContractPart(revision.revision.name())).active, &plan);
+  const std::string contract(ContractPart(revision.revision.name()));
+  Supersede(HistoryOf(state, contract).active, &plan);
   revision.revision.set_state(v1::ContractRevision::STATE_ACTIVE);
   revision.revision.set_activated_by(std::string(principal));
   plan.fresh.push_back(std::move(revision));
   POSTERN_ASSIGN_OR_RETURN(plan.after, CompileInForce(bundle, BundleDigest(bundle), ActiveAfter(state, plan)));
+  // The partner may have lost the key since the contract was applied.
+  if (const CompiledContract* active = plan.after->FindContract(contract); active != nullptr) {
+    CheckEncryptionKey(state, *active, &plan.warnings);
+  }
+  if (HasErrors(plan.warnings)) return errors::PolicyInvalid(plan.warnings);
   CompareInForce(state, *plan.after, &plan);
   return plan;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "proto/errors/error.h"
@@ -22,7 +23,7 @@ namespace {
 // Copies the masked fields; an empty mask names all that can change.
 absl::Status CopyMasked(const google::protobuf::FieldMask& mask, const v1::Partner& from, v1::Partner* to) {
   std::vector<std::string> paths(mask.paths().begin(), mask.paths().end());
-  if (paths.empty()) paths = {"legal_entity", "identities", "endpoints", "attestation_keys"};
+  if (paths.empty()) paths = {"legal_entity", "identities", "endpoints", "attestation_keys", "encryption_keys"};
   for (const std::string& path : paths) {
     if (path == "legal_entity") {
       to->set_legal_entity(from.legal_entity());
@@ -32,6 +33,8 @@ absl::Status CopyMasked(const google::protobuf::FieldMask& mask, const v1::Partn
       *to->mutable_endpoints() = from.endpoints();
     } else if (path == "attestation_keys") {
       *to->mutable_attestation_keys() = from.attestation_keys();
+    } else if (path == "encryption_keys") {
+      *to->mutable_encryption_keys() = from.encryption_keys();
     } else {
       return errors::InvalidField("update_mask", "names a field that cannot be changed");
     }
@@ -78,6 +81,7 @@ std::vector<absl::string_view> ChangedFields(const v1::Partner& before, const v1
   if (!Same(before.identities(), after.identities())) changed.push_back("identities");
   if (!Same(before.endpoints(), after.endpoints())) changed.push_back("endpoints");
   if (!Same(before.attestation_keys(), after.attestation_keys())) changed.push_back("attestation_keys");
+  if (!Same(before.encryption_keys(), after.encryption_keys())) changed.push_back("encryption_keys");
   return changed;
 }
 
@@ -97,11 +101,24 @@ bool Adds(const google::protobuf::RepeatedPtrField<Message>& before,
 bool NeedsSecondPerson(const v1::Partner& before, const v1::Partner& after) {
   if (before.state() == v1::PARTNER_STATE_DRAFT) return false;
   if (Adds(before.identities(), after.identities()) || Adds(before.endpoints(), after.endpoints()) ||
-      Adds(before.attestation_keys(), after.attestation_keys())) {
+      Adds(before.attestation_keys(), after.attestation_keys()) ||
+      Adds(before.encryption_keys(), after.encryption_keys())) {
     return true;
   }
   return Revoked(before.state()) &&
          (!Same(before.identities(), after.identities()) || !Same(before.attestation_keys(), after.attestation_keys()));
+}
+
+// A key that a contract in force encrypts to stays until another contract is.
+absl::Status CheckKeysInUse(const Snapshot& snapshot, const v1::Partner& wanted) {
+  const PartnerView* view = snapshot.FindPartner(wanted.name());
+  if (view == nullptr) return absl::OkStatus();
+  for (const auto& contract : view->contracts) {
+    if (HasEncryptionKey(wanted, contract->terms.delivery().webhook().encryption_key())) continue;
+    return errors::InvalidField("partner.encryption_keys",
+                                absl::StrCat("lacks the key that ", contract->name, " encrypts to"));
+  }
+  return absl::OkStatus();
 }
 
 v1::PendingPartnerUpdate PendingOf(const v1::Partner& wanted, const Act& act) {
@@ -112,6 +129,7 @@ v1::PendingPartnerUpdate PendingOf(const v1::Partner& wanted, const Act& act) {
   *pending.mutable_identities() = wanted.identities();
   *pending.mutable_endpoints() = wanted.endpoints();
   *pending.mutable_attestation_keys() = wanted.attestation_keys();
+  *pending.mutable_encryption_keys() = wanted.encryption_keys();
   return pending;
 }
 
@@ -119,7 +137,8 @@ bool IsPending(const v1::Partner& partner, const v1::Partner& wanted) {
   const v1::PendingPartnerUpdate& pending = partner.pending_update();
   return partner.has_pending_update() && pending.legal_entity() == wanted.legal_entity() &&
          Same(pending.identities(), wanted.identities()) && Same(pending.endpoints(), wanted.endpoints()) &&
-         Same(pending.attestation_keys(), wanted.attestation_keys());
+         Same(pending.attestation_keys(), wanted.attestation_keys()) &&
+         Same(pending.encryption_keys(), wanted.encryption_keys());
 }
 
 std::string KeyIdsOf(const v1::Partner& partner) {
@@ -198,6 +217,7 @@ absl::StatusOr<v1::Partner> PartnerRegistry::Change(absl::string_view principal,
   POSTERN_RETURN_IF_ERROR(ValidatePartner(wanted));
   POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::PartnerRow> rows, control_.store->ListPartners());
   POSTERN_RETURN_IF_ERROR(CheckIdentitiesFree(wanted, rows));
+  POSTERN_RETURN_IF_ERROR(CheckKeysInUse(*control_.snapshots->Get(), wanted));
   const absl::Time now = control_.clock();
   const std::string fields = absl::StrJoin(ChangedFields(before, wanted), ",");
   const std::string key_ids = KeyIdsOf(wanted);

@@ -16,6 +16,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "proto/errors/error.h"
+#include "server/crypto/jwe.h"
 #include "server/crypto/signature.h"
 #include "server/registry/errors.h"
 
@@ -139,6 +140,16 @@ absl::Status ValidateKey(const v1::AttestationKey& key, absl::string_view field)
   return absl::OkStatus();
 }
 
+absl::Status ValidateEncryptionKey(const v1::EncryptionKey& key, absl::string_view field) {
+  if (key.key_id().empty() || key.key_id().size() > 63) {
+    return errors::InvalidField(absl::StrCat(field, ".key_id"), "must have 1 to 63 characters");
+  }
+  if (key.public_key_pem().size() > kMaxPem || !crypto::JweRecipient::FromPem("", key.public_key_pem()).ok()) {
+    return errors::InvalidField(absl::StrCat(field, ".public_key_pem"), "must be a P-256 public key");
+  }
+  return absl::OkStatus();
+}
+
 // Runs `check` over a repeated field with at most `max` elements, whose `id`s must differ.
 template <typename Elements, typename Check, typename Id>
 absl::Status ValidateEach(const Elements& elements, int max, absl::string_view field, Check check, Id id) {
@@ -174,8 +185,15 @@ absl::Status ValidatePartner(const v1::Partner& partner) {
       ValidateEach(partner.identities(), kMaxIdentities, "partner.identities", ValidateIdentity, SanOf));
   POSTERN_RETURN_IF_ERROR(ValidateEach(partner.endpoints(), kMaxEndpoints, "partner.endpoints", ValidateEndpoint,
                                        [](const v1::PartnerEndpoint& endpoint) { return endpoint.id(); }));
-  return ValidateEach(partner.attestation_keys(), kMaxAttestationKeys, "partner.attestation_keys", ValidateKey,
-                      [](const v1::AttestationKey& key) { return key.key_id(); });
+  POSTERN_RETURN_IF_ERROR(ValidateEach(partner.attestation_keys(), kMaxAttestationKeys, "partner.attestation_keys",
+                                       ValidateKey, [](const v1::AttestationKey& key) { return key.key_id(); }));
+  return ValidateEach(partner.encryption_keys(), kMaxEncryptionKeys, "partner.encryption_keys", ValidateEncryptionKey,
+                      [](const v1::EncryptionKey& key) { return key.key_id(); });
+}
+
+bool HasEncryptionKey(const v1::Partner& partner, absl::string_view key_id) {
+  return key_id.empty() || std::any_of(partner.encryption_keys().begin(), partner.encryption_keys().end(),
+                                       [key_id](const v1::EncryptionKey& key) { return key.key_id() == key_id; });
 }
 
 absl::Status CheckIdentitiesFree(const v1::Partner& partner, const std::vector<storage::PartnerRow>& rows) {

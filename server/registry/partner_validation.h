@@ -15,12 +15,16 @@ namespace postern::registry {
 inline constexpr int kMaxIdentities = 8;
 inline constexpr int kMaxEndpoints = 8;
 inline constexpr int kMaxAttestationKeys = 8;
+inline constexpr int kMaxEncryptionKeys = 8;
 
 // Checks the fields that operators set. INVALID_ARGUMENT names the first wrong one.
 absl::Status ValidatePartner(const v1::Partner& partner);
 
 // The name of an identity: its SPIFFE id or DNS SAN.
 absl::string_view SanOf(const v1::PartnerIdentity& identity);
+
+// True if a contract that names `key_id`, which may be empty for none, can be served.
+bool HasEncryptionKey(const v1::Partner& partner, absl::string_view key_id);
 
 // ALREADY_EXISTS if another partner in `rows` has one of `partner`'s names. A name speaks for one partner alone, also
 // after that one was terminated: it is removed there first.

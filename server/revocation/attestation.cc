@@ -15,6 +15,7 @@
 #include "server/registry/errors.h"
 #include "server/registry/partner_rows.h"
 #include "server/registry/times.h"
+#include "server/revocation/amendment.h"
 #include "server/revocation/attestation_check.h"
 #include "server/revocation/errors.h"
 #include "server/revocation/notice.h"
@@ -93,26 +94,28 @@ absl::StatusOr<v1::AttestDeletionResponse> AttestationDesk::AttestDeletion(const
   const auto category_of = [&](absl::string_view record_type, absl::string_view path) {
     return snapshot->bundle == nullptr ? std::string() : snapshot->bundle->CategoryOf(record_type, path);
   };
+  POSTERN_ASSIGN_OR_RETURN(std::optional<EarlierAnswer> earlier, ReadEarlierAnswer(asked.notice));
   // The costly part needs no lock: notices and keys are what they are when the call comes.
   const absl::Time now = control_.clock();
   absl::StatusOr<v1::DeletionAttestationStatement> statement =
       OpenAttestation(request.attestation(), partner.partner, request.name());
   absl::Status verdict = statement.status();
   if (verdict.ok() && !base::FailpointSkips("attestation.skip")) {
-    verdict = CheckAttestation(*statement, asked.notice, notice_statement, terms, category_of, now);
+    verdict = CheckAttestation(*statement, asked.notice, notice_statement, terms, category_of, now, earlier);
   }
 
   absl::MutexLock lock(&control_.mutex);
   POSTERN_ASSIGN_OR_RETURN(storage::NoticeRow notice, ReadNotice(control_, request.name(), caller.partner));
-  if (verdict.ok() && IsAttested(notice.notice)) verdict = errors::AttestationReplayed(request.name());
+  // Again: another answer may have come meanwhile, and then this one amends none or not the last.
+  POSTERN_ASSIGN_OR_RETURN(earlier, ReadEarlierAnswer(notice.notice));
+  if (verdict.ok()) verdict = CheckPlace(*statement, request.attestation(), notice.notice, earlier);
+  if (verdict.ok() && earlier) verdict = CheckNotAskedAgain(*control_.store, *statement, notice, *earlier, now);
   if (!verdict.ok()) {
     POSTERN_RETURN_IF_ERROR(RecordRefusal(control_, notice, caller.name, verdict));
     return verdict;
   }
-  notice.notice.set_state(v1::DeletionNotice::STATE_ATTESTED);
-  *notice.notice.mutable_attestation() = request.attestation();
-  registry::SetTime(now, notice.notice.mutable_attest_time());
-  POSTERN_RETURN_IF_ERROR(SettleNotice(control_, notice, *statement, caller.name));
+  PutAttestation(request.attestation(), now, &notice.notice);
+  POSTERN_RETURN_IF_ERROR(SettleNotice(control_, notice, *statement, earlier, caller.name));
   v1::AttestDeletionResponse response;
   response.set_state(notice.notice.state());
   return response;
@@ -147,7 +150,7 @@ absl::StatusOr<v1::DeletionNotice> AttestationDesk::RecordDocumentAttestation(
     notice.set_state(v1::DeletionNotice::STATE_ATTESTED_BY_DOCUMENT);
     registry::SetTime(now, notice.mutable_attest_time());
     POSTERN_ASSIGN_OR_RETURN(const v1::DeletionAttestationStatement statement, DeletedEverywhere(notice));
-    POSTERN_RETURN_IF_ERROR(SettleNotice(control_, row, statement, caller.name));
+    POSTERN_RETURN_IF_ERROR(SettleNotice(control_, row, statement, std::nullopt, caller.name));
     return notice;
   }
   storage::ChangeSet change;

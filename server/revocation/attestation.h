@@ -20,9 +20,11 @@ class AttestationDesk {
       const identity::Principal& caller, const v1::AcknowledgeDeletionNoticeRequest& request);
 
   // Believes an attestation that a registered key of the partner signed over the notice's digest and that gives every
-  // handle one outcome; ends the campaign with the last one. Refused by reason, counted and audited:
+  // handle one outcome; ends the campaign with the last one. One that amends the last attestation of the notice takes
+  // its place, see amendment.h, and may end an EXEMPTED campaign. Refused by reason, counted and audited:
   // ATTESTATION_SIGNATURE, ATTESTATION_NOTICE_DIGEST, ATTESTATION_REPLAYED, ATTESTATION_TIME, ATTESTATION_GAP,
-  // ATTESTATION_FOREIGN_HANDLE, ATTESTATION_EXEMPTION, INVALID_ARGUMENT (not a statement, or a handle twice).
+  // ATTESTATION_FOREIGN_HANDLE, ATTESTATION_EXEMPTION, ATTESTATION_AMENDMENT, INVALID_ARGUMENT (not a statement, or a
+  // handle twice).
   absl::StatusOr<v1::AttestDeletionResponse> AttestDeletion(const identity::Principal& caller,
                                                             const v1::AttestDeletionRequest& request);
 

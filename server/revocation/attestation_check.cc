@@ -46,7 +46,8 @@ bool Answers(const HandleOutcome& outcome) {
   }
 }
 
-absl::Status CheckExemption(const HandleOutcome& outcome, const Item& item, absl::Time attested,
+// `attested`: when the partner says so; `first`: when it answered first, from which on the ground's time counts.
+absl::Status CheckExemption(const HandleOutcome& outcome, const Item& item, absl::Time attested, absl::Time first,
                             const std::vector<v1::Contract>& terms, CategoryOf category_of, const std::string& notice) {
   if (!outcome.has_until()) return errors::AttestationExemption(notice, "an exemption does not say until when");
   bool known_ground = false;
@@ -57,7 +58,7 @@ absl::Status CheckExemption(const HandleOutcome& outcome, const Item& item, absl
       if (exemption.ground() != outcome.ground() || !Covers(exemption, *grant, category_of)) continue;
       known_ground = true;
       const absl::Time until = registry::ToTime(outcome.until());
-      if (until > attested && until <= attested + absl::Hours(24) * exemption.max_days()) return absl::OkStatus();
+      if (until > attested && until <= first + absl::Hours(24) * exemption.max_days()) return absl::OkStatus();
     }
   }
   return errors::AttestationExemption(notice, known_ground ? "an exemption ends in the past or lasts too long"
@@ -85,7 +86,7 @@ absl::StatusOr<v1::DeletionAttestationStatement> OpenAttestation(const v1::Signe
 
 absl::Status CheckAttestation(const v1::DeletionAttestationStatement& statement, const v1::DeletionNotice& notice,
                               const v1::DeletionNoticeStatement& asked, const std::vector<v1::Contract>& terms,
-                              CategoryOf category_of, absl::Time now) {
+                              CategoryOf category_of, absl::Time now, const std::optional<EarlierAnswer>& earlier) {
   const std::string& name = notice.name();
   if (statement.notice() != name || statement.partner() != asked.partner()) {
     return errors::AttestationNoticeDigest(name, "the attestation is for another notice or partner");
@@ -118,7 +119,10 @@ absl::Status CheckAttestation(const v1::DeletionAttestationStatement& statement,
   if (answered < items.size()) return errors::AttestationGap(name, items.size() - answered);
   for (const HandleOutcome& outcome : statement.outcomes()) {
     if (outcome.result() != v1::DeletionAttestationStatement::RESULT_EXEMPTED) continue;
-    POSTERN_RETURN_IF_ERROR(CheckExemption(outcome, *items.at(outcome.handle()), attested, terms, category_of, name));
+    const HandleOutcome* before = earlier ? earlier->Find(outcome.handle()) : nullptr;
+    if (before != nullptr && SameOutcome(*before, outcome)) continue;
+    POSTERN_RETURN_IF_ERROR(CheckExemption(outcome, *items.at(outcome.handle()), attested,
+                                           earlier ? earlier->first : attested, terms, category_of, name));
   }
   return absl::OkStatus();
 }

@@ -1,6 +1,7 @@
 // Whether an attestation answers its notice. Pure but for signature verification.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -10,6 +11,7 @@
 #include "proto/postern/v1/contract.pb.h"
 #include "proto/postern/v1/deletion.pb.h"
 #include "proto/postern/v1/partner.pb.h"
+#include "server/revocation/amendment.h"
 
 namespace postern::revocation {
 
@@ -29,9 +31,10 @@ using CategoryOf = absl::FunctionRef<std::string(absl::string_view record_type, 
 // made neither before the notice nor in the future (ATTESTATION_TIME, see kClockSkew); exactly one outcome for every
 // handle (ATTESTATION_GAP, ATTESTATION_FOREIGN_HANDLE, INVALID_ARGUMENT for a handle named twice); exemptions on a
 // ground of a contract in `terms` that granted the item a field of the exempted categories, for no longer than it
-// allows (ATTESTATION_EXEMPTION).
+// allows (ATTESTATION_EXEMPTION). An amendment's exemptions that say what the `earlier` answer said were
+// checked then; others last no longer than the contract allows from the first answer on.
 absl::Status CheckAttestation(const v1::DeletionAttestationStatement& statement, const v1::DeletionNotice& notice,
                               const v1::DeletionNoticeStatement& asked, const std::vector<v1::Contract>& terms,
-                              CategoryOf category_of, absl::Time now);
+                              CategoryOf category_of, absl::Time now, const std::optional<EarlierAnswer>& earlier);
 
 }  // namespace postern::revocation

@@ -187,12 +187,13 @@ NoticeWriter::HandleKey NoticeWriter::KeyOf(absl::string_view handle) {
 absl::Status EndCampaignIfDone(registry::ControlPlane& control, absl::string_view name) {
   POSTERN_ASSIGN_OR_RETURN(storage::CampaignRow row, ReadCampaign(control, name));
   v1::DeletionCampaign& campaign = row.campaign;
-  if (campaign.state() != v1::DeletionCampaign::STATE_OPEN) return absl::OkStatus();
+  const bool kept = campaign.exempted_count() > 0;
+  const bool amended = campaign.state() == v1::DeletionCampaign::STATE_EXEMPTED && !kept;
+  if (campaign.state() != v1::DeletionCampaign::STATE_OPEN && !amended) return absl::OkStatus();
   if (campaign.attested_count() < campaign.notice_count()) return absl::OkStatus();
   const absl::Time now = control.clock();
   const registry::Act act{now, registry::kGatewayPrincipal, name};
   storage::ChangeSet change;
-  const bool kept = campaign.exempted_count() > 0;
   if (kept) {
     campaign.set_state(v1::DeletionCampaign::STATE_EXEMPTED);
   } else {

@@ -45,9 +45,10 @@ class NoticeWriter {
   absl::flat_hash_map<storage::GrantId, storage::GrantRef> grants_;
 };
 
-// Ends a campaign whose notices are all attested: CLOSED, or EXEMPTED while something is kept on a ground; the partner
-// becomes TERMINATED if no other campaign of it is open; when nothing is kept any more, its handle key is destroyed.
-// Does nothing if the campaign cannot end yet. The caller holds ControlPlane::mutex.
+// Ends a campaign whose notices are all attested: CLOSED, or EXEMPTED while something is kept on a ground, and CLOSED
+// when amendments leave nothing kept; the partner becomes TERMINATED if no other campaign of it is open; when nothing
+// is kept any more, its handle key is destroyed. Does nothing if the campaign cannot end yet. The caller holds
+// ControlPlane::mutex.
 absl::Status EndCampaignIfDone(registry::ControlPlane& control, absl::string_view campaign);
 
 // Flags campaigns past their due time, with an audit entry and an event each. Returns how many became overdue. Takes

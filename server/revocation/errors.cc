@@ -61,6 +61,10 @@ absl::Status AttestationForeignHandle(absl::string_view notice, size_t foreign) 
                    {{"notice", notice}, {"foreign", absl::StrCat(foreign)}});
 }
 
+absl::Status AttestationAmendment(absl::string_view notice, absl::string_view what) {
+  return Refused(v1::ERROR_REASON_ATTESTATION_AMENDMENT, notice, what);
+}
+
 absl::Status AttestationExemption(absl::string_view notice, absl::string_view what) {
   return Refused(v1::ERROR_REASON_ATTESTATION_EXEMPTION, notice, what);
 }

@@ -23,6 +23,8 @@ absl::Status AttestationTime(absl::string_view notice, absl::string_view what);
 absl::Status AttestationGap(absl::string_view notice, size_t missing);
 // `foreign` outcomes are for handles that are not in the notice.
 absl::Status AttestationForeignHandle(absl::string_view notice, size_t foreign);
+// What an amendment may not do.
+absl::Status AttestationAmendment(absl::string_view notice, absl::string_view what);
 absl::Status AttestationExemption(absl::string_view notice, absl::string_view what);
 // INVALID_ARGUMENT.
 absl::Status AttestationMalformed(absl::string_view notice, absl::string_view what);

@@ -23,6 +23,19 @@ absl::StatusOr<storage::CampaignRow> ReadCampaign(registry::ControlPlane& contro
   return *std::move(row);
 }
 
+// Outcomes of one answer.
+struct Counts {
+  int64_t deleted = 0;
+  int64_t not_found = 0;
+  int64_t exempted = 0;
+
+  void Add(const EarlierAnswer::Outcome& outcome) {
+    deleted += outcome.result() == v1::DeletionAttestationStatement::RESULT_DELETED;
+    not_found += outcome.result() == v1::DeletionAttestationStatement::RESULT_NOT_FOUND;
+    exempted += outcome.result() == v1::DeletionAttestationStatement::RESULT_EXEMPTED;
+  }
+};
+
 storage::HandleOutcomeRow ToRow(const std::string& notice,
                                 const v1::DeletionAttestationStatement::HandleOutcome& outcome) {
   storage::HandleOutcomeRow row;
@@ -45,36 +58,39 @@ absl::StatusOr<storage::NoticeRow> ReadNotice(registry::ControlPlane& control, a
 }
 
 absl::Status SettleNotice(registry::ControlPlane& control, const storage::NoticeRow& attested,
-                          const v1::DeletionAttestationStatement& statement, absl::string_view principal) {
+                          const v1::DeletionAttestationStatement& statement,
+                          const std::optional<EarlierAnswer>& earlier, absl::string_view principal) {
   POSTERN_ASSIGN_OR_RETURN(storage::CampaignRow row, ReadCampaign(control, attested));
   v1::DeletionCampaign& campaign = row.campaign;
   const std::string& name = attested.notice.name();
   storage::ChangeSet change;
-  int64_t deleted = 0, not_found = 0, exempted = 0;
-  for (const v1::DeletionAttestationStatement::HandleOutcome& outcome : statement.outcomes()) {
-    change.handle_outcomes.push_back(ToRow(name, outcome));
-    deleted += outcome.result() == v1::DeletionAttestationStatement::RESULT_DELETED;
-    not_found += outcome.result() == v1::DeletionAttestationStatement::RESULT_NOT_FOUND;
-    exempted += outcome.result() == v1::DeletionAttestationStatement::RESULT_EXEMPTED;
+  Counts said;
+  Counts before;
+  for (const EarlierAnswer::Outcome& outcome : statement.outcomes()) {
+    said.Add(outcome);
+    const EarlierAnswer::Outcome* old = earlier ? earlier->Find(outcome.handle()) : nullptr;
+    if (old != nullptr) before.Add(*old);
+    if (old == nullptr || !SameOutcome(*old, outcome)) change.handle_outcomes.push_back(ToRow(name, outcome));
   }
-  campaign.set_attested_count(campaign.attested_count() + 1);
-  campaign.set_deleted_count(campaign.deleted_count() + deleted);
-  campaign.set_not_found_count(campaign.not_found_count() + not_found);
-  campaign.set_exempted_count(campaign.exempted_count() + exempted);
+  if (!earlier) campaign.set_attested_count(campaign.attested_count() + 1);
+  campaign.set_deleted_count(campaign.deleted_count() + said.deleted - before.deleted);
+  campaign.set_not_found_count(campaign.not_found_count() + said.not_found - before.not_found);
+  campaign.set_exempted_count(campaign.exempted_count() + said.exempted - before.exempted);
   const absl::Time now = control.clock();
+  const absl::string_view action = earlier ? "notice.amended" : "notice.attested";
   // Of what the partner signed; of nothing, where it signed a document.
   const crypto::Sha256Digest digest = crypto::Sha256(attested.notice.attestation().payload());
   POSTERN_RETURN_IF_ERROR(registry::AppendLeaf(&change.audit_leaves, v1::AuditEntry::KIND_STATE_CHANGE,
-                                               {now, principal, name}, "notice.attested",
+                                               {now, principal, name}, action,
                                                {{"state", v1::DeletionNotice::State_Name(attested.notice.state())},
-                                                {"deleted", absl::StrCat(deleted)},
-                                                {"not_found", absl::StrCat(not_found)},
-                                                {"exempted", absl::StrCat(exempted)},
+                                                {"deleted", absl::StrCat(said.deleted)},
+                                                {"not_found", absl::StrCat(said.not_found)},
+                                                {"exempted", absl::StrCat(said.exempted)},
                                                 {"digest", absl::BytesToHexString(crypto::AsBytes(digest))}}));
   change.notices.push_back(attested);
   change.campaigns.push_back(row);
   POSTERN_RETURN_IF_ERROR(control.store->Apply(change).status());
-  control.events->Publish(now, "notice.attested", name, principal);
+  control.events->Publish(now, action, name, principal);
   return EndCampaignIfDone(control, attested.campaign);
 }
 

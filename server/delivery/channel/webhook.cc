@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
+#include "server/crypto/jwe.h"
 #include "server/delivery/webhook_event.h"
 #include "server/delivery/webhook_signature.h"
 #include "server/disclosure/errors.h"
@@ -109,17 +110,26 @@ class PostLine : public OutboundTransport::Line {
     return std::make_shared<PostCall>(place_.poster, token);
   }
 
+  // Encrypts the body, if the contract says so, and signs what is sent.
   absl::Status Sign(const std::string& id, absl::StatusOr<std::string> body, absl::Time now, HttpPost* post) const {
     POSTERN_RETURN_IF_ERROR(body.status());
     const OutboundTarget& target = place_.target;
+    const bool encrypted = !target.encryption_key.key_id().empty();
+    if (encrypted) {
+      POSTERN_ASSIGN_OR_RETURN(
+          const crypto::JweRecipient recipient,
+          crypto::JweRecipient::FromPem(target.encryption_key.key_id(), target.encryption_key.public_key_pem()));
+      POSTERN_ASSIGN_OR_RETURN(*body, recipient.Encrypt("json", *body));
+    }
     POSTERN_ASSIGN_OR_RETURN(const std::vector<registry::WebhookKeys> keys,
                              SigningKeys(*target.partner, target.endpoint.id(), now));
     const int64_t seconds = absl::ToUnixSeconds(now);
     POSTERN_ASSIGN_OR_RETURN(const std::string signature,
                              WebhookSignature(keys, target.terms.webhook().signature(), id, seconds, *body));
     post->body = *std::move(body);
-    post->headers = {"content-type: application/json", "user-agent: postern", absl::StrCat("webhook-id: ", id),
-                     absl::StrCat("webhook-timestamp: ", seconds), absl::StrCat("webhook-signature: ", signature)};
+    post->headers = {absl::StrCat("content-type: application/", encrypted ? "jose" : "json"), "user-agent: postern",
+                     absl::StrCat("webhook-id: ", id), absl::StrCat("webhook-timestamp: ", seconds),
+                     absl::StrCat("webhook-signature: ", signature)};
     return absl::OkStatus();
   }
 

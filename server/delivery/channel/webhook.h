@@ -1,4 +1,5 @@
-// Webhook: every record is posted to the partner's HTTPS server as JSON, signed as Standard Webhooks 1.0.0 says.
+// Webhook: every record is posted to the partner's HTTPS server as JSON, encrypted to the partner's key where the
+// contract names one, and signed as Standard Webhooks 1.0.0 says.
 #pragma once
 
 #include <functional>

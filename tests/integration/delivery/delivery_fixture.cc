@@ -64,7 +64,7 @@ std::vector<v1::DeliveredRecord> Inbox::Await(size_t count) const {
   return records_;
 }
 
-void OutboundFixture::Open(const std::string& channel) {
+void OutboundFixture::Open(const std::string& channel, const std::string& encryption_key_pem) {
   gateway_.Start();
   port_ = FreePort();
   v1::PartnerEndpoint endpoint;
@@ -73,6 +73,17 @@ void OutboundFixture::Open(const std::string& channel) {
   endpoint.set_trust_bundle_pem(gateway_.pki().CaPem(kCarrier));
   endpoint.set_server_san("localhost");
   gateway_.CreatePartner(kCarrier, "logistics", "", {endpoint});
+  alice_ = v1::OperatorService::NewStub(gateway_.Person("alice"));
+  if (!encryption_key_pem.empty()) {
+    v1::UpdatePartnerRequest update;
+    *update.mutable_partner() = Partner();
+    v1::EncryptionKey& key = *update.mutable_partner()->add_encryption_keys();
+    key.set_key_id("2026");
+    key.set_public_key_pem(encryption_key_pem);
+    v1::Partner updated;
+    const grpc::Status status = alice_->UpdatePartner(Deadline().get(), update, &updated);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+  }
   gateway_.CreatePartner(kOther, "logistics");
   gateway_.CreatePartner("clear-pay", "payment");
   v1::PolicyBundle bundle = RetailBundle();
@@ -82,7 +93,6 @@ void OutboundFixture::Open(const std::string& channel) {
   }
   gateway_.ApplyBundle(bundle, {kCarrier, kOther});
   shop_ = v1::StorefrontService::NewStub(gateway_.Storefront());
-  alice_ = v1::OperatorService::NewStub(gateway_.Person("alice"));
 }
 
 void OutboundFixture::Serve() {

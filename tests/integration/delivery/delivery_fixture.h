@@ -39,9 +39,9 @@ class Inbox {
 class OutboundFixture : public ::testing::Test {
  protected:
   // A running gateway with the carrier's contract in force; nothing listens at its endpoint yet. `channel` is that of
-  // the contract.
-  void Open(
-      const std::string& channel = "push { endpoint: \"orders\" timeout_ms: 5000 allow_private_addresses: true }");
+  // the contract; the carrier has the encryption key "2026", unless it is empty.
+  void Open(const std::string& channel = "push { endpoint: \"orders\" timeout_ms: 5000 allow_private_addresses: true }",
+            const std::string& encryption_key_pem = "");
   // The carrier's server, with a certificate of the carrier's own CA.
   void Serve();
   void StopServing() { receiver_.reset(); }

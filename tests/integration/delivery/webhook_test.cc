@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 
 #include <gmock/gmock.h>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "tests/integration/delivery/delivery_fixture.h"
@@ -52,16 +54,17 @@ class WebhookTest : public OutboundFixture {
   void StartNode(const std::string& ca = kCarrier) {
     gateway_.WritePair("webhook", gateway_.pki().Server(ca));
     WriteWholeFile(gateway_.Path("gateway-ca.crt"), gateway_.pki().CaPem("gateway"));
-    const std::vector<std::string> arguments = {"node",
-                                                POSTERN_NODE_WEBHOOK,
-                                                absl::StrCat("--port=", port_),
-                                                "--cert=" + gateway_.Path("webhook.crt"),
-                                                "--key=" + gateway_.Path("webhook.key"),
-                                                absl::StrCat("--partner=partners/", kCarrier),
-                                                "--folder=" + Folder(),
-                                                "--secret-file=" + gateway_.Path("secret"),
-                                                "--gateway-ca=" + gateway_.Path("gateway-ca.crt"),
-                                                "--rehearsal-file=" + gateway_.Path("rehearsal")};
+    std::vector<std::string> arguments = {"node",
+                                          POSTERN_NODE_WEBHOOK,
+                                          absl::StrCat("--port=", port_),
+                                          "--cert=" + gateway_.Path("webhook.crt"),
+                                          "--key=" + gateway_.Path("webhook.key"),
+                                          absl::StrCat("--partner=partners/", kCarrier),
+                                          "--folder=" + Folder(),
+                                          "--secret-file=" + gateway_.Path("secret"),
+                                          "--gateway-ca=" + gateway_.Path("gateway-ca.crt"),
+                                          "--rehearsal-file=" + gateway_.Path("rehearsal")};
+    if (!decryption_key_.empty()) arguments.push_back("--decryption-key=" + decryption_key_);
     std::vector<char*> argv;
     for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
@@ -82,6 +85,15 @@ class WebhookTest : public OutboundFixture {
         << "is client/node installed (npm ci --prefix client/node)?";
   }
   void SetSecret(const std::string& secret) { WriteWholeFile(gateway_.Path("secret"), secret); }
+  // A P-256 key of the partner's, whose private half its server gets; the public half.
+  std::string MakeEncryptionKey() {
+    decryption_key_ = gateway_.Path("decryption.key");
+    const std::string make =
+        absl::StrCat("openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ", decryption_key_,
+                     " && openssl pkey -pubout -in ", decryption_key_, " -out ", decryption_key_, ".pub");
+    EXPECT_EQ(std::system(make.c_str()), 0);
+    return ReadWholeFile(decryption_key_ + ".pub");
+  }
   // What the server answers from now on, as client/node/webhook.js has it.
   void Rehearse(const std::string& what) { WriteWholeFile(gateway_.Path("rehearsal"), what); }
 
@@ -99,6 +111,7 @@ class WebhookTest : public OutboundFixture {
 
  private:
   pid_t node_ = 0;
+  std::string decryption_key_;  // file; empty: bodies are plain
 };
 
 // Clause: P1.1a
@@ -126,6 +139,44 @@ TEST_F(WebhookTest, Ed25519SignaturesVerifyUnderThePublicKey) {
   StartNode();
   EXPECT_TRUE(Becomes(Disclose("W-1"), v1::DISCLOSURE_STATE_DELIVERED));
   EXPECT_THAT(Log().back(), HasSubstr("\"webhook-signature\":\"v1a,"));
+}
+
+// Clause: P1.3a
+TEST_F(WebhookTest, AnEncryptedBodyIsOpenedWithThePublicLibraryAndTheSignatureIsOverWhatIsSent) {
+  const std::string encrypted =
+      absl::StrReplaceAll(Channel("HMAC_SHA256"), {{"signature:", "encryption_key: \"2026\" signature:"}});
+  Open(encrypted, MakeEncryptionKey());
+  SetSecret(IssueSecret().secret());
+  StartNode();
+  const std::string name = Disclose("W-1");
+  EXPECT_TRUE(Becomes(name, v1::DISCLOSURE_STATE_DELIVERED)) << ReadWholeFile(gateway_.Path("node.log"));
+  const std::vector<std::string> log = Log();
+  ASSERT_THAT(log, SizeIs(2));
+  for (const std::string& line : log) EXPECT_THAT(line, HasSubstr("\"content-type\":\"application/jose\""));
+  EXPECT_THAT(log[0], HasSubstr("\"type\":\"endpoint.challenge\""));
+  EXPECT_THAT(log[1], AllOf(HasSubstr("\"reference\":\"W-1\""), HasSubstr("Recipient canary")));
+  // What went over the wire is five parts, of which the first says how to open the fourth.
+  const size_t body = log[1].find("\"body\":\"") + 8;
+  const std::vector<std::string> parts = absl::StrSplit(log[1].substr(body, log[1].find('"', body) - body), '.');
+  ASSERT_THAT(parts, SizeIs(5));
+  std::string header;
+  ASSERT_TRUE(absl::WebSafeBase64Unescape(parts[0], &header));
+  EXPECT_THAT(header, AllOf(HasSubstr("\"kid\":\"2026\""), HasSubstr("ECDH-ES"), HasSubstr("A256GCM")));
+
+  // The key that a contract in force encrypts to is not taken away.
+  v1::UpdatePartnerRequest update;
+  *update.mutable_partner() = Partner();
+  update.mutable_partner()->clear_encryption_keys();
+  v1::Partner updated;
+  EXPECT_EQ(ReasonOf(alice_->UpdatePartner(Deadline().get(), update, &updated)), "ERROR_REASON_INVALID_ARGUMENT");
+  // Another key under the same name takes two people.
+  *update.mutable_partner() = Partner();
+  update.mutable_partner()->mutable_encryption_keys(0)->set_public_key_pem(MakeEncryptionKey());
+  EXPECT_EQ(ReasonOf(alice_->UpdatePartner(Deadline().get(), update, &updated)), "ERROR_REASON_SECOND_PERSON_REQUIRED");
+  update.mutable_partner()->set_etag(Partner().etag());
+  const auto bob = v1::OperatorService::NewStub(gateway_.Person("bob"));
+  ASSERT_TRUE(bob->UpdatePartner(Deadline().get(), update, &updated).ok());
+  EXPECT_TRUE(Becomes(Disclose("W-2"), v1::DISCLOSURE_STATE_DELIVERED)) << "with the new key at once";
 }
 
 TEST_F(WebhookTest, AnOlderSecretIsGoodForAnotherDayAndAnyOtherIsNot) {

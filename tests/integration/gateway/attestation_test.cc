@@ -1,7 +1,9 @@
 // A terminated partner answers its deletion notice: what is refused, by reason, and what closes the campaign.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/sha.h>
 
+#include <csignal>
 #include <functional>
 
 #include "absl/strings/str_cat.h"
@@ -110,6 +112,44 @@ TEST_F(AttestationTest, OnlyAWholeAndSignedAnswerClosesTheCampaign) {
   const v1::DeletionCampaign closed = Campaign();
   EXPECT_EQ(closed.state(), v1::DeletionCampaign::STATE_CLOSED);
   EXPECT_EQ(closed.deleted_count(), 3);
+}
+
+// Clause: P1.4e
+TEST_F(AttestationTest, WhatWasKeptOnAGroundIsDeletedLaterByAnAmendment) {
+  const auto keep = [](Statement* s) {
+    s->mutable_outcomes(0)->set_result(Statement::RESULT_EXEMPTED);
+    s->mutable_outcomes(0)->set_ground("customs law");
+    SetTime(absl::Now() + absl::Hours(24), s->mutable_outcomes(0)->mutable_until());
+  };
+  EXPECT_EQ(Attest(Answer(keep)), "");
+  EXPECT_EQ(Campaign().state(), v1::DeletionCampaign::STATE_EXEMPTED);
+  // What the gateway has says which answer is amended, also after a restart.
+  shop_.gateway().process().Signal(SIGTERM);
+  ASSERT_EQ(shop_.gateway().process().Wait(absl::Seconds(20)), 0);
+  shop_.gateway().Restart();
+  const v1::DeletionNotice kept = shop_.Notices("swift-parcel").at(0);
+  Statement amendment = Answer();
+  EXPECT_EQ(Attest(amendment), "ERROR_REASON_ATTESTATION_REPLAYED") << "an answer to an answered notice";
+  const std::string& payload = kept.attestation().payload();
+  amendment.mutable_amends()->resize(SHA256_DIGEST_LENGTH);
+  SHA256(reinterpret_cast<const uint8_t*>(payload.data()), payload.size(),
+         reinterpret_cast<uint8_t*>(amendment.mutable_amends()->data()));
+  Statement taken_back = amendment;
+  keep(&taken_back);
+  taken_back.mutable_outcomes(1)->CopyFrom(taken_back.outcomes(0));
+  taken_back.mutable_outcomes(1)->set_handle(asked_.items(1).handle());
+  EXPECT_EQ(Attest(taken_back), "ERROR_REASON_ATTESTATION_AMENDMENT");
+  EXPECT_EQ(Campaign().state(), v1::DeletionCampaign::STATE_EXEMPTED);
+
+  EXPECT_EQ(Attest(amendment), "");
+  EXPECT_EQ(Attest(amendment), "ERROR_REASON_ATTESTATION_REPLAYED");
+  const v1::DeletionCampaign closed = Campaign();
+  EXPECT_EQ(closed.state(), v1::DeletionCampaign::STATE_CLOSED);
+  EXPECT_EQ(closed.deleted_count(), 3);
+  EXPECT_EQ(closed.exempted_count(), 0);
+  const v1::DeletionNotice amended = shop_.Notices("swift-parcel").at(0);
+  ASSERT_EQ(amended.amended_attestations_size(), 1);
+  EXPECT_EQ(amended.amended_attestations(0).payload(), kept.attestation().payload());
 }
 
 // Clause: P1.4e

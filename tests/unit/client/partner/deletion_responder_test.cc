@@ -78,6 +78,7 @@ class FakeGateway final : public v1::PartnerService::Service {
   v1::ListDeletionNoticesResponse notices;
   std::vector<std::string> acknowledged;
   std::vector<std::string> attested;
+  v1::SignedEnvelope last;  // attestation
 
  private:
   grpc::Status ListDeletionNotices(grpc::ServerContext*, const v1::ListDeletionNoticesRequest*,
@@ -93,6 +94,7 @@ class FakeGateway final : public v1::PartnerService::Service {
   grpc::Status AttestDeletion(grpc::ServerContext*, const v1::AttestDeletionRequest* request,
                               v1::AttestDeletionResponse*) override {
     attested.push_back(request->name());
+    last = request->attestation();
     return grpc::Status::OK;
   }
 
@@ -121,6 +123,44 @@ TEST(DeletionResponderTest, SaysWhyANoticeStaysOpenAndAnswersTheOthers) {
   ASSERT_EQ(progress->open.size(), 2u);
   EXPECT_EQ(progress->open.at("notices/forged").code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(progress->open.at("notices/foreign").message(), "the notice is for another name or partner");
+}
+
+TEST(DeletionResponderTest, AmendsWhatIsNotKeptAnyMore) {
+  const KeyPair gateway_key;
+  FakeGateway gateway;
+  gateway.AddNotice("notices/kept", kPartner, gateway_key.private_pem);
+  gateway.AddNotice("notices/done", kPartner, gateway_key.private_pem);
+  using Attestation = v1::DeletionAttestationStatement;
+  const absl::Time until = absl::FromUnixSeconds(1'900'000'000);
+  DeletionResult now{Attestation::RESULT_EXEMPTED, "customs law", until};
+  DeletionResponder responder(gateway.Channel(), kPartner, *verify::PublicKey::FromPem(gateway_key.public_pem),
+                              *AttestationSigner::Create("2026", KeyPair().private_pem),
+                              [&now](const auto&) { return now; });
+  Attestation before;
+  auto& outcome = *before.add_outcomes();
+  outcome.set_handle("handle");
+  outcome.set_result(Attestation::RESULT_DELETED);
+  gateway.notices.mutable_notices(1)->mutable_attestation()->set_payload(before.SerializeAsString());
+  outcome.set_result(Attestation::RESULT_EXEMPTED);
+  outcome.set_ground("customs law");
+  outcome.mutable_until()->set_seconds(absl::ToUnixSeconds(until));
+  gateway.notices.mutable_notices(0)->mutable_attestation()->set_payload(before.SerializeAsString());
+
+  auto progress = responder.AmendExemptions();
+  ASSERT_TRUE(progress.ok()) << progress.status();
+  EXPECT_TRUE(gateway.attested.empty()) << "nothing has changed";
+
+  now = DeletionResult{Attestation::RESULT_NOT_FOUND, "", {}};
+  progress = responder.AmendExemptions();
+  ASSERT_TRUE(progress.ok()) << progress.status();
+  EXPECT_EQ(gateway.attested, std::vector<std::string>{"notices/kept"});
+  EXPECT_EQ(progress->handles, 1);
+  Attestation amended;
+  ASSERT_TRUE(amended.ParseFromString(gateway.last.payload()));
+  EXPECT_EQ(amended.amends().size(), 32u);
+  ASSERT_EQ(amended.outcomes_size(), 1);
+  EXPECT_EQ(amended.outcomes(0).result(), Attestation::RESULT_DELETED) << "what was kept and is gone was deleted";
+  EXPECT_FALSE(amended.outcomes(0).has_until());
 }
 
 TEST(DeletionResponderTest, AHandlerThatFailsLeavesTheNoticeOpenWithItsReason) {

@@ -102,13 +102,35 @@ class CampaignTest : public ::testing::Test {
         Sign(partner_, "application/vnd.postern.deletion-attestation.v1+protobuf", said.SerializeAsString());
   }
 
+  // The first notice was answered with "a" kept on a ground; then the answer was amended, "a" is deleted, but for
+  // `edit`.
+  void KeepThenDelete(const std::function<void(Attestation*)>& edit = [](Attestation*) {}) {
+    v1::DeletionNotice* notice = evidence_.mutable_notices(0);
+    Attest(notice, [](Attestation* said) {
+      said->mutable_outcomes(0)->set_result(Attestation::RESULT_EXEMPTED);
+      said->mutable_outcomes(0)->set_ground("customs law");
+      said->mutable_outcomes(0)->mutable_until()->set_seconds(kIssued + 1000);
+    });
+    *notice->add_amended_attestations() = notice->attestation();
+    Attest(notice, [&](Attestation* said) {
+      said->set_amends(Digest(notice->amended_attestations(0).payload()));
+      said->mutable_attest_time()->set_seconds(kIssued + 90);
+      edit(said);
+    });
+  }
+
   // Writes the log anew: what happened to the campaign between two other entries, and proofs for it.
   void Log() {
     std::vector<std::string> leaves = {Leaf("partners/other", "partner.created", "")};
     leaves.push_back(Leaf(kCampaign, "campaign.created", ""));
     for (const v1::DeletionNotice& notice : evidence_.notices()) {
       leaves.push_back(Leaf(notice.name(), "notice.issued", notice.digest()));
-      leaves.push_back(Leaf(notice.name(), "notice.attested", Digest(notice.attestation().payload())));
+      const char* action = "notice.attested";
+      for (const v1::SignedEnvelope& amended : notice.amended_attestations()) {
+        leaves.push_back(Leaf(notice.name(), action, Digest(amended.payload())));
+        action = "notice.amended";
+      }
+      leaves.push_back(Leaf(notice.name(), action, Digest(notice.attestation().payload())));
     }
     std::vector<Hash> hashes;
     for (const std::string& leaf : leaves) hashes.push_back(LeafHash(leaf));
@@ -228,6 +250,41 @@ TEST_F(CampaignTest, KeptHandlesAreAskedForAgainOnceTheirGroundHasEnded) {
   EXPECT_EQ(findings->handles, 3);
   EXPECT_EQ(findings->deleted, 2);
   EXPECT_TRUE(findings->complete);
+}
+
+// Clause: P1.4e
+TEST_F(CampaignTest, AnAmendedAnswerIsFollowedFromTheFirstOne) {
+  KeepThenDelete();
+  Log();
+  const auto findings = Verify();
+  ASSERT_TRUE(findings.ok()) << findings.status();
+  EXPECT_EQ(findings->amendments, 1);
+  EXPECT_EQ(findings->attested, 2);
+  EXPECT_EQ(findings->exempted, 0);
+  EXPECT_EQ(findings->deleted, 2);
+  EXPECT_TRUE(findings->complete);
+
+  const auto amended = [this](const std::function<void(Attestation*)>& edit) {
+    return FaultAfter(
+        [&](auto* e) {
+          e->mutable_notices(0)->clear_amended_attestations();
+          KeepThenDelete(edit);
+        },
+        /*relog=*/true);
+  };
+  EXPECT_EQ(amended([](auto*) {}), "");
+  EXPECT_THAT(amended([](auto* said) { said->clear_amends(); }), HasSubstr("amends another"));
+  EXPECT_THAT(amended([](auto* said) { said->set_amends(std::string(32, 'x')); }), HasSubstr("amends another"));
+  EXPECT_THAT(amended([](auto* said) { said->mutable_attest_time()->set_seconds(kIssued + 1); }),
+              HasSubstr("older than what it amends"));
+  EXPECT_THAT(amended([](auto* said) { said->mutable_outcomes(1)->set_result(Attestation::RESULT_DELETED); }),
+              HasSubstr("takes back"));
+  EXPECT_THAT(amended([](auto* said) { said->mutable_outcomes(0)->set_result(Attestation::RESULT_NOT_FOUND); }),
+              HasSubstr("takes back"));
+  EXPECT_THAT(FaultAfter([](auto* e) { e->mutable_notices(0)->clear_amended_attestations(); }, /*relog=*/true),
+              HasSubstr("amends another"));
+  EXPECT_THAT(FaultAfter([](auto* e) { e->mutable_entries()->DeleteSubrange(3, 1); }),
+              HasSubstr("does not say that it was attested so"));
 }
 
 // Clause: P1.4e

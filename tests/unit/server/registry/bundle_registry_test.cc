@@ -126,6 +126,36 @@ TEST_F(BundleRegistryTest, AContractNeedsItsPartnerOfItsKind) {
   EXPECT_EQ(found, 2) << "clear-pay does not exist, nordic-freight is of another kind";
 }
 
+// Clause: P1.3a
+TEST_F(BundleRegistryTest, AContractThatEncryptsNeedsThePartnersKey) {
+  const Edits encrypted = {{"receive {} max_pending_hours: 72",
+                            "webhook { endpoint: \"in\" path: \"/\" timeout_ms: 3000 signature: ED25519 "
+                            "encryption_key: \"2026\" } max_pending_hours: 72"}};
+  const auto set_key = [this](bool present) {
+    v1::UpdatePartnerRequest update;
+    *update.mutable_partner() = fixture_.Get(kSwift);
+    update.mutable_partner()->clear_encryption_keys();
+    if (present) {
+      v1::EncryptionKey& key = *update.mutable_partner()->add_encryption_keys();
+      key.set_key_id("2026");
+      key.set_public_key_pem(
+          crypto::PrivateKey::Generate(crypto::SignatureAlgorithm::kEcdsaP256Sha256)->public_key().ToPem());
+    }
+    return ReasonOf(fixture_.partners.UpdatePartner("operators/alice", update).status());
+  };
+  for (const char* id : {"swift-parcel", "nordic-freight"}) fixture_.Create(id);
+  fixture_.Create("clear-pay", "payment");
+  EXPECT_EQ(ReasonOf(Apply("operators/alice", fixture_.Bundle(encrypted)).status()), v1::ERROR_REASON_POLICY_INVALID);
+  ASSERT_EQ(set_key(true), v1::ERROR_REASON_UNSPECIFIED);
+  ASSERT_TRUE(Apply("operators/alice", fixture_.Bundle(encrypted)).ok());
+  const std::string pending = Revisions(kSwift).at(0).name();
+  ASSERT_EQ(set_key(false), v1::ERROR_REASON_UNSPECIFIED) << "nothing is in force yet";
+  EXPECT_EQ(ReasonOf(Activate("operators/bob", pending).status()), v1::ERROR_REASON_POLICY_INVALID);
+  ASSERT_EQ(set_key(true), v1::ERROR_REASON_UNSPECIFIED);
+  EXPECT_TRUE(Activate("operators/bob", pending).ok());
+  EXPECT_EQ(set_key(false), v1::ERROR_REASON_INVALID_ARGUMENT) << "a contract in force encrypts to it";
+}
+
 TEST_F(BundleRegistryTest, ApplyChecksTheEtagAndValidateOnlyChangesNothing) {
   fixture_.Serve();
   v1::ApplyPolicyBundleRequest request;

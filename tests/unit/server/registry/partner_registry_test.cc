@@ -111,6 +111,22 @@ TEST_F(PartnerRegistryTest, RefusesWhatIsWrongByField) {
   refused("partner.endpoints[0].server_san", [](v1::Partner* p) { p->mutable_endpoints(0)->set_server_san("a b"); });
   refused("partner.attestation_keys[0].public_key_pem",
           [](v1::Partner* p) { p->mutable_attestation_keys(0)->set_public_key_pem("no key"); });
+  const auto encrypt_to = [](v1::Partner* p, crypto::SignatureAlgorithm algorithm, const std::string& id = "2026") {
+    v1::EncryptionKey& key = *p->add_encryption_keys();
+    key.set_key_id(id);
+    key.set_public_key_pem(crypto::PrivateKey::Generate(algorithm)->public_key().ToPem());
+  };
+  constexpr auto kP256 = crypto::SignatureAlgorithm::kEcdsaP256Sha256;
+  refused("partner.encryption_keys[0].public_key_pem",
+          [&](v1::Partner* p) { encrypt_to(p, crypto::SignatureAlgorithm::kEd25519); });
+  refused("partner.encryption_keys[0].key_id", [&](v1::Partner* p) { encrypt_to(p, kP256, ""); });
+  refused("partner.encryption_keys[1]", [&](v1::Partner* p) {
+    encrypt_to(p, kP256);
+    encrypt_to(p, kP256);
+  });
+  refused("partner.encryption_keys", [&](v1::Partner* p) {
+    for (int i = 0; i < 9; ++i) encrypt_to(p, kP256, std::to_string(i));
+  });
 }
 
 TEST_F(PartnerRegistryTest, ANameAndAnIdentityBelongToOnePartner) {
@@ -227,6 +243,14 @@ TEST(ActivePartnerTest, NobodyRedirectsItAloneAndTheRequestSurvivesARestart) {
                     crypto::PrivateKey::Generate(crypto::SignatureAlgorithm::kEcdsaP256Sha256)->public_key().ToPem());
               }),
               v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+    EXPECT_EQ(alone([](v1::Partner* p) {
+                v1::EncryptionKey& key = *p->add_encryption_keys();
+                key.set_key_id("another");
+                key.set_public_key_pem(
+                    crypto::PrivateKey::Generate(crypto::SignatureAlgorithm::kEcdsaP256Sha256)->public_key().ToPem());
+              }),
+              v1::ERROR_REASON_SECOND_PERSON_REQUIRED);
+    EXPECT_EQ(gateway.Get(kName).pending_update().encryption_keys_size(), 1);
     EXPECT_EQ(alone([](v1::Partner* p) {
                 v1::PartnerEndpoint& endpoint = *p->add_endpoints();
                 endpoint.set_id("authorize");
