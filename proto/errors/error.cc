@@ -56,6 +56,7 @@ absl::StatusCode CodeOf(v1::ErrorReason reason) {
     case v1::ERROR_REASON_PARTNER_UNREACHABLE:
       return absl::StatusCode::kUnavailable;
     case v1::ERROR_REASON_OVERLOADED:
+    case v1::ERROR_REASON_RESULT_LIMIT:
       return absl::StatusCode::kResourceExhausted;
     case v1::ERROR_REASON_OUTCOME_UNKNOWN:
       return absl::StatusCode::kUnknown;

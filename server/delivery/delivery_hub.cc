@@ -52,7 +52,7 @@ absl::StatusOr<std::shared_ptr<ReceiveSession>> DeliveryHub::Open(const registry
                                                                   const identity::Principal& principal,
                                                                   ReceiveCallbacks callbacks) {
   POSTERN_ASSIGN_OR_RETURN(const QueuePtr queue, QueueFor(partner));
-  queue->SetWindow(registry::QueueWindow(partner));
+  queue->SetTerms(registry::QueueWindow(partner), registry::EndOfTerms(partner, options_.clock()));
   // The generation first: if the fence closes after this, the session's first pass is refused.
   const uint64_t generation = queue->fence()->generation();
   if (!queue->fence()->open()) return disclosure::errors::Fenced();
@@ -291,7 +291,12 @@ void DeliveryHub::Pump(const std::vector<QueuePtr>& queues) {
 
 void DeliveryHub::Tick() {
   const absl::Time now = options_.clock();
+  const std::shared_ptr<const registry::Snapshot> snapshot = snapshots_->Get();
   for (const QueuePtr& queue : AllQueues()) {
+    // A stream that lives on goes by the contracts of today.
+    if (const registry::PartnerView* partner = snapshot->FindPartner(queue->name()); partner != nullptr) {
+      queue->SetTerms(registry::QueueWindow(*partner), registry::EndOfTerms(*partner, now));
+    }
     queue->Tick(now);
     for (const std::shared_ptr<ReceiveSession>& session : queue->Sessions()) {
       if (session->Expired()) session->EndWith(disclosure::errors::CredentialExpired());

@@ -86,7 +86,7 @@ class OutboundTransport {
   // Finds the target's address, checks it, and connects or takes a connection that is open. `connected` is called
   // exactly once, possibly from inside this call. PARTNER_UNREACHABLE, ADDRESS_FORBIDDEN, FENCED.
   virtual void Connect(const OutboundTarget& target, Enter enter, absl::Time deadline, Connected connected) = 0;
-  // Drops what is open to a partner, whose calls have ended.
+  // Resets what is open to a partner, whose calls have ended: what is queued in the kernel is gone.
   virtual void Forget(const std::string& partner) = 0;
 };
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
+#include "server/delivery/sealed_result.h"
 #include "server/disclosure/errors.h"
 #include "server/disclosure/names.h"
 #include "server/disclosure/sealed_payload.h"
@@ -83,8 +84,7 @@ absl::StatusOr<std::string> OutcomeFeed::OpenResult(const storage::OutcomeRow& r
   POSTERN_ASSIGN_OR_RETURN(const disclosure::PayloadKeys keys,
                            disclosure::FindPayloadKeys(*keys_, row.disclosure.key_ids));
   POSTERN_ASSIGN_OR_RETURN(const auto grant, grants_.Get(row.disclosure.grant));
-  return disclosure::OpenForPartner(keys, row.disclosure.id, partner, grant->purpose, row.result_type,
-                                    row.sealed_result);
+  return delivery::OpenResult(keys, {row.disclosure.id, partner, grant->purpose, row.result_type}, row.sealed_result);
 }
 
 absl::StatusOr<std::string> OutcomeFeed::PartnerName(storage::PartnerId id) {

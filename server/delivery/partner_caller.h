@@ -51,7 +51,7 @@ class PartnerCaller {
   // PARTNER_UNREACHABLE if there is no verified connection at `deadline`.
   virtual void Connect(const std::string& partner, const v1::PartnerEndpoint& endpoint, absl::Time deadline,
                        Connected connected) = 0;
-  // Drops the connections to a partner, whose calls have been cancelled.
+  // Resets the connections to a partner, whose calls have been cancelled: what is queued in the kernel is gone.
   virtual void Forget(const std::string& partner) = 0;
 };
 

@@ -227,6 +227,8 @@ absl::Status PartnerQueue::Take(int64_t max_records, int64_t max_bytes, int64_t 
   {
     absl::MutexLock lock(&mutex_);
     int64_t bytes = 0;
+    // The contract clock suspends the partner soon; nothing more goes until then.
+    if (!InTerm()) max_records = 0;
     while (static_cast<int64_t>(positions->size()) < max_records && !window_.ready().empty()) {
       const int64_t seq = *window_.ready().begin();
       if (seq > mark_ || window_.in_flight() >= max_in_flight_) break;

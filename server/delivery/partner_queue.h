@@ -138,7 +138,8 @@ class PartnerQueue {
   int64_t Unsettled() const;
 
   // --- hub
-  void SetWindow(int max_unacknowledged);
+  // What the contracts say: how many may be unacknowledged, and until when records are handed over at all.
+  void SetTerms(int max_unacknowledged, absl::Time serves_until);
   int live_streams() const;
   // Forgets what is in memory, but for records on their way; the stored backlog is read again when there is a stream.
   void Reload();
@@ -161,8 +162,11 @@ class PartnerQueue {
 
   PartnerQueue(const Parts& parts, Callbacks callbacks, const storage::LaneState& lanes);
 
-  // True while there is a stream and the fence is open: a stopped partner asks for no mark.
-  bool Serving() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !attached_.empty() && parts_.fence->open(); }
+  // True while there is a stream, the fence is open and the contracts hold: a stopped partner asks for no mark.
+  bool Serving() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !attached_.empty() && parts_.fence->open() && InTerm();
+  }
+  bool InTerm() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return parts_.clock() < serves_until_; }
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool NeedsPage() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int64_t WantedMark() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -187,6 +191,7 @@ class PartnerQueue {
   mutable absl::Mutex mutex_;
   BacklogWindow window_ ABSL_GUARDED_BY(mutex_);
   int64_t max_in_flight_ ABSL_GUARDED_BY(mutex_) = 1;
+  absl::Time serves_until_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   int64_t mark_ ABSL_GUARDED_BY(mutex_);
   bool ticked_ ABSL_GUARDED_BY(mutex_) = false;  // since the last Prepare
   bool more_ ABSL_GUARDED_BY(mutex_) = true;     // the store may hold records after window_.loaded_to()

@@ -76,9 +76,10 @@ int64_t PartnerQueue::Unsettled() const {
   return static_cast<int64_t>(ends_.acknowledged.size() + ends_.settlements.size());
 }
 
-void PartnerQueue::SetWindow(int max_unacknowledged) {
+void PartnerQueue::SetTerms(int max_unacknowledged, absl::Time serves_until) {
   absl::MutexLock lock(&mutex_);
   max_in_flight_ = std::max(1, max_unacknowledged);
+  serves_until_ = serves_until;
 }
 
 int PartnerQueue::live_streams() const {

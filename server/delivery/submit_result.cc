@@ -10,12 +10,12 @@
 #include "proto/errors/error.h"
 #include "server/crypto/hkdf.h"
 #include "server/crypto/sha256.h"
+#include "server/delivery/sealed_result.h"
 #include "server/disclosure/audit_entry.h"
 #include "server/disclosure/errors.h"
 #include "server/disclosure/limits.h"
 #include "server/disclosure/names.h"
 #include "server/disclosure/resolver.h"
-#include "server/disclosure/sealed_payload.h"
 
 namespace postern::delivery {
 namespace {
@@ -49,14 +49,15 @@ absl::StatusOr<storage::Hash32> ContentDigest(const disclosure::PayloadKeys& key
 
 ResultReceiver::ResultReceiver(const registry::SnapshotHolder* snapshots, storage::Store* store, crypto::KeyStore* keys,
                                std::function<absl::Time()> clock, std::function<void()> on_outcomes,
-                               OnInboundFinding on_finding)
+                               OnInboundFinding on_finding, ResultLimits limits)
     : snapshots_(snapshots),
       store_(store),
       keys_(keys),
       clock_(std::move(clock)),
       on_outcomes_(std::move(on_outcomes)),
       on_finding_(std::move(on_finding)),
-      grants_(store) {}
+      grants_(store),
+      quota_(limits) {}
 
 absl::StatusOr<v1::SubmitResultResponse> ResultReceiver::Submit(const identity::Principal& principal,
                                                                 const v1::SubmitResultRequest& request) {
@@ -91,24 +92,38 @@ absl::StatusOr<v1::SubmitResultResponse> ResultReceiver::Submit(const identity::
   result.time = now;
   result.type = request.result().type();
   result.request_id = request_id;
-  POSTERN_ASSIGN_OR_RETURN(
-      result.sealed_result,
-      disclosure::SealForPartner(keys, row->id, principal.partner, static_cast<uint64_t>(partner->resource.epoch()),
-                                 grant->purpose, result.type, projected));
+  POSTERN_ASSIGN_OR_RETURN(result.sealed_result,
+                           SealResult(keys, {row->id, principal.partner, grant->purpose, result.type}, request_id,
+                                      static_cast<uint64_t>(partner->resource.epoch()), projected));
   POSTERN_ASSIGN_OR_RETURN(result.content_digest, ContentDigest(keys, request.result()));
+  const absl::Status kept = Keep(principal, request, *row, std::move(result), now);
+  // The same result under the same id: it was taken before.
+  if (ReasonOf(kept) == v1::ERROR_REASON_ALREADY_EXISTS) return v1::SubmitResultResponse();
+  POSTERN_RETURN_IF_ERROR(kept);
+  if (on_outcomes_) on_outcomes_();
+  return v1::SubmitResultResponse();
+}
+
+absl::Status ResultReceiver::Keep(const identity::Principal& principal, const v1::SubmitResultRequest& request,
+                                  const storage::DisclosureRow& row, storage::ChangeSet::SubmittedResult result,
+                                  absl::Time now) {
   v1::AuditEntry entry =
       disclosure::MakeEntry(v1::AuditEntry::KIND_STATE_CHANGE, now, principal.name, request.disclosure());
   (*entry.mutable_details())["result"] = result.type;
   storage::ChangeSet change;
   POSTERN_ASSIGN_OR_RETURN(std::string leaf, disclosure::PublicLeaf(entry));
   change.audit_leaves.push_back(std::move(leaf));
+  const crypto::Uuid request_id = result.request_id;
+  const size_t bytes = request.result().data().size();
   change.results.push_back(std::move(result));
+  POSTERN_ASSIGN_OR_RETURN(const bool taken, quota_.Take(row.partner, row.id, request_id, bytes, now));
   const absl::Status applied = store_->Apply(change).status();
-  // The same result under the same id: it was taken before.
-  if (ReasonOf(applied) == v1::ERROR_REASON_ALREADY_EXISTS) return v1::SubmitResultResponse();
-  POSTERN_RETURN_IF_ERROR(applied);
-  if (on_outcomes_) on_outcomes_();
-  return v1::SubmitResultResponse();
+  // What may have been written keeps its room; what was refused or known takes none.
+  const v1::ErrorReason reason = ReasonOf(applied);
+  if (taken && (reason == v1::ERROR_REASON_ALREADY_EXISTS || reason == v1::ERROR_REASON_REQUEST_ID_REUSED)) {
+    quota_.GiveBack(row.partner, row.id, request_id, bytes);
+  }
+  return applied;
 }
 
 }  // namespace postern::delivery

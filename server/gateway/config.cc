@@ -94,6 +94,10 @@ void FillIn(config::Config* config) {
   fill(&config::Limits::drain_seconds, &config::Limits::set_drain_seconds, 20);
   fill(&config::Limits::retention_settle_seconds, &config::Limits::set_retention_settle_seconds, 600);
   fill(&config::Limits::partner_calls_per_second, &config::Limits::set_partner_calls_per_second, 50);
+  fill(&config::Limits::partner_results_per_second, &config::Limits::set_partner_results_per_second, 50);
+  fill(&config::Limits::partner_results_per_day, &config::Limits::set_partner_results_per_day, 100'000);
+  fill(&config::Limits::partner_result_bytes_per_day, &config::Limits::set_partner_result_bytes_per_day, 1 << 30);
+  fill(&config::Limits::results_per_disclosure, &config::Limits::set_results_per_disclosure, 64);
   fill(&config::Limits::compare_one_in, &config::Limits::set_compare_one_in, 16);
 }
 

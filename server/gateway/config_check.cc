@@ -210,7 +210,9 @@ class Checker {
                                 int64_t{limits.stream_disclosures_in_flight()}, int64_t{limits.commit_queue()},
                                 int64_t{limits.partner_connections()}, limits.delivery_bytes_per_partner(),
                                 int64_t{limits.drain_seconds()}, int64_t{limits.partner_calls_per_second()},
-                                int64_t{limits.compare_one_in()}, int64_t{limits.retention_settle_seconds()}}) {
+                                int64_t{limits.compare_one_in()}, int64_t{limits.retention_settle_seconds()},
+                                int64_t{limits.partner_results_per_second()}, int64_t{limits.partner_results_per_day()},
+                                limits.partner_result_bytes_per_day(), int64_t{limits.results_per_disclosure()}}) {
       if (value <= 0) return Find("limits", "every limit must be positive");
     }
   }

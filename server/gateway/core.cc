@@ -128,8 +128,11 @@ absl::Status BuildMainPath(const config::Config& config, const Clock& clock, con
                                                                                          const std::string& path) {
     findings->Report(partner, path);
   };
-  core.results =
-      std::make_unique<delivery::ResultReceiver>(&core.snapshots, store, keys, clock, notify, on_inbound_finding);
+  const delivery::ResultLimits results{
+      config.limits().partner_results_per_second(), config.limits().partner_results_per_day(),
+      config.limits().partner_result_bytes_per_day(), config.limits().results_per_disclosure()};
+  core.results = std::make_unique<delivery::ResultReceiver>(&core.snapshots, store, keys, clock, notify,
+                                                            on_inbound_finding, results);
   core.dead_letters = std::make_unique<delivery::DeadLetters>(&core.snapshots, core.archive.get(), store,
                                                               core.hub.get(), core.origin, clock);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "policy/language/channel.h"
+#include "policy/language/compiler.h"
+#include "server/registry/times.h"
 
 namespace postern::registry {
 namespace {
@@ -21,6 +23,17 @@ int QueueWindow(const PartnerView& partner) {
     window = window == 0 ? allowed : std::min(window, allowed);
   }
   return std::max(1, window);
+}
+
+absl::Time EndOfTerms(const PartnerView& partner, absl::Time now) {
+  const absl::CivilDay today = UtcDay(now);
+  absl::Time end = absl::InfiniteFuture();
+  for (const auto& contract : partner.contracts) {
+    const policy::ContractStanding standing = policy::StandingOn(contract->terms, today);
+    if (standing.state != policy::ContractStanding::State::kInForce) return absl::InfinitePast();
+    end = std::min(end, absl::FromCivil(today + standing.days_left + 1, absl::UTCTimeZone()));
+  }
+  return end;
 }
 
 bool MayFetch(const PartnerView& partner) {

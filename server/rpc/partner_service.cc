@@ -17,8 +17,20 @@ grpc::ServerBidiReactor<v1::ReceiveRequest, v1::ReceiveResponse>* PartnerService
 grpc::ServerUnaryReactor* PartnerService::SubmitResult(grpc::CallbackServerContext* context,
                                                        const v1::SubmitResultRequest* request,
                                                        v1::SubmitResultResponse* response) {
-  return RunBlocking(parts_.gate, *context, FindRule("postern.v1.PartnerService.SubmitResult"), request, response,
-                     [this, request](const Principal& caller) { return parts_.results->Submit(caller, *request); });
+  UnaryCall* call = UnaryCall::Enter(parts_.gate, *context, FindRule("postern.v1.PartnerService.SubmitResult"));
+  if (!call->entered()) return call;
+  // Before the pool, which is every partner's.
+  if (const absl::Status room = parts_.results->Admit(call->principal()); !room.ok()) {
+    call->End(room);
+    return call;
+  }
+  const bool taken = parts_.gate->pool()->Run([this, request, response, call] {
+    absl::StatusOr<v1::SubmitResultResponse> result = parts_.results->Submit(call->principal(), *request);
+    if (result.ok()) *response = *std::move(result);
+    call->End(result.status());
+  });
+  if (!taken) call->End(MakeError(v1::ERROR_REASON_OVERLOADED, "too many calls wait on this listener"));
+  return call;
 }
 
 grpc::ServerUnaryReactor* PartnerService::GetStanding(grpc::CallbackServerContext* context,

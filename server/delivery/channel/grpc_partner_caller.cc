@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <limits>
+#include <map>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "absl/time/clock.h"
 #include "proto/errors/error.h"
 #include "server/crypto/sha256.h"
+#include "server/delivery/channel/channel_sockets.h"
 #include "server/identity/certificate.h"
 
 namespace postern::delivery {
@@ -216,8 +218,16 @@ class GrpcPartnerCaller::Impl {
     channels_.clear();
   }
   void Forget(const std::string& partner) {
-    absl::MutexLock lock(&mutex_);
-    DropWithPrefix(absl::StrCat(partner, "\n"));
+    std::vector<std::shared_ptr<ChannelSockets>> open;
+    {
+      absl::MutexLock lock(&mutex_);
+      DropWithPrefix(absl::StrCat(partner, "\n"));
+      for (auto [it, end] = sockets_.equal_range(partner); it != end; ++it) {
+        if (auto sockets = it->second.lock()) open.push_back(std::move(sockets));
+      }
+      sockets_.erase(partner);
+    }
+    for (const std::shared_ptr<ChannelSockets>& sockets : open) sockets->Close();
   }
 
  private:
@@ -236,6 +246,14 @@ class GrpcPartnerCaller::Impl {
   // A channel closes its connection when nobody holds it any more: calls under way do until they end.
   void DropWithPrefix(absl::string_view prefix) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     absl::erase_if(channels_, [prefix](const auto& channel) { return absl::StartsWith(channel.first, prefix); });
+  }
+
+  void WatchSockets(const std::string& partner, grpc::ChannelArguments* arguments)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (auto it = sockets_.begin(); it != sockets_.end();) it = it->second.expired() ? sockets_.erase(it) : ++it;
+    auto sockets = std::make_shared<ChannelSockets>();
+    sockets_.emplace(partner, sockets);
+    ChannelSockets::Watch(std::move(sockets), arguments);
   }
 
   // Answers if the channel is ready or the time is over, and waits for its next state otherwise. A call is started on a
@@ -308,6 +326,7 @@ class GrpcPartnerCaller::Impl {
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    WatchSockets(partner, &arguments);
     // What the server is asked for is its name, also where the address is a literal one.
     if (!absl::StartsWith(endpoint.server_san(), "spiffe://")) {
       arguments.SetString(GRPC_SSL_TARGET_NAME_OVERRIDE_ARG, endpoint.server_san());
@@ -336,6 +355,8 @@ class GrpcPartnerCaller::Impl {
   ClientCertificate certificate_ ABSL_GUARDED_BY(mutex_);
   // By partner, endpoint id and digest of the endpoint, a line each.
   absl::flat_hash_map<std::string, OpenChannel> channels_ ABSL_GUARDED_BY(mutex_);
+  // By partner, of every channel that lives, replaced ones with calls under way too.
+  std::multimap<std::string, std::weak_ptr<ChannelSockets>> sockets_ ABSL_GUARDED_BY(mutex_);
   std::thread watcher_;  // last: it uses the queue
 };
 

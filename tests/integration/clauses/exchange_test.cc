@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/time/clock.h"
 #include "policy/retail/shop/v1/payment.pb.h"
 #include "tests/support/payment_channel.h"
 #include "tests/support/retail_shop.h"
@@ -116,6 +117,33 @@ TEST_F(ExchangeTest, ASubmittedResultIsTrimmedToo) {
   ASSERT_TRUE(seen.ParseFromString(data));
   EXPECT_TRUE(seen.paid());
   EXPECT_THAT(data, Not(HasSubstr("canary")));
+}
+
+TEST_F(ExchangeTest, APartnerThatSubmitsWithoutEndIsRefusedAndToldWhenToComeAgain) {
+  PaymentChannel channel(&shop_.gateway().pki(), AnswerTooMuch);
+  shop_.Open(nullptr, {channel.Endpoint("authorize")});
+  v1::ExchangeResponse exchanged;
+  ASSERT_TRUE(Exchange(Payment("PAY-3"), &exchanged).ok());
+  shop::v1::PaymentResult result;
+  result.set_payment_reference("PAY-3");
+  result.set_paid(true);
+  v1::SubmitResultRequest submit;
+  submit.set_disclosure(exchanged.disclosure().name());
+  *submit.mutable_result() = RecordOf(result);
+  const auto partner = shop_.Partner("clear-pay");
+  grpc::Status refused;
+  int taken = 0;
+  for (; taken < 1000 && refused.ok(); ++taken) {
+    submit.set_request_id(NewRequestId());
+    v1::SubmitResultResponse submitted;
+    refused = partner->SubmitResult(Deadline().get(), submit, &submitted);
+    // Within the rate, the disclosure's own limit ends it.
+    absl::SleepFor(absl::Milliseconds(21));
+  }
+  EXPECT_EQ(ReasonOf(refused), "ERROR_REASON_RESULT_LIMIT");
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(refused.error_details(), HasSubstr("google.rpc.RetryInfo"));
+  EXPECT_EQ(taken, 65) << "64 and the one that was refused";
 }
 
 // Clause: W7

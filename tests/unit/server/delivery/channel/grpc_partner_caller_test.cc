@@ -16,6 +16,7 @@
 #include "client/pki/authority.h"
 #include "policy/retail/clearpay/v1/payment_service.grpc.pb.h"
 #include "proto/errors/error.h"
+#include "tests/unit/server/delivery/channel/stalled_relay.h"
 
 namespace postern::delivery {
 namespace {
@@ -202,6 +203,32 @@ TEST_F(GrpcPartnerCallerTest, AForgottenPartnersConnectionIsClosed) {
     open = EstablishedTo(endpoint.address());
   }
   EXPECT_EQ(open, 0);
+}
+
+// Clause: P1.4e
+TEST_F(GrpcPartnerCallerTest, AForgottenPartnerThatReadsSlowlyFindsAResetAndNotWhatWasQueued) {
+  v1::PartnerEndpoint endpoint = Serve();
+  StalledRelay relay(endpoint.address());
+  endpoint.set_address(relay.address());
+  const auto line = Connect(endpoint);
+  ASSERT_TRUE(line.ok()) << line.status();
+  ASSERT_EQ(Call(*line, "good").fate, Fate::kAnswered);
+  relay.Stall();
+  shop::v1::PaymentRequest request;
+  request.set_payment_token(std::string(900'000, 'x'));
+  absl::Notification ended;
+  const auto call = (*line)->Start(kMethod, request.SerializeAsString(), absl::Now() + absl::Seconds(30),
+                                   [&](const CallResult&) { ended.Notify(); });
+  absl::SleepFor(absl::Milliseconds(300));  // what the flow control lets go is queued in the kernel by then
+  const absl::Time before = absl::Now();
+  call->Cancel();
+  ended.WaitForNotification();
+  caller_.Forget("partners/clear-pay");
+  const StalledRelay::Rest rest = relay.Drain();
+  EXPECT_LT(absl::Now() - before, absl::Seconds(1));
+  EXPECT_TRUE(rest.reset);
+  // At most what its own small buffer had taken.
+  EXPECT_LT(rest.bytes, 40'000u);
 }
 
 TEST_F(GrpcPartnerCallerTest, AConnectionEndsWithTheCertificateThatOpenedIt) {
