@@ -1,15 +1,12 @@
 #include "server/delivery/channel/channel_sockets.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
 #include <grpc/support/sync.h>
 #include <grpcpp/version_info.h>
+
+#include "server/delivery/channel/socket_reset.h"
 
 // The way to a channel's sockets: GRPC_ARG_SOCKET_MUTATOR and these types are public, their definitions are not
 // installed. They are those of src/core/lib/iomgr/socket_mutator.h in 1.51; a test notices if they are not.
@@ -58,27 +55,6 @@ const grpc_socket_mutator_vtable kVtable = {
     nullptr,
 };
 
-ino_t InodeOf(int fd) {
-  struct stat status {};
-  return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) ? status.st_ino : 0;
-}
-
-// False if `fd` is another socket by now, or none.
-bool Reset(int fd, ino_t inode) {
-  // Of our own, so that it stays what it is while it is looked at.
-  const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  if (own < 0) return false;
-  const bool same = InodeOf(own) == inode;
-  if (same) {
-    sockaddr unspecified{};
-    unspecified.sa_family = AF_UNSPEC;
-    // Sends RST and drops the queue; where the kernel refuses, the connection ends and the queue drains.
-    if (connect(own, &unspecified, sizeof(unspecified)) != 0) shutdown(own, SHUT_RDWR);
-  }
-  close(own);
-  return same;
-}
-
 }  // namespace
 
 void ChannelSockets::Watch(std::shared_ptr<ChannelSockets> sockets, grpc::ChannelArguments* arguments) {
@@ -88,12 +64,12 @@ void ChannelSockets::Watch(std::shared_ptr<ChannelSockets> sockets, grpc::Channe
 }
 
 bool ChannelSockets::Opened(int fd) {
-  const ino_t inode = InodeOf(fd);
+  const ino_t inode = SocketInode(fd);
   absl::MutexLock lock(&mutex_);
   if (closed_) return false;
-  sockets_.erase(
-      std::remove_if(sockets_.begin(), sockets_.end(), [](const Socket& old) { return InodeOf(old.fd) != old.inode; }),
-      sockets_.end());
+  sockets_.erase(std::remove_if(sockets_.begin(), sockets_.end(),
+                                [](const Socket& old) { return SocketInode(old.fd) != old.inode; }),
+                 sockets_.end());
   sockets_.push_back({fd, inode});
   return true;
 }
@@ -102,7 +78,7 @@ int ChannelSockets::Close() {
   absl::MutexLock lock(&mutex_);
   closed_ = true;
   int reset = 0;
-  for (const Socket& socket : sockets_) reset += Reset(socket.fd, socket.inode) ? 1 : 0;
+  for (const Socket& socket : sockets_) reset += ResetSocket(socket.fd, socket.inode) ? 1 : 0;
   sockets_.clear();
   return reset;
 }

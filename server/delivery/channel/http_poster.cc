@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "server/delivery/channel/address_guard.h"
+#include "server/delivery/channel/socket_reset.h"
 
 namespace postern::delivery {
 namespace {
@@ -39,7 +40,8 @@ struct Request {
   std::unique_ptr<curl_slist, ListFree> headers;
   std::unique_ptr<curl_slist, ListFree> connect_to;
   HttpAnswer answer;
-  curl_socket_t socket = CURL_SOCKET_BAD;
+  curl_socket_t socket = CURL_SOCKET_BAD;  // the last that was opened
+  ino_t inode = 0;                         // of it
 };
 
 size_t TakeBody(char* data, size_t size, size_t count, void* user) {
@@ -54,6 +56,7 @@ curl_socket_t OpenSocket(void* user, curlsocktype, curl_sockaddr* address) {
   Request& request = *static_cast<Request*>(user);
   if (!MayCall(address->addr, request.post.allow_private)) return CURL_SOCKET_BAD;
   request.socket = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  request.inode = SocketInode(request.socket);
   return request.socket;
 }
 
@@ -229,12 +232,8 @@ class HttpPoster::Impl {
     if (found == running_.end()) return;
     Request& request = *found->second;
     Conclude(request, CURLE_ABORTED_BY_CALLBACK);
-    curl_socket_t active = CURL_SOCKET_BAD;
-    curl_easy_getinfo(request.easy.get(), CURLINFO_ACTIVESOCKET, &active);
-    if (active != CURL_SOCKET_BAD) {
-      const linger reset{1, 0};
-      setsockopt(active, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    }
+    // The library tells nobody the socket of a request that is under way.
+    ResetSocket(request.socket, request.inode);
     Finish(token);
   }
 

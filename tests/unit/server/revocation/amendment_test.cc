@@ -171,7 +171,8 @@ TEST_F(AmendmentTest, OnlyTheLastAnswerIsAmendedAndNoneIsReplayed) {
 }
 
 TEST_F(AmendmentTest, NothingIsAmendedBeforeItIsAttested) {
-  RevocationFixture fresh(directory_.path() + "/fresh");
+  registry::TempDirectory directory;
+  RevocationFixture fresh(directory.path());
   fresh.Serve();
   fresh.RegisterKey();
   fresh.Handed(kSwift, fresh.Disclose(kSwift, 1)[0]);
