@@ -1,10 +1,11 @@
-// crash_rounds [--rounds N] [--power N] [--kill N] [--seed S] [--json]
+// crash_rounds [--store sqlite|postgres] [--rounds N] [--power N] [--kill N] [--seed S] [--json]
 //
 // Runs N rounds (200), seven in eight by loss of power and the others by kill -9, or as many of each as --power and
 // --kill say, and reports what was broken. Exit status: 0 if every round was made and nothing was broken, 1 if not, 2
 // wrong usage.
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,7 @@ namespace postern::testing {
 namespace {
 
 struct Arguments {
+  StoreKind store = StoreKind::kSqlite;
   int power = 175;
   int kill = 25;
   uint64_t seed = 1;
@@ -26,6 +28,13 @@ bool Parse(int argc, char** argv, Arguments* out) {
     const std::string name = argv[i];
     if (name == "--json") {
       out->json = true;
+      continue;
+    }
+    if (name == "--store") {
+      if (i + 1 == argc) return false;
+      const std::string store = argv[++i];
+      if (store != "sqlite" && store != "postgres") return false;
+      out->store = store == "postgres" ? StoreKind::kPostgres : StoreKind::kSqlite;
       continue;
     }
     int64_t value = 0;
@@ -43,6 +52,8 @@ bool Parse(int argc, char** argv, Arguments* out) {
       return false;
     }
   }
+  // What a disk does to PostgreSQL is PostgreSQL's: there every round is a kill.
+  if (out->store == StoreKind::kPostgres) out->kill += std::exchange(out->power, 0);
   return true;
 }
 
@@ -83,13 +94,15 @@ void Print(const Report& report) {
 int Main(int argc, char** argv) {
   Arguments arguments;
   if (!Parse(argc, argv, &arguments)) {
-    std::fputs("usage: crash_rounds [--rounds N] [--power N] [--kill N] [--seed S] [--json]\n", stderr);
+    std::fputs(
+        "usage: crash_rounds [--store sqlite|postgres] [--rounds N] [--power N] [--kill N] [--seed S] [--json]\n",
+        stderr);
     return 2;
   }
   const absl::Time begin = absl::Now();
   Report report;
   {
-    CrashSite site;
+    CrashSite site(arguments.store);
     RunPowerCuts(site, arguments.power, arguments.seed, &report);
     RunKills(site, arguments.kill, arguments.seed, &report);
   }

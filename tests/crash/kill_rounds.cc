@@ -18,7 +18,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "proto/postern/v1/audit_service.grpc.pb.h"
-#include "server/storage/sqlite/sqlite_store.h"
 #include "tests/crash/boundary_control.h"
 #include "tests/crash/load.h"
 #include "tests/crash/rounds.h"
@@ -223,18 +222,21 @@ class Kills {
     const bool random = aim.boundary.empty() && aim.failpoint.empty();
     const absl::Duration patience = random ? absl::Microseconds(random_() % 150'000) : absl::Milliseconds(1200);
     bool as_aimed = process.Wait(patience) != -1 && !random;
+    const bool with_server = site_.server() != nullptr && random_() % 2 == 0;
+    if (with_server) site_.server()->Kill();
     if (process.Wait(absl::ZeroDuration()) == -1) process.Signal(SIGKILL);
     if (process.Wait(absl::Seconds(10)) != 128 + SIGKILL) {
       std::fprintf(stderr, "posternd ended by itself: %s\n", process.Log().c_str());
       ++report_->restarts_failed;
     }
     load.Stop();
+    if (with_server) site_.server()->Start();
     for (const auto& [boundary, hits] : control_.Hits()) {
       const auto known = before.find(boundary);
       const int64_t fresh = hits - (known == before.end() ? 0 : known->second);
       if (fresh > 0) hits_a_round_[boundary] = std::max(hits_a_round_[boundary], fresh);
     }
-    ++report_->boundaries[as_aimed ? aim.Name() : "random"];
+    ++report_->boundaries[absl::StrCat(as_aimed ? aim.Name() : "random", with_server ? ", with its server" : "")];
     const bool in_flight = load.broken() > 0;
     ++(in_flight ? report_->rounds : report_->uncounted);
     return in_flight;
@@ -257,9 +259,7 @@ class Kills {
     load.Stop();
     site_.gateway().process().Signal(SIGTERM);
     if (site_.gateway().process().Wait(absl::Seconds(30)) != 0) ++report_->restarts_failed;
-    storage::SqliteStoreOptions options;
-    options.directory = site_.gateway().data_dir() + "/ledger";
-    const auto store = storage::OpenSqliteStore(options);
+    const auto store = site_.OpenLedger();
     if (!store.ok()) {
       ++report_->restarts_failed;
       return;

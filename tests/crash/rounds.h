@@ -6,7 +6,10 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/statusor.h"
+#include "server/storage/store.h"
 #include "tests/crash/evidence.h"
+#include "tests/postgres/postgres_server.h"
 #include "tests/support/test_gateway.h"
 
 namespace postern::testing {
@@ -25,21 +28,31 @@ struct Report {
   bool good() const { return verdict.good() && restarts_failed == 0 && undelivered == 0; }
 };
 
+// Which store a gateway has.
+enum class StoreKind { kSqlite, kPostgres };
+
 // A gateway's folder whose data can be put back to its beginning: two carriers and a payment partner, the retail bundle
-// in force, nothing disclosed.
+// in force, nothing disclosed. On PostgreSQL it has a server of its own.
 class CrashSite {
  public:
-  CrashSite();
+  explicit CrashSite(StoreKind kind);
   ~CrashSite();
 
-  TestGateway& gateway() { return gateway_; }
+  TestGateway& gateway() { return *gateway_; }
+  // Null on SQLite.
+  PostgresServer* server() { return server_.get(); }
   // Puts the beginning back. No process has the data.
   void Reset();
   // Compares the ledger as it lies there with the evidence, on a copy, so that recovery is left to the gateway.
   Verdict Compare(const Evidence& evidence);
+  // The ledger itself. No process has it.
+  absl::StatusOr<std::unique_ptr<storage::Store>> OpenLedger() const;
 
  private:
-  TestGateway gateway_;
+  absl::StatusOr<std::unique_ptr<storage::Store>> OpenCopy();
+
+  const std::unique_ptr<PostgresServer> server_;
+  std::unique_ptr<TestGateway> gateway_;
 };
 
 // A crash site's data is used for so many rounds, then put back.
@@ -48,7 +61,8 @@ inline constexpr int kRoundsAGeneration = 25;
 // Loses power `rounds` times at a random change of the disk under a whole core in this process.
 void RunPowerCuts(CrashSite& site, int rounds, uint64_t seed, Report* report);
 
-// Kills a real posternd `rounds` times: at system calls and failpoints in turn, and at random moments.
+// Kills a real posternd `rounds` times: at system calls and failpoints in turn, and at random moments. On PostgreSQL
+// its server is killed with it every other time.
 void RunKills(CrashSite& site, int rounds, uint64_t seed, Report* report);
 
 }  // namespace postern::testing

@@ -47,7 +47,7 @@ class CoreDiskFaultTest : public ::testing::TestWithParam<Fault> {
     return false;
   }
 
-  CrashSite site_;
+  CrashSite site_{StoreKind::kSqlite};
   std::unique_ptr<SimulatedDisk> disk_;  // before what writes to it
   const base::Logger log_{base::LogLevel::kError, /*fd=*/-1};
   gateway::ServingState serving_;
