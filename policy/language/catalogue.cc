@@ -3,6 +3,7 @@
 #include <set>
 
 #include "policy/language/catalogue_builder.h"
+#include "policy/projection/any_value.h"
 
 namespace postern::policy {
 
@@ -59,6 +60,8 @@ std::vector<v1::FieldClassification> Catalogue::StatementsOn(const Descriptor& r
 
 Classification Catalogue::Classify(const Descriptor& root, const FieldPath& path) const {
   for (size_t length = path.size(); length > 0; --length) {
+    // What an Any holds has nothing from the field that holds it.
+    if (length < path.size() && IsAnyValue(*path[length - 1])) break;
     for (const v1::FieldClassification& statement : StatementsOn(root, path, length)) {
       if (!statement.category().empty()) return {statement.category(), statement.free_text()};
     }

@@ -6,8 +6,10 @@
 #include <google/protobuf/util/message_differencer.h>
 
 #include "absl/strings/str_cat.h"
+#include "policy/language/packed_leaves.h"
 #include "policy/language/role_checks.h"
 #include "policy/language/suggestion.h"
+#include "policy/projection/any_value.h"
 
 namespace postern::policy {
 
@@ -42,8 +44,12 @@ void CatalogueBuilder::AddField(const Descriptor& type, const v1::CatalogueField
   const SourceLocation at = node.At(v1::CatalogueField::kPathFieldNumber);
   const PathResolution resolved = ResolvePath(type, field.path());
   if (resolved.path.empty()) {
-    sink_.Error(at, resolved.problem, "", resolved.hint);
+    sink_.Error(at, resolved.problem, "",
+                resolved.hint.empty() ? NearestPackedType(schema_, field.path()) : resolved.hint);
     return;
+  }
+  if (EntersAnyValue(resolved.path) && !field.roles().empty()) {
+    sink_.Error(at, absl::StrCat("\"", field.path(), "\" is inside a google.protobuf.Any and can have no role"));
   }
   if (field.category().empty() && field.roles().empty()) {
     sink_.Error(at, absl::StrCat("\"", field.path(), "\" gets neither category nor role"));

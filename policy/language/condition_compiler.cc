@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "policy/projection/any_value.h"
 #include "policy/projection/predicate.h"
 
 namespace postern::policy {
@@ -51,6 +52,10 @@ FieldPath ResolveOperand(const std::string& path, const SourceLocation& at, cons
   PathResolution resolved = ResolvePath(*scope.record_type, path);
   if (resolved.path.empty()) {
     sink.Error(at, absl::StrCat("condition: ", resolved.problem), "", resolved.hint);
+    return {};
+  }
+  if (EntersAnyValue(resolved.path)) {
+    sink.Error(at, absl::StrCat("condition: \"", path, "\" is inside a google.protobuf.Any, where no condition looks"));
     return {};
   }
   if (!IsLeaf(resolved.path)) {

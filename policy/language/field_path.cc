@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "policy/language/suggestion.h"
+#include "policy/projection/any_value.h"
 
 namespace postern::policy {
 namespace {
@@ -22,6 +24,42 @@ std::vector<std::string> FieldNames(const Descriptor& message) {
 void Push(const FieldDescriptor* field, FieldPath* path) {
   path->push_back(field);
   if (field->is_map() && MessageBelow(*field) != nullptr) path->push_back(field->message_type()->map_value());
+}
+
+// Takes "[type.googleapis.com/shop.v1.Gift]" off `rest`, which goes on behind it: the type that `any`, at the end of
+// `path`, is to hold. Null and *failed if there is none.
+const Descriptor* TakeType(const Descriptor* any, absl::string_view* rest, FieldPath* path, PathResolution* failed) {
+  const auto fail = [failed](std::string problem, std::string hint = "") -> const Descriptor* {
+    *failed = {{}, std::move(problem), std::move(hint)};
+    return nullptr;
+  };
+  if (any == nullptr || !HasAnyForm(*any)) {
+    return fail(absl::StrCat("\"", ToDotted(*path), "\" is no google.protobuf.Any: it has no types to choose from"));
+  }
+  const size_t end = rest->find(']');
+  if (end == absl::string_view::npos) return fail(absl::StrCat("\"", ToDotted(*path), "[\" has no closing bracket"));
+  const absl::string_view url = rest->substr(1, end - 1);
+  rest->remove_prefix(end + 1);
+  const std::string here = absl::StrCat("\"", ToDotted(*path), "[", url, "]\"");
+  absl::string_view name = url;
+  if (!absl::ConsumePrefix(&name, kTypeUrlPrefix)) {
+    return fail(absl::StrCat(here, " is no type"),
+                absl::StrCat("write ", kTypeUrlPrefix, " and the full name of a message"));
+  }
+  const Descriptor* type = any->file()->pool()->FindMessageTypeByName(std::string(name));
+  if (type == nullptr || type->options().map_entry()) {
+    return fail(absl::StrCat(here, ": the descriptor set has no message \"", name, "\""));
+  }
+  if (IsAny(*type)) return fail(absl::StrCat(here, ": an Any directly in an Any has no path"));
+  if (rest->empty()) {
+    return fail(absl::StrCat(here, " is a message; a path ends at a field of it"),
+                type->field_count() == 0
+                    ? ""
+                    : absl::StrCat("for example ", here.substr(1, here.size() - 2), ".", type->field(0)->name()));
+  }
+  if ((*rest)[0] != '.') return fail(absl::StrCat(here, " has to be followed by \".\" and a field"));
+  path->push_back(any->FindFieldByNumber(kAnyValue));
+  return type;
 }
 
 // Messages that share messages can have exponentially many paths, with or without a leaf at the end: steps are counted,
@@ -69,12 +107,7 @@ const Descriptor* MessageBelow(const FieldDescriptor& field) {
 }
 
 std::string ToDotted(const FieldPath& path) {
-  std::string out;
-  for (const FieldDescriptor* field : path) {
-    if (field->containing_type()->options().map_entry()) continue;
-    absl::StrAppend(&out, out.empty() ? "" : ".", field->name());
-  }
-  return out;
+  return DottedPath(path);
 }
 
 bool IsRepeated(const FieldPath& path) {
@@ -92,7 +125,9 @@ PathResolution ResolvePath(const Descriptor& root, absl::string_view dotted) {
   if (dotted.empty()) return {{}, "the path is empty", ""};
   PathResolution result;
   const Descriptor* message = &root;
-  for (absl::string_view name : absl::StrSplit(dotted, '.')) {
+  for (absl::string_view rest = dotted;; rest.remove_prefix(1)) {
+    const absl::string_view name = rest.substr(0, rest.find_first_of(".["));
+    rest.remove_prefix(name.size());
     if (message == nullptr) {
       return {{}, absl::StrCat("\"", ToDotted(result.path), "\" is a leaf and has no field \"", name, "\""), ""};
     }
@@ -104,8 +139,13 @@ PathResolution ResolvePath(const Descriptor& root, absl::string_view dotted) {
     }
     Push(field, &result.path);
     message = MessageBelow(*result.path.back());
+    if (absl::StartsWith(rest, "[")) {
+      PathResolution failed;
+      message = TakeType(message, &rest, &result.path, &failed);
+      if (message == nullptr) return failed;
+    }
+    if (rest.empty()) return result;
   }
-  return result;
 }
 
 LeafList LeavesOf(const Descriptor& root) {

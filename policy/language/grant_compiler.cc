@@ -6,7 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "policy/language/leaf_compiler.h"
+#include "policy/language/packed_leaves.h"
 #include "policy/language/suggestion.h"
+#include "policy/projection/any_value.h"
 
 namespace postern::policy {
 namespace {
@@ -76,7 +78,7 @@ void CheckNotWhole(const RecordType& record, const PlanSpec& spec, const Vocabul
 // A proto2 `required` field that stays behind would make the message unreadable to the partner.
 void CheckProto2Required(const PlanSpec& spec, const SourceLocation& at, DiagnosticSink& sink) {
   std::map<FieldPath, const LeafSpec*> kept;  // granted leaves, and with null the messages above them
-  std::map<FieldPath, const Descriptor*> levels = {{{}, spec.record_type}};
+  std::set<std::pair<FieldPath, const Descriptor*>> levels = {{{}, spec.record_type}};
   for (const LeafSpec& leaf : spec.leaves) {
     FieldPath prefix;
     for (const FieldDescriptor* field : leaf.path) {
@@ -84,6 +86,7 @@ void CheckProto2Required(const PlanSpec& spec, const SourceLocation& at, Diagnos
       const bool last = prefix.size() == leaf.path.size();
       kept.emplace(prefix, last ? &leaf : nullptr);
       if (!last && field->message_type() != nullptr) levels.emplace(prefix, field->message_type());
+      if (!last && IsAnyValue(*field)) levels.emplace(prefix, leaf.path[prefix.size()]->containing_type());
     }
   }
   if (spec.leaves.empty()) return;
@@ -123,6 +126,7 @@ const LeafSpec* SteppedWhole(const PlanSpec& spec, const LeafSpec& leaf) {
     const auto* generalise = std::get_if<v1::Generalise>(&other.transform);
     const std::string& name = other.path.back()->name();
     return generalise != nullptr && generalise->has_step() && (name == "units" || name == "seconds") &&
+           leaf.path.back()->containing_type() == other.path.back()->containing_type() &&
            std::equal(leaf.path.begin(), leaf.path.end() - 1, other.path.begin(), other.path.end() - 1);
   });
   return whole == spec.leaves.end() ? nullptr : &*whole;
@@ -156,6 +160,9 @@ bool CompileFields(const GrantMessage& grant, const SourceNode& node, const Cond
     if (leaf) spec->leaves.push_back(*std::move(leaf));
   }
   spec->consents = leaves.consents();
+  for (ClassifiedLeaf& leaf : PackedLeaves(*spec, *scope.catalogue)) {
+    if (leaf.classification.category.empty()) spec->unclassified.push_back(std::move(leaf.fields));
+  }
   ok = ok && CheckFractions<GrantMessage>(*spec, node, sink);
   if (grant.fields().empty()) sink.Warning(node.Here(), "the grant names no field: nothing leaves under it");
   return ok;

@@ -5,6 +5,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "policy/language/packed_leaves.h"
+#include "policy/projection/amount.h"
+#include "policy/projection/any_value.h"
 #include "policy/projection/date_value.h"
 #include "policy/projection/transform.h"
 
@@ -49,6 +52,18 @@ std::string LeavesHint(const std::string& path, const Descriptor& below) {
                       list.leaves.size() > names.size() ? ", ..." : "");
 }
 
+// An Any, or a field of Any itself.
+bool EndsAtAny(const FieldPath& path) {
+  const Descriptor* below = MessageBelow(*path.back());
+  return IsAny(*path.back()->containing_type()) || (below != nullptr && IsAny(*below));
+}
+
+// A message that is one value to its transform: a date, an amount of money.
+bool LeavesWhole(const Descriptor& message, const v1::FieldGrant& field) {
+  return (field.generalise().has_date() && DateLayoutOf(message)) ||
+         (field.generalise().has_step() && IsMoney(message));
+}
+
 // Card numbers are looked for in text. A constant replaces whatever there was.
 bool CanHoldCardNumber(const FieldPath& path, const TransformSpec& transform) {
   if (std::holds_alternative<v1::Constant>(transform)) return false;
@@ -64,18 +79,20 @@ bool LeafCompiler::CheckPath(const v1::FieldGrant& field, const SourceNode& node
   const SourceLocation at = node.At(v1::FieldGrant::kPathFieldNumber);
   PathResolution resolved = ResolvePath(*scope_.record_type, field.path());
   if (resolved.path.empty()) {
-    sink_.Error(at, resolved.problem, "", resolved.hint);
+    const std::string type = NearestPackedType(scope_.catalogue->schema(), field.path());
+    sink_.Error(at, resolved.problem, "", resolved.hint.empty() ? type : resolved.hint);
     return false;
   }
-  if (EntersAny(resolved.path)) {
-    sink_.Error(at, absl::StrCat("\"", field.path(), "\" is a google.protobuf.Any or inside one, which never leaves"),
-                "P1.1a");
+  if (EndsAtAny(resolved.path)) {
+    sink_.Error(at,
+                absl::StrCat("\"", field.path(),
+                             "\" is a google.protobuf.Any or a part of one, which never leaves without a type"),
+                "P1.1a",
+                "name a type that it may hold, and a field of it: any[type.googleapis.com/package.Message].field");
     return false;
   }
   const Descriptor* below = MessageBelow(*resolved.path.back());
-  const bool whole_date =
-      below != nullptr && field.has_generalise() && field.generalise().has_date() && DateLayoutOf(*below);
-  if (below != nullptr && !whole_date) {
+  if (below != nullptr && !LeavesWhole(*below, field)) {
     sink_.Error(at, absl::StrCat("\"", field.path(), "\" is a message; a grant names leaves only"), "P1.4b",
                 LeavesHint(field.path(), *below));
     return false;

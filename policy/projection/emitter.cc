@@ -77,8 +77,8 @@ uint64_t Emitter::ClosedGates() const {
   return closed;
 }
 
-bool Emitter::AnyOpen(const Field& container) const {
-  for (int32_t i = container.gates_begin; i < container.gates_end; ++i) {
+bool Emitter::AnyOpen(int32_t gates_begin, int32_t gates_end) const {
+  for (int32_t i = gates_begin; i < gates_end; ++i) {
     if (closed_[tables_.gate_lists[i]] == 0) return true;
   }
   return false;
@@ -135,6 +135,18 @@ void Emitter::Date(const Field& field, const DateParts& parts) {
   Tag(field, wire::kDelimited);
   wire::Delimited delimited(out_, 0);
   AppendDateParts(layout, changed, out_);
+  delimited.Close();
+}
+
+void Emitter::Amount(const Field& field, const Money& money) {
+  const size_t start = out_->size();
+  Tag(field, wire::kDelimited);
+  wire::Delimited delimited(out_, 0);
+  if (!tables_.leaves[field.leaf].transform.AppendMoney(money, out_)) {
+    out_->resize(start);
+    return;
+  }
+  released_[field.leaf] = 1;
   delimited.Close();
 }
 

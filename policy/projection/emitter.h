@@ -31,7 +31,8 @@ class Emitter {
   // A bit for each of the first 64 gates that is closed.
   uint64_t ClosedGates() const;
   // True if anything below `container` may leave, which is when the container itself does.
-  bool AnyOpen(const Field& container) const;
+  bool AnyOpen(const Field& container) const { return AnyOpen(container.gates_begin, container.gates_end); }
+  bool AnyOpen(const AnyUse::Packed& type) const { return AnyOpen(type.gates_begin, type.gates_end); }
   // Why a gate is closed.
   WithheldReason ReasonOf(const Leaf& leaf) const { return static_cast<WithheldReason>(closed_[leaf.gate] - 1); }
 
@@ -39,6 +40,7 @@ class Emitter {
   void Scalar(const Field& field, uint64_t raw);
   void Text(const Field& field, absl::string_view value);
   void Date(const Field& field, const DateParts& parts);
+  void Amount(const Field& field, const Money& money);
   // One element of a packed run, without tag.
   void PackedElement(const Field& field, uint64_t raw);
   // The key of a map entry, tag included; always written. `path` is the map's, for errors.
@@ -57,6 +59,7 @@ class Emitter {
   absl::Status Finish() const;
 
  private:
+  bool AnyOpen(int32_t gates_begin, int32_t gates_end) const;
   bool AppendLeafText(const Leaf& leaf, FieldType type, absl::string_view value);
   void CardFault(const std::string& path);
 

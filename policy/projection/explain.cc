@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "policy/projection/any_value.h"
 #include "policy/projection/date_value.h"
 #include "policy/projection/emitter.h"
 #include "policy/projection/general_path.h"
@@ -42,6 +43,7 @@ class Explainer {
             std::vector<WithheldField>* out)
       : context_(context), gates_(gates), out_(*out) {
     for (const Leaf& leaf : tables.leaves) leaves_[leaf.path] = &leaf;
+    for (const LeafSpec& leaf : tables.spec.leaves) AddPacked(leaf.path);
     for (const FieldPath& path : tables.spec.unclassified) unclassified_.insert(DottedPath(path));
   }
 
@@ -94,6 +96,8 @@ class Explainer {
   void Field(const FieldDescriptor& field, const ViewedValue& value, const std::string& path, int depth) {
     const auto leaf = leaves_.find(path);
     if (leaf != leaves_.end()) return Granted(*leaf->second, field, value, path, depth);
+    if (field.message_type() != nullptr && HasAnyForm(*field.message_type()) && Packed(field, value, path, depth))
+      return;
     if (field.message_type() != nullptr && depth < wire::kMaxDepth) {
       const RecordView inner(*field.message_type(), value.fragments);
       if (inner.valid()) return Walk(*field.message_type(), inner, path, depth + 1);
@@ -101,13 +105,36 @@ class Explainer {
     Add(path, unclassified_.count(path) != 0 ? WithheldReason::kUnclassified : WithheldReason::kNotGranted);
   }
 
+  // The types that `path` lists for what an Any holds, by the path of their fields.
+  void AddPacked(const FieldPath& path) {
+    for (size_t i = 0; i + 1 < path.size(); ++i) {
+      if (!IsAnyValue(*path[i])) continue;
+      FieldPath field(path.begin(), path.begin() + static_cast<ptrdiff_t>(i) + 2);
+      const std::string dotted = DottedPath(field);
+      packed_[dotted.substr(0, dotted.size() - field.back()->name().size() - 1)] = field.back()->containing_type();
+    }
+  }
+
+  // True if the Any holds a listed type: what is in that is named one by one.
+  bool Packed(const FieldDescriptor& field, const ViewedValue& value, const std::string& path, int depth) {
+    const RecordView any(*field.message_type(), value.fragments);
+    const auto part = [&](int number) { return Only(any, *field.message_type()->FindFieldByNumber(number)).bytes; };
+    const auto type = packed_.find(absl::StrCat(path, "[", part(kAnyTypeUrl), "]"));
+    if (type == packed_.end()) return false;
+    if (any.has_unknown()) Add(Join(path, "(unknown)"), WithheldReason::kUnknown);
+    Walk(*type->second, RecordView(*type->second, {part(kAnyValue)}), type->first, depth + 2);
+    return true;
+  }
+
   void Granted(const Leaf& leaf, const FieldDescriptor& field, const ViewedValue& value, const std::string& path,
                int depth) {
     if (!gates_.IsOpen(leaf)) return Add(path, gates_.ReasonOf(leaf));
     if (!Takes(leaf, field, value)) Add(path, WithheldReason::kUnfit);
     if (field.message_type() == nullptr) return;
-    // Of a date nothing leaves but the date.
     const RecordView inner(*field.message_type(), value.fragments);
+    if (inner.has_unknown()) Add(Join(path, "(unknown)"), WithheldReason::kUnknown);
+    if (IsMoney(*field.message_type())) return;
+    // Of a date nothing leaves but the date.
     const DateLayout layout = *DateLayoutOf(*field.message_type());
     for (const auto& [number, values] : inner.fields()) {
       const bool part = std::any_of(layout.parts.begin(), layout.parts.begin() + layout.count(),
@@ -117,7 +144,6 @@ class Explainer {
         if (!part && !IsAbsent(other, held)) Field(other, held, Join(path, other.name()), depth + 1);
       }
     }
-    if (inner.has_unknown()) Add(Join(path, "(unknown)"), WithheldReason::kUnknown);
   }
 
   // False if the leaf's transform cannot take the value.
@@ -131,6 +157,7 @@ class Explainer {
                    ? leaf.transform.AppendPostcode(value.bytes, gates_.CountryOf(leaf), &unused)
                    : leaf.transform.AppendText(value.bytes, context_.pseudonym, &unused);
       case FieldDescriptor::CPPTYPE_MESSAGE: {
+        if (IsMoney(*field.message_type())) return leaf.transform.AppendMoney(ReadMoney(value.fragments), &unused);
         const DateLayout layout = *DateLayoutOf(*field.message_type());
         DateParts parts = ReadDateParts(layout, value.fragments);
         return GeneraliseDateParts(layout, leaf.transform.date_unit(), &parts);
@@ -148,6 +175,7 @@ class Explainer {
   const Emitter& gates_;
   std::vector<WithheldField>& out_;
   std::map<std::string, const Leaf*> leaves_;
+  std::map<std::string, const Descriptor*> packed_;  // by path, type URL in brackets
   std::set<std::string> unclassified_;
   std::set<std::pair<std::string, WithheldReason>> reported_;
 };
@@ -167,6 +195,7 @@ absl::Status ExplainWithheld(const ProjectionPlan& plan, const ProjectionContext
   StreamingPath walk(tables, {&readings, nullptr, &presence});
   POSTERN_RETURN_IF_ERROR(walk.Run(record));
   if (!walk.regular()) {
+    if (!tables.anys.empty()) POSTERN_RETURN_IF_ERROR(GeneralPath(tables).CheckAnys(record, &presence));
     readings.Clear();
     GeneralPath(tables).Read(record, &readings);
   }

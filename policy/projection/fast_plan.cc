@@ -129,6 +129,7 @@ class FastPlanBuilder {
       case Shape::kMap:
         return IsPlainMap(field) ? FastOp::kMapEntry : FastOp::kLeave;
       case Shape::kGroup:
+      case Shape::kAny:
         return FastOp::kLeave;
       case Shape::kMessage:
         return FastOp::kMessage;
@@ -169,8 +170,8 @@ class FastPlanBuilder {
     container.index = static_cast<uint16_t>(plan_->containers.size());
     container.inner = &plan_->levels[static_cast<size_t>(field.level)];
     container.oneof = field.oneof;
-    container.is_date = field.date >= 0;
-    plan_->transforms |= container.is_date && field.leaf >= 0;
+    container.is_value = field.date >= 0 || field.money;
+    plan_->transforms |= container.is_value && field.leaf >= 0;
     container.emits = field.has_grants && field.leaf < 0;
     for (int32_t i = field.gates_begin; i < field.gates_end; ++i) {
       container.gates |= uint64_t{1} << tables_.gate_lists[i];

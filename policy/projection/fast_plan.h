@@ -59,8 +59,8 @@ struct FastContainer {
   uint16_t index = 0;  // in FastPlan::containers
   const FastLevel* inner = nullptr;
   int16_t oneof = -1;
-  bool is_date = false;
-  bool emits = false;  // something below it is granted leaf by leaf
+  bool is_value = false;  // its content is read or granted as one value: a date, an amount
+  bool emits = false;     // something below it is granted leaf by leaf
 };
 
 struct LongEntry {
@@ -109,7 +109,7 @@ struct FastPlan {
   std::vector<WithheldRun> withheld;
   std::vector<LeafSeen> required;
   std::vector<LeafSeen> gated;  // by withheld bit that a closed gate sets
-  bool transforms = false;      // there are leaves that an Emitter writes: changed ones, and dates
+  bool transforms = false;      // there are leaves that an Emitter writes: changed ones, and whole messages
 };
 
 // Null if the plan is beyond the limits. Points into `tables`, whose levels must not move afterwards.

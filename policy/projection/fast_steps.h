@@ -157,8 +157,12 @@ auto FastWalk<Sink>::MapEntry(const FastEntry& entry, const FastLevel& level, bo
 }
 
 template <typename Sink>
-auto FastWalk<Sink>::Date(const FastContainer& container, absl::string_view content, Sink* sink, Cursor out) -> Step {
+auto FastWalk<Sink>::Value(const FastContainer& container, absl::string_view content, Sink* sink, Cursor out) -> Step {
   const Field& field = *container.field;
+  if (field.money) {
+    if (!sink->Amount(tables_, container, content, &out)) return Leave(out);
+    return {content.data() + content.size(), out};
+  }
   const DateParts parts = ReadDateParts(tables_.dates[field.date], {content});
   if (readings_ != nullptr && field.reads_begin != field.reads_end) readings_->Date(field, parts);
   if (field.leaf >= 0 && !sink->Date(tables_, container, content, parts, &out)) return Leave(out);

@@ -112,7 +112,7 @@ class FastWalk {
   // `again`: the map's entry before this one was the last field that mattered.
   [[gnu::noinline]] Step MapEntry(const FastEntry& entry, const FastLevel& level, bool again, const char* value,
                                   const char* p, const char* end, Sink* sink, Cursor out);
-  [[gnu::noinline]] Step Date(const FastContainer& container, absl::string_view content, Sink* sink, Cursor out);
+  [[gnu::noinline]] Step Value(const FastContainer& container, absl::string_view content, Sink* sink, Cursor out);
   // False if another member of the oneof has been there.
   bool TakeOneof(int oneof, int depth) {
     if (ABSL_PREDICT_TRUE(oneof < 0)) return true;
@@ -327,9 +327,9 @@ message_done:
   {
     const Frame& frame = frames_[--depth];
     if (frame.emits) out = sink->Close(frame.mark, out);
-    if (ABSL_PREDICT_FALSE(frame.container->is_date)) {
+    if (ABSL_PREDICT_FALSE(frame.container->is_value)) {
       const absl::string_view content(frame.content, static_cast<size_t>(p - frame.content));
-      const Step step = Date(*frame.container, content, sink, out);
+      const Step step = Value(*frame.container, content, sink, out);
       if (step.at == nullptr) return false;
       out = step.out;
     }

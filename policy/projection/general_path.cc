@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/types/span.h"
+#include "policy/projection/any_value.h"
 #include "policy/projection/streaming_path.h"
 
 namespace postern::policy {
@@ -24,14 +25,25 @@ bool IsUnsignedKey(FieldType type) {
 void GeneralPath::Read(absl::string_view record, Readings* readings) {
   readings_ = readings;
   emitter_ = nullptr;
-  fragments_.assign(1, record);
-  WalkMessage(tables_.levels[0], 0);
+  Walk(record);
 }
 
 void GeneralPath::Emit(absl::string_view record, Emitter* emitter, Presence* presence) {
   readings_ = nullptr;
   emitter_ = emitter;
   presence_ = presence;
+  Walk(record);
+}
+
+absl::Status GeneralPath::CheckAnys(absl::string_view record, Presence* presence) {
+  readings_ = nullptr;
+  emitter_ = nullptr;
+  presence_ = presence;
+  Walk(record);
+  return checked_;
+}
+
+void GeneralPath::Walk(absl::string_view record) {
   fragments_.assign(1, record);
   WalkMessage(tables_.levels[0], 0);
 }
@@ -47,7 +59,7 @@ void GeneralPath::WalkMessage(const Level& level, size_t from) {
   occurrences_.erase(std::remove_if(occurrences_.begin() + static_cast<ptrdiff_t>(base), occurrences_.end(),
                                     [&](const Occurrence& o) {
                                       if (o.field->oneof < 0 || o.epoch == epochs[o.field->oneof]) return false;
-                                      if (!reading() && members[o.field->oneof] != o.field)
+                                      if (emitting() && members[o.field->oneof] != o.field)
                                         presence_->Set(o.field->superseded_bit);
                                       return true;
                                     }),
@@ -118,6 +130,7 @@ void GeneralPath::HandleField(const Field& field, size_t begin, size_t end) {
       return HandleTexts(field, begin, end);
     case Shape::kMessage:
     case Shape::kGroup:
+    case Shape::kAny:
       return HandleMessages(field, begin, end);
     case Shape::kMap:
       return HandleMap(field, begin, end);
@@ -197,6 +210,12 @@ void GeneralPath::HandleMessage(const Field& field, size_t begin, size_t end) {
       readings_->Date(field, DateAt(field, base));
     }
     WalkMessage(inner, base);
+  } else if (field.shape == Shape::kAny) {
+    HandleAny(field, base);
+  } else if (!emitting()) {
+    WalkMessage(inner, base);
+  } else if (field.money) {
+    emitter_->Amount(field, ReadMoney(absl::MakeConstSpan(fragments_).subspan(base)));
   } else if (field.leaf >= 0) {
     emitter_->Date(field, DateAt(field, base));
   } else if (field.shape == Shape::kGroup) {
@@ -210,6 +229,49 @@ void GeneralPath::HandleMessage(const Field& field, size_t begin, size_t end) {
     message.Close();
   }
   fragments_.resize(base);
+}
+
+bool GeneralPath::HandleAny(const Field& field, size_t base) {
+  const AnyUse& use = tables_.anys[field.any];
+  const AnyParts any = ReadAny(absl::MakeConstSpan(fragments_).subspan(base));
+  const AnyUse::Packed* const type = use.Find(any.type_url);
+  if (!emitting()) {
+    CheckAny(use, type, any.value);
+    return false;
+  }
+  if (type == nullptr || !emitter_->AnyOpen(*type)) return false;
+  std::string* const out = emitter_->out();
+  emitter_->Tag(field, wire::kDelimited);
+  wire::Delimited message(out, any.type_url.size() + any.value.size());
+  wire::AppendVarint(wire::MakeTag(kAnyTypeUrl, wire::kDelimited), out);
+  wire::AppendVarint(any.type_url.size(), out);
+  out->append(any.type_url.data(), any.type_url.size());
+  const size_t start = out->size();
+  wire::AppendVarint(wire::MakeTag(kAnyValue, wire::kDelimited), out);
+  wire::Delimited value(out, any.value.size());
+  WalkPacked(*type, any.value);
+  if (out->size() == value.begin()) {
+    out->resize(start);
+  } else {
+    value.Close();
+  }
+  message.Close();
+  return true;
+}
+
+void GeneralPath::CheckAny(const AnyUse& use, const AnyUse::Packed* type, absl::string_view value) {
+  if (type == nullptr) {
+    presence_->Set(use.withheld_bit);
+  } else if (checked_.ok()) {
+    checked_ = StreamingPath(tables_, {nullptr, nullptr, presence_}).Run(tables_.levels[type->level], value);
+    if (checked_.ok() && type->has_anys) WalkPacked(*type, value);
+  }
+}
+
+void GeneralPath::WalkPacked(const AnyUse::Packed& type, absl::string_view value) {
+  fragments_.push_back(value);
+  WalkMessage(tables_.levels[type.level], fragments_.size() - 1);
+  fragments_.pop_back();
 }
 
 DateParts GeneralPath::DateAt(const Field& field, size_t base) const {
@@ -228,7 +290,8 @@ bool GeneralPath::ParseEntry(const Level& level, absl::string_view content, Entr
     uint32_t tag = 0;
     p = wire::ReadTag(p, end, &tag);
     const Field* field = level.Find(tag);
-    if (field == nullptr || field->shape == Shape::kMessage || field->shape == Shape::kOpaque) {
+    if (field == nullptr || field->shape == Shape::kMessage || field->shape == Shape::kAny ||
+        field->shape == Shape::kOpaque) {
       p = wire::SkipValue(tag, p, end, level.depth, &too_deep);
     } else if (wire::TypeOf(tag) == wire::kDelimited) {
       uint64_t size = 0;
@@ -269,9 +332,11 @@ void GeneralPath::HandleEntry(const Field& map, const Entry& entry) {
   const Field& key = level.fields[0];
   const Field& value = level.fields[1];
   const size_t base = fragments_.size();
-  if (value.shape == Shape::kMessage) PushValueFragments(value, entry.content);
-  if (reading()) {
-    if (value.date >= 0 && value.reads_begin != value.reads_end) readings_->Date(value, DateAt(value, base));
+  if (value.shape == Shape::kMessage || value.shape == Shape::kAny) PushValueFragments(value, entry.content);
+  if (!emitting()) {
+    if (value.shape == Shape::kAny) HandleAny(value, base);
+    if (reading() && value.date >= 0 && value.reads_begin != value.reads_end)
+      readings_->Date(value, DateAt(value, base));
     if (value.shape == Shape::kMessage) WalkMessage(tables_.levels[value.level], base);
     fragments_.resize(base);
     return;
@@ -282,9 +347,15 @@ void GeneralPath::HandleEntry(const Field& map, const Entry& entry) {
   wire::Delimited whole(out, entry.content.size());
   emitter_->MapKey(key, map.check_key, level.path, entry.raw_key, entry.text_key);
   bool leaves = true;
-  if (value.leaf >= 0 && value.date >= 0) {
+  if (value.shape == Shape::kAny) {
+    leaves = HandleAny(value, base);
+  } else if (value.leaf >= 0 && (value.date >= 0 || value.money)) {
     const size_t before = out->size();
-    emitter_->Date(value, DateAt(value, base));
+    if (value.money) {
+      emitter_->Amount(value, ReadMoney(absl::MakeConstSpan(fragments_).subspan(base)));
+    } else {
+      emitter_->Date(value, DateAt(value, base));
+    }
     leaves = out->size() > before;
   } else if (value.shape == Shape::kMessage) {
     emitter_->Tag(value, wire::kDelimited);

@@ -1,12 +1,14 @@
 // The walk for records that are not regular: indexes the occurrences of each message, merges what was split, drops what
 // was superseded, and only then reads or emits, in field-number order.
 //
-// Works on records whose form the streaming walk has already checked, so nothing here can fail. Time is O(n log n) in
-// the record's size for each level of the plan; recursion goes as deep as the plan, never as deep as the input.
+// Works on records whose form the streaming walk has already checked, so nothing but CheckAnys can fail. Time is O(n
+// log n) in the record's size for each level of the plan; recursion goes as deep as the plan, never as deep as the
+// input.
 #pragma once
 
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "policy/projection/emitter.h"
 #include "policy/projection/presence.h"
@@ -21,6 +23,9 @@ class GeneralPath {
   // `readings` and `emitter` have been cleared. Emit also reports what was superseded.
   void Read(absl::string_view record, Readings* readings);
   void Emit(absl::string_view record, Emitter* emitter, Presence* presence);
+  // The form of what every Any holds that counts and is of a listed type, and which withheld fields are in it; before
+  // the others, if the plan enters an Any. RECORD_MALFORMED, RECORD_TOO_DEEP.
+  absl::Status CheckAnys(absl::string_view record, Presence* presence);
 
  private:
   // One value of a field that matters: [begin, end) is the content of a delimited value or group.
@@ -43,7 +48,11 @@ class GeneralPath {
   };
 
   bool reading() const { return readings_ != nullptr; }
-  bool Matters(const Field& field) const { return reading() ? field.has_reads : field.has_grants; }
+  bool emitting() const { return emitter_ != nullptr; }
+  bool Matters(const Field& field) const {
+    return reading() ? field.has_reads : emitting() ? field.has_grants : field.has_anys;
+  }
+  void Walk(absl::string_view record);
   // Walks the message whose bytes are the concatenation of fragments_[from..].
   void WalkMessage(const Level& level, size_t from);
   void IndexFragment(const Level& level, absl::string_view fragment, absl::Span<uint32_t> epochs,
@@ -54,6 +63,10 @@ class GeneralPath {
   void HandleTexts(const Field& field, size_t begin, size_t end);
   void HandleMessages(const Field& field, size_t begin, size_t end);
   void HandleMessage(const Field& field, size_t begin, size_t end);
+  // The Any that fragments_[base..] hold. False if nothing of it leaves.
+  bool HandleAny(const Field& field, size_t base);
+  void WalkPacked(const AnyUse::Packed& type, absl::string_view value);
+  void CheckAny(const AnyUse& use, const AnyUse::Packed* type, absl::string_view value);
   void HandleMap(const Field& field, size_t begin, size_t end);
   void HandleEntry(const Field& map, const Entry& entry);
   // False if the entry is an unknown field: its value is no value of a closed enum.
@@ -69,6 +82,7 @@ class GeneralPath {
   Readings* readings_ = nullptr;
   Emitter* emitter_ = nullptr;
   Presence* presence_ = nullptr;
+  absl::Status checked_;                      // of CheckAnys, the first error
   std::vector<Occurrence> occurrences_;       // a stack: each message uses the top, from its own base
   std::vector<absl::string_view> fragments_;  // likewise
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "policy/projection/any_value.h"
 
 namespace postern::policy {
 namespace {
@@ -110,7 +111,14 @@ void LevelBuilder::CollectGates(const TrieNode& node, std::set<int32_t>* gates) 
   for (const auto& [number, use] : node.uses) {
     if (use.leaf >= 0) gates->insert(tables_.leaves[use.leaf].gate);
     if (use.inner != nullptr) CollectGates(*use.inner, gates);
+    for (const auto& [url, packed] : use.packed) CollectGates(*packed, gates);
   }
+}
+
+void LevelBuilder::AddGates(const std::set<int32_t>& gates, int32_t* begin, int32_t* end) {
+  *begin = static_cast<int32_t>(tables_.gate_lists.size());
+  tables_.gate_lists.insert(tables_.gate_lists.end(), gates.begin(), gates.end());
+  *end = static_cast<int32_t>(tables_.gate_lists.size());
 }
 
 void LevelBuilder::AddUse(const FieldDescriptor& descriptor, const FieldUse& use, const std::string& path, int depth,
@@ -119,6 +127,7 @@ void LevelBuilder::AddUse(const FieldDescriptor& descriptor, const FieldUse& use
   field->leaf = use.leaf;
   field->has_grants = use.Grants();
   field->has_reads = use.HasReads();
+  field->has_anys = use.HasAnys();
   field->reads_begin = static_cast<int32_t>(tables_.reads.size());
   tables_.reads.insert(tables_.reads.end(), use.reads.begin(), use.reads.end());
   field->reads_end = static_cast<int32_t>(tables_.reads.size());
@@ -136,9 +145,7 @@ void LevelBuilder::AddUse(const FieldDescriptor& descriptor, const FieldUse& use
   std::set<int32_t> gates;
   if (use.inner != nullptr) CollectGates(*use.inner, &gates);
   if (use.leaf >= 0) gates.insert(tables_.leaves[use.leaf].gate);
-  field->gates_begin = static_cast<int32_t>(tables_.gate_lists.size());
-  tables_.gate_lists.insert(tables_.gate_lists.end(), gates.begin(), gates.end());
-  field->gates_end = static_cast<int32_t>(tables_.gate_lists.size());
+  AddGates(gates, &field->gates_begin, &field->gates_end);
   if (descriptor.is_map() && use.inner == nullptr) {
     field->shape = Shape::kMap;
     field->level = BuildScalarMapLevel(descriptor, use.leaf, path, depth + 1);
@@ -146,21 +153,65 @@ void LevelBuilder::AddUse(const FieldDescriptor& descriptor, const FieldUse& use
     field->leaf = -1;  // the entry's value is the leaf
     return;
   }
+  if (!descriptor.is_map() && use.inner != nullptr && IsAny(*descriptor.message_type())) {
+    return BuildAny(*use.inner, path, depth + 1, reports, field);
+  }
   field->shape = descriptor.is_map()                     ? Shape::kMap
                  : field->wire_type == wire::kStartGroup ? Shape::kGroup
                                                          : Shape::kMessage;
-  if (use.inner == nullptr || use.leaf >= 0 || !use.reads.empty()) {
+  field->money = use.leaf >= 0 && IsMoney(*descriptor.message_type());
+  if (!field->money && (use.inner == nullptr || use.leaf >= 0 || !use.reads.empty())) {
     field->date = static_cast<int32_t>(tables_.dates.size());
     tables_.dates.push_back(*DateLayoutOf(*descriptor.message_type()));
   }
   const TrieNode nothing{descriptor.message_type(), {}};
   const bool inner_reports = reports && use.inner != nullptr && use.leaf < 0;
   field->level = BuildLevel(use.inner != nullptr ? *use.inner : nothing, path, depth + 1, inner_reports);
+  if (field->money) GuardCurrency(&tables_.levels[field->level]);
   if (field->shape == Shape::kMap) {
     for (const Leaf& leaf : tables_.leaves) {
-      field->check_key |=
-          leaf.on_card_number != v1::CARD_NUMBER_ACTION_UNSPECIFIED && leaf.path.rfind(path + ".", 0) == 0;
+      field->check_key |= leaf.on_card_number != v1::CARD_NUMBER_ACTION_UNSPECIFIED &&
+                          (leaf.path.rfind(path + ".", 0) == 0 || leaf.path.rfind(path + "[", 0) == 0);
     }
+  }
+}
+
+void LevelBuilder::BuildAny(const TrieNode& any, const std::string& path, int depth, bool reports, Field* field) {
+  field->shape = Shape::kAny;
+  field->level = BuildLevel(TrieNode{any.type, {}}, path, depth, false);
+  Level& level = tables_.levels[field->level];
+  for (Field& part : level.fields) {
+    part.tracked = true;
+    if (part.number != static_cast<uint32_t>(kAnyTypeUrl)) continue;
+    part.shape = Shape::kText;
+    part.check_utf8 = true;
+  }
+  AnyUse use;
+  if (reports) {
+    level.unknown_bit = AddBit(Join(path, "(unknown)"), WithheldReason::kUnknown, -1);
+    use.withheld_bit = AddBit(path, WithheldReason::kNotGranted, -1);
+  }
+  for (const auto& [url, packed] : any.uses.at(kAnyValue).packed) {
+    AnyUse::Packed& type = use.types.emplace_back();
+    type.type_url = url;
+    type.has_anys =
+        std::any_of(packed->uses.begin(), packed->uses.end(), [](const auto& inner) { return inner.second.HasAnys(); });
+    std::set<int32_t> gates;
+    CollectGates(*packed, &gates);
+    AddGates(gates, &type.gates_begin, &type.gates_end);
+    type.level = BuildLevel(*packed, absl::StrCat(path, "[", url, "]"), depth + 1, reports);
+  }
+  field->any = static_cast<int32_t>(tables_.anys.size());
+  tables_.anys.push_back(std::move(use));
+}
+
+// The currency leaves with the amount, so it has to be UTF-8.
+void LevelBuilder::GuardCurrency(Level* money) {
+  for (Field& field : money->fields) {
+    if (field.number != static_cast<uint32_t>(kMoneyCurrency)) continue;
+    field.shape = Shape::kText;
+    field.check_utf8 = true;
+    field.tracked = true;
   }
 }
 

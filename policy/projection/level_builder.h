@@ -27,6 +27,8 @@ class LevelBuilder {
   using FieldDescriptor = google::protobuf::FieldDescriptor;
   // Returns the level's index. `reports`: fields that do not leave get a bit in the withheld bitmap.
   int32_t BuildLevel(const TrieNode& node, const std::string& path, int depth, bool reports);
+  // The level of an Any, and those of what it may hold.
+  void BuildAny(const TrieNode& any, const std::string& path, int depth, bool reports, Field* field);
   int32_t BuildScalarMapLevel(const FieldDescriptor& map, int32_t leaf, const std::string& path, int depth);
   Field MakeField(const FieldDescriptor& descriptor) const;
   void AddUse(const FieldDescriptor& descriptor, const FieldUse& use, const std::string& path, int depth, bool reports,
@@ -37,6 +39,9 @@ class LevelBuilder {
   int32_t AddBit(const std::string& path, WithheldReason reason, int32_t leaf);
   int32_t EnumIndex(const FieldDescriptor& descriptor);
   void CollectGates(const TrieNode& node, std::set<int32_t>* gates) const;
+  // Lists them; the range goes to *begin and *end.
+  void AddGates(const std::set<int32_t>& gates, int32_t* begin, int32_t* end);
+  static void GuardCurrency(Level* money);
   static void IndexTags(Level* level);
 
   const std::set<std::string> unclassified_;

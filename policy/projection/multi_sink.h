@@ -98,6 +98,12 @@ class MultiSink {
                                     &state_->at[i]);
     });
   }
+  bool Amount(const ProjectionPlan::Tables&, const FastContainer& container, absl::string_view content, Cursor*) {
+    return All((*state_->leaf_targets)[container.field->leaf], [&](size_t i) {
+      return state_->sinks[i]->Amount(*state_->tables[i], *state_->fields[i][container.field->leaf], content,
+                                      &state_->at[i]);
+    });
+  }
 
  private:
   unsigned TargetsOf(const FastEntry& entry) const { return (*state_->leaf_targets)[entry.leaf]; }

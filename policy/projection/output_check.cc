@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/base/optimization.h"
+#include "policy/projection/plain_identifiers.h"
 #include "policy/projection/verifier_values.h"
 
 namespace postern::policy {
@@ -73,31 +74,9 @@ WireType WireTypeOf(const FieldDescriptor& field) {
   }
 }
 
-// The zeros of the scripts that have digits of their own (Unicode 15, category Nd) before U+10000; their other nine
-// follow.
-constexpr uint16_t kZeros[] = {0x0660, 0x06f0, 0x07c0, 0x0966, 0x09e6, 0x0a66, 0x0ae6, 0x0b66, 0x0be6,
-                               0x0c66, 0x0ce6, 0x0d66, 0x0de6, 0x0e50, 0x0ed0, 0x0f20, 0x1040, 0x1090,
-                               0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40,
-                               0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10};
-
-// How many of the characters outside ASCII are digits; beyond U+FFFF each is taken for one.
-size_t ForeignDigits(absl::string_view text) {
-  const auto byte = [&](size_t at) { return at < text.size() ? static_cast<uint8_t>(text[at]) : uint8_t{0}; };
-  size_t count = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const uint8_t lead = byte(i);
-    uint32_t point = 0;
-    if (lead >= 0xf0) {
-      ++count;
-    } else if (lead >= 0xe0) {
-      point = (lead & 0x0fu) << 12 | (byte(i + 1) & 0x3fu) << 6 | (byte(i + 2) & 0x3fu);
-    } else if (lead >= 0xc0) {
-      point = (lead & 0x1fu) << 6 | (byte(i + 1) & 0x3fu);
-    }
-    const auto* const above = std::upper_bound(std::begin(kZeros), std::end(kZeros), point);
-    count += above != std::begin(kZeros) && point - above[-1] < 10;
-  }
-  return count;
+// What an Any holds only the comparison looks at.
+bool EndsAtAny(const FieldDescriptor& field) {
+  return field.message_type() != nullptr && field.message_type()->full_name() == "google.protobuf.Any";
 }
 
 bool IsClosedEnum(const FieldDescriptor& field) {
@@ -116,7 +95,7 @@ void OutputCheck::AddLeaf(const LeafSpec& leaf, uint64_t bit) {
   size_t level = 0;
   for (size_t i = 0; i < leaf.path.size(); ++i) {
     const FieldDescriptor& field = *leaf.path[i];
-    if (field.type() == FieldDescriptor::TYPE_GROUP) return;
+    if (field.type() == FieldDescriptor::TYPE_GROUP || EndsAtAny(field)) return;
     if (field.is_map()) {
       if (i + 1 == leaf.path.size()) AddMap(leaf, bit, level);  // below a map's values only the comparison looks
       return;
@@ -331,7 +310,7 @@ bool OutputCheck::CoversText(const Slot& slot, absl::string_view text) {
       digits += static_cast<uint8_t>(c - '0') < 10;
       not_ascii += static_cast<uint8_t>(c) >= 0x80;
     }
-    if (digits + not_ascii / 2 >= kFewestCardDigits && digits + ForeignDigits(text) >= kFewestCardDigits) return false;
+    if (digits + not_ascii / 2 >= kFewestCardDigits && CountDigits(text) >= kFewestCardDigits) return false;
   }
   return IsPlausibleText(leaf, text);
 }

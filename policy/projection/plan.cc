@@ -1,14 +1,20 @@
 #include "policy/projection/plan.h"
 
 #include "absl/strings/str_cat.h"
+#include "policy/projection/any_value.h"
 #include "policy/projection/tables.h"
 
 namespace postern::policy {
 
 std::string DottedPath(const FieldPath& path) {
   std::string dotted;
-  for (const google::protobuf::FieldDescriptor* field : path) {
+  for (size_t i = 0; i < path.size(); ++i) {
+    const google::protobuf::FieldDescriptor* field = path[i];
     if (field != nullptr && field->containing_type()->options().map_entry()) continue;
+    if (field != nullptr && IsAnyValue(*field) && i + 1 < path.size() && path[i + 1] != nullptr) {
+      absl::StrAppend(&dotted, "[", TypeUrlOf(*path[i + 1]->containing_type()), "]");
+      continue;
+    }
     absl::StrAppend(&dotted, dotted.empty() ? "" : ".", field == nullptr ? "?" : field->name());
   }
   return dotted;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "policy/projection/any_value.h"
 #include "policy/projection/fast_plan.h"
 #include "policy/projection/level_builder.h"
 #include "policy/projection/plan.h"
@@ -15,7 +16,15 @@
 namespace postern::policy {
 namespace {
 
+using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
+
+// The gateway reads nothing of what an Any holds: which type that is the record says, not the schema.
+absl::Status CheckReadable(const FieldPath& path) {
+  if (!EntersAnyValue(path)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(DottedPath(path), " is inside a google.protobuf.Any, where nothing is read"));
+}
 
 class PlanBuilder {
  public:
@@ -47,8 +56,12 @@ class PlanBuilder {
     std::vector<const LeafSpec*> leaves;
     for (const LeafSpec& leaf : spec_.leaves) leaves.push_back(&leaf);
     std::sort(leaves.begin(), leaves.end(), [](const LeafSpec* a, const LeafSpec* b) {
-      return std::lexicographical_compare(a->path.begin(), a->path.end(), b->path.begin(), b->path.end(),
-                                          [](const auto* x, const auto* y) { return x->number() < y->number(); });
+      return std::lexicographical_compare(
+          a->path.begin(), a->path.end(), b->path.begin(), b->path.end(), [](const auto* x, const auto* y) {
+            // Of several types that an Any may hold, by name.
+            const Descriptor *in = x->containing_type(), *other = y->containing_type();
+            return in != other ? in->full_name() < other->full_name() : x->number() < y->number();
+          });
     });
     return leaves;
   }
@@ -115,6 +128,7 @@ class PlanBuilder {
   absl::StatusOr<int32_t> AddOperand(const FieldPath& path) {
     const auto known = operand_indexes_.find(path);
     if (known != operand_indexes_.end()) return known->second;
+    POSTERN_RETURN_IF_ERROR(CheckReadable(path));
     POSTERN_ASSIGN_OR_RETURN(FieldUse * use, AddPath(path, &root_));
     for (const FieldDescriptor* field : path) {
       if (field->is_repeated()) {
@@ -132,6 +146,7 @@ class PlanBuilder {
   }
 
   absl::Status AddRole(const RoleSpec& role) {
+    POSTERN_RETURN_IF_ERROR(CheckReadable(role.path));
     POSTERN_ASSIGN_OR_RETURN(FieldUse * use, AddPath(role.path, &root_));
     if (!FitsRole(*role.path.back(), role.role)) {
       return absl::InvalidArgumentError(

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <google/protobuf/descriptor.h>
@@ -21,8 +22,12 @@ struct FieldUse {
   int32_t leaf = -1;  // granted: index into PlanSpec::leaves
   std::vector<Read> reads;
   std::unique_ptr<TrieNode> inner;  // fields below it that are used
+  // Of the field `value` of an Any, by type URL: the types that it is entered for.
+  std::map<std::string, std::unique_ptr<TrieNode>> packed;
   bool Grants() const;
   bool HasReads() const;
+  // True if an Any on the way is entered.
+  bool HasAnys() const;
 };
 
 struct TrieNode {
@@ -31,8 +36,8 @@ struct TrieNode {
 };
 
 // Finds or makes the use at the end of `path`. InvalidArgument if the path is empty, longer than the depth limit, does
-// not follow its descriptors, leads through google.protobuf.Any, or has an extension in it. A path that ends at the
-// value of a map of scalars is the map's.
+// not follow its descriptors, ends at or in a google.protobuf.Any and not in what it holds, or has an extension in it.
+// A path that ends at the value of a map of scalars is the map's.
 absl::StatusOr<FieldUse*> AddPath(const FieldPath& path, TrieNode* root);
 
 // InvalidArgument if a granted leaf has granted leaves below it.

@@ -43,6 +43,7 @@ absl::Status Run(const ProjectionPlan::Tables& tables, const ProjectionContext& 
   StreamingPath first(tables, {&readings, decides ? nullptr : &emitter, &presence});
   POSTERN_RETURN_IF_ERROR(first.Run(record));
   if (!first.regular()) {
+    if (!tables.anys.empty()) POSTERN_RETURN_IF_ERROR(GeneralPath(tables).CheckAnys(record, &presence));
     readings.Clear();
     GeneralPath(tables).Read(record, &readings);
   }

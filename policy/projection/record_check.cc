@@ -164,7 +164,8 @@ void RecordCheck::AddMembers(const FieldPath& path, uint64_t leaf) {
   size_t level = 0;
   for (auto at = path.begin(); at != last.base(); ++at) {
     const FieldDescriptor& field = **at;
-    Slot* slot = field.is_map() || field.type() == FieldDescriptor::TYPE_GROUP ? nullptr : Add(level, field);
+    const bool in_any = field.containing_type()->full_name() == "google.protobuf.Any";
+    Slot* slot = in_any || field.is_map() || field.type() == FieldDescriptor::TYPE_GROUP ? nullptr : Add(level, field);
     if (slot == nullptr) {
       barred_ |= leaf;
       return;

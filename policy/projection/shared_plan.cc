@@ -33,6 +33,10 @@ class SharedPlanBuilder {
     shared->plan = *std::move(built);
     for (size_t i = 0; i < plans_.size(); ++i) {
       shared->parts.push_back(PartOf(tables, plans_[i]->tables()));
+      // The country of a postcode that another plan transforms otherwise is not read.
+      const auto& operands = shared->parts[i].operands;
+      const auto missing = static_cast<int32_t>(tables.operand_paths.size());
+      if (std::find(operands.begin(), operands.end(), missing) != operands.end()) return nullptr;
       for (size_t leaf = 0; leaf < tables.leaves.size(); ++leaf) {
         if (shared->parts[i].fields[leaf] != nullptr) shared->leaf_targets[leaf] |= static_cast<uint8_t>(1u << i);
       }
@@ -91,6 +95,11 @@ class SharedPlanBuilder {
     for (size_t i = 0; i < ours.fields.size(); ++i) {
       if (ours.fields[i].leaf >= 0) part->fields[theirs.fields[i].leaf] = &ours.fields[i];
       if (ours.fields[i].level >= 0) MatchLevel(shared, own, theirs.fields[i].level, ours.fields[i].level, part);
+      if (ours.fields[i].any < 0) continue;
+      for (const AnyUse::Packed& packed : own.anys[ours.fields[i].any].types) {
+        const AnyUse::Packed* const same = shared.anys[theirs.fields[i].any].Find(packed.type_url);
+        MatchLevel(shared, own, same->level, packed.level, part);
+      }
     }
   }
 
@@ -99,6 +108,10 @@ class SharedPlanBuilder {
       leaves->push_back(static_cast<uint8_t>(field.leaf));
     } else if (field.level >= 0) {
       for (const Field& inner : shared.levels[field.level].fields) AddLeavesWithin(shared, inner, leaves);
+    }
+    if (field.any < 0) return;
+    for (const AnyUse::Packed& packed : shared.anys[field.any].types) {
+      for (const Field& inner : shared.levels[packed.level].fields) AddLeavesWithin(shared, inner, leaves);
     }
   }
 

@@ -30,8 +30,8 @@ struct SharedPlan {
   void TargetsOfContainers(const LeafTargets& by_leaf, std::vector<uint8_t>* to) const;
 };
 
-// Null if the plans are too many, read different roles, grant a message whole here and in part there, or one of them is
-// beyond the limits of the fast walk.
+// Null if the plans are too many, read different roles or countries of postcodes, grant a message whole here and in
+// part there, or one of them is beyond the limits of the fast walk.
 std::unique_ptr<const SharedPlan> BuildSharedPlan(absl::Span<const std::shared_ptr<const ProjectionPlan>> plans);
 
 }  // namespace postern::policy

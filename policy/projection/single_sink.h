@@ -125,6 +125,16 @@ class SingleSink {
     emitter_->Date(field, parts);
     return TakeScratch(leaf, content.size(), at);
   }
+  bool Amount(const ProjectionPlan::Tables& tables, const FastContainer& container, absl::string_view content,
+              Cursor* at) {
+    return Amount(tables, *container.field, content, at);
+  }
+  bool Amount(const ProjectionPlan::Tables& tables, const Field& field, absl::string_view content, Cursor* at) {
+    const Leaf& leaf = tables.leaves[field.leaf];
+    if ((closed_ >> leaf.gate & 1) != 0) return true;
+    emitter_->Amount(field, ReadMoney({content}));
+    return TakeScratch(leaf, content.size(), at);
+  }
 
  private:
   static constexpr size_t kShortMessage = 384;

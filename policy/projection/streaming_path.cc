@@ -13,10 +13,9 @@ bool IsKnownValue(const ProjectionPlan::Tables& tables, const Field& field, uint
   return std::binary_search(known.begin(), known.end(), static_cast<int32_t>(raw));
 }
 
-absl::Status StreamingPath::Run(absl::string_view record) {
-  const char* const end = record.data() + record.size();
-  if (WalkLevel(tables_.levels[0], record.data(), end, 0, true) != nullptr || failed_path_ == nullptr)
-    return absl::OkStatus();
+absl::Status StreamingPath::Run(const Level& level, absl::string_view message) {
+  const char* const end = message.data() + message.size();
+  if (WalkLevel(level, message.data(), end, 0, true) != nullptr || failed_path_ == nullptr) return absl::OkStatus();
   return too_deep_ ? errors::RecordTooDeep(*failed_path_) : errors::RecordMalformed(*failed_path_);
 }
 
@@ -62,6 +61,7 @@ const char* StreamingPath::WalkField(const Level& level, const Field& field, uin
     case Shape::kMessage:
       return WalkMessage(level, field, p, end, emit, order);
     case Shape::kMap:
+    case Shape::kAny:
       regular_ = false;
       return WalkMessage(level, field, p, end, false, order);
     case Shape::kGroup:
@@ -150,6 +150,7 @@ const char* StreamingPath::WalkMessage(const Level& level, const Field& field, c
     return nullptr;
   }
   if (field.date >= 0) HandleDate(field, absl::string_view(p, size), emit);
+  if (field.money && Emits(field, emit)) sinks_.emitter->Amount(field, ReadMoney({absl::string_view(p, size)}));
   return p + size;
 }
 

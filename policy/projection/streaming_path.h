@@ -4,7 +4,7 @@
 // A record is regular if, at every level, the fields that matter come in ascending order of number, singular ones once,
 // at most one member of a oneof, and no repeated field has to be regrouped; maps that matter make it irregular, because
 // entries are sorted. Serialisers write regular records. Of an irregular one this walk only checks the form;
-// general_path.h does the rest.
+// general_path.h does the rest, and looks into what an Any holds, which is known only after the whole of it is read.
 #pragma once
 
 #include "absl/status/status.h"
@@ -28,7 +28,9 @@ class StreamingPath {
       : tables_(tables), sinks_(sinks), reads_only_(sinks.emitter == nullptr && sinks.presence == nullptr) {}
 
   // RECORD_MALFORMED, RECORD_TOO_DEEP. What the sinks got is complete only if regular() afterwards.
-  absl::Status Run(absl::string_view record);
+  absl::Status Run(absl::string_view record) { return Run(tables_.levels[0], record); }
+  // The same for a message of another level.
+  absl::Status Run(const Level& level, absl::string_view message);
   bool regular() const { return regular_; }
 
  private:

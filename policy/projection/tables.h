@@ -30,6 +30,7 @@ enum class Shape : uint8_t {
   kMessage,  // delimited message that the plan enters
   kGroup,    // group that the plan enters
   kMap,      // map that the plan enters; its level is that of the entry: key 1, value 2
+  kAny,      // google.protobuf.Any that the plan enters for some types; its level is that of the Any
 };
 
 // One declared field of a level.
@@ -45,10 +46,13 @@ struct Field {
   bool tracked = false;  // granted, read, or member of a oneof that has such a member: its order of occurrence matters
   bool has_grants = false;                 // a leaf, or a container of one
   bool has_reads = false;                  // read, or a container of a field that is
+  bool has_anys = false;                   // an Any that is entered, or a container of one
+  int32_t any = -1;                        // index into Tables::anys
   int16_t oneof = -1;                      // per level
   int32_t level = -1;                      // of containers
   int32_t leaf = -1;                       // index into Tables::leaves: granted
   int32_t date = -1;                       // index into Tables::dates: the message is granted or read as one date
+  bool money = false;                      // the message is granted as one amount
   int32_t enum_values = -1;                // index into Tables::enums: closed, other values are unknown fields
   int32_t withheld_bit = -1;               // set when it occurs and is not granted
   int32_t superseded_bit = -1;             // set when another member of its oneof takes the place of what is granted
@@ -90,6 +94,26 @@ struct Level {
     return low < long_tags.size() && long_tags[low].tag == tag ? &fields[long_tags[low].field] : nullptr;
   }
   const std::string& PathOf(const Field& field) const { return paths[&field - fields.data()]; }
+};
+
+// What the plan does with one Any.
+struct AnyUse {
+  struct Packed {
+    std::string type_url;
+    int32_t level = -1;                      // of what the Any holds
+    bool has_anys = false;                   // there are others in it
+    int32_t gates_begin = 0, gates_end = 0;  // as in Field
+  };
+  std::vector<Packed> types;  // by type URL
+  int32_t withheld_bit = -1;  // set when it holds anything else
+
+  // Null if the type is not listed.
+  const Packed* Find(absl::string_view type_url) const {
+    for (const Packed& packed : types) {
+      if (packed.type_url == type_url) return &packed;
+    }
+    return nullptr;
+  }
 };
 
 // A granted leaf.
@@ -135,6 +159,7 @@ struct ProjectionPlan::Tables {
   std::vector<Level> levels;  // [0] is the record
   std::vector<Leaf> leaves;
   std::vector<DateLayout> dates;
+  std::vector<AnyUse> anys;
   std::vector<std::vector<int32_t>> enums;  // sorted
   std::vector<Read> reads;
   std::vector<OperandType> operands;

@@ -63,6 +63,8 @@ absl::Status CheckGeneralise(const FieldDescriptor& field, const v1::Generalise&
                       "timestamps, messages with year, month and day, and YYYY-MM-DD strings");
     case v1::Generalise::kStep:
       if (spec.step() < 1) return absl::InvalidArgumentError("generalise: step is at least 1");
+      if (IsDecimal(value)) return absl::OkStatus();
+      if (value.type() == FieldDescriptor::TYPE_MESSAGE && IsMoney(*value.message_type())) return absl::OkStatus();
       switch (value.cpp_type()) {
         case FieldDescriptor::CPPTYPE_INT32:
         case FieldDescriptor::CPPTYPE_INT64:
@@ -72,7 +74,8 @@ absl::Status CheckGeneralise(const FieldDescriptor& field, const v1::Generalise&
         case FieldDescriptor::CPPTYPE_DOUBLE:
           return absl::OkStatus();
         default:
-          return Mismatch(value, "generalise to a step", "integers, floats and doubles");
+          return Mismatch(value, "generalise to a step",
+                          "numbers, google.type.Money and the value of a google.type.Decimal");
       }
     case v1::Generalise::kPrefix:
       if (spec.prefix() < 1) return absl::InvalidArgumentError("generalise: prefix is at least 1");
@@ -140,12 +143,6 @@ void AppendMasked(absl::string_view value, size_t first, size_t last, const std:
   out->append(value.data() + tail, value.size() - tail);
 }
 
-int64_t RoundDown(int64_t value, int64_t step, bool* fits) {
-  const int64_t over = value % step < 0 ? value % step + step : value % step;
-  *fits = value >= std::numeric_limits<int64_t>::min() + over;
-  return *fits ? value - over : 0;
-}
-
 uint64_t ZigZag(int64_t value) {
   return static_cast<uint64_t>(value) << 1 ^ static_cast<uint64_t>(value >> 63);
 }
@@ -201,7 +198,6 @@ absl::StatusOr<Transform> Transform::Create(const FieldDescriptor& field, const 
 bool Transform::AppendText(absl::string_view value, PseudonymFn pseudonym, std::string* out) const {
   switch (kind_) {
     case Kind::kKeep:
-    case Kind::kStep:
       out->append(value.data(), value.size());
       return true;
     case Kind::kMask:
@@ -215,6 +211,8 @@ bool Transform::AppendText(absl::string_view value, PseudonymFn pseudonym, std::
       return AppendPostcode(value, "", out);
     case Kind::kDate:
       return AppendGeneralisedDate(value, unit_, out);
+    case Kind::kStep:
+      return AppendDecimalInSteps(value, step_, out);
     case Kind::kPseudonymise: {
       uint8_t digest[32];
       pseudonym(value, digest);
@@ -241,9 +239,12 @@ bool Transform::AppendPostcode(absl::string_view value, absl::string_view countr
   return true;
 }
 
+bool Transform::AppendMoney(const Money& money, std::string* out) const {
+  return AppendMoneyInSteps(money, step_, out);
+}
+
 bool Transform::ApplyNumber(FieldDescriptor::Type type, uint64_t* raw) const {
   if (kind_ != Kind::kStep) return kind_ == Kind::kKeep;
-  bool fits = true;
   const uint64_t bits = OperandBits(type, *raw);
   switch (type) {
     case FieldDescriptor::TYPE_FLOAT:
@@ -271,12 +272,12 @@ bool Transform::ApplyNumber(FieldDescriptor::Type type, uint64_t* raw) const {
     case FieldDescriptor::TYPE_SINT32:
     case FieldDescriptor::TYPE_SINT64:
     default: {
-      const int64_t value = RoundDown(static_cast<int64_t>(bits), step_, &fits);
+      const std::optional<int64_t> value = RoundDown(static_cast<int64_t>(bits), step_);
       const bool narrow = type == FieldDescriptor::TYPE_INT32 || type == FieldDescriptor::TYPE_SINT32 ||
                           type == FieldDescriptor::TYPE_SFIXED32;
-      if (!fits || (narrow && value < std::numeric_limits<int32_t>::min())) return false;
+      if (!value || (narrow && *value < std::numeric_limits<int32_t>::min())) return false;
       const bool zigzag = type == FieldDescriptor::TYPE_SINT32 || type == FieldDescriptor::TYPE_SINT64;
-      *raw = zigzag ? ZigZag(value) : static_cast<uint64_t>(value);
+      *raw = zigzag ? ZigZag(*value) : static_cast<uint64_t>(*value);
       return true;
     }
   }

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "policy/projection/amount.h"
 #include "policy/projection/date_value.h"
 #include "policy/projection/plan_spec.h"
 #include "policy/projection/projector.h"
@@ -43,6 +44,8 @@ class Transform {
   bool AppendText(absl::string_view value, PseudonymFn pseudonym, std::string* out) const;
   // The same for a postcode transform, which needs the country (empty: there is none).
   bool AppendPostcode(absl::string_view value, absl::string_view country, std::string* out) const;
+  // For a step: appends the fields of the amount. False as above.
+  bool AppendMoney(const Money& money, std::string* out) const;
   // Transforms the raw wire value of an integer or floating-point field. False as above.
   bool ApplyNumber(google::protobuf::FieldDescriptor::Type type, uint64_t* raw) const;
 

@@ -13,6 +13,7 @@
 #include "policy/projection/record_check.h"
 #include "policy/projection/record_view.h"
 #include "policy/projection/verifier_decisions.h"
+#include "policy/projection/verifier_parts.h"
 #include "policy/projection/verifier_values.h"
 #include "proto/errors/error.h"
 
@@ -26,7 +27,12 @@ using google::protobuf::FieldDescriptor;
 struct Granted {
   std::map<const FieldDescriptor*, const LeafSpec*> leaves;
   std::map<const FieldDescriptor*, Granted> inner;
+  std::map<const Descriptor*, Granted> packed;  // of an Any, by the type that it holds
 };
+
+bool IsAnyMessage(const Descriptor* type) {
+  return type != nullptr && type->full_name() == "google.protobuf.Any";
+}
 
 bool IsMapOfScalars(const FieldDescriptor& field) {
   return field.is_map() && field.message_type()->map_value()->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE;
@@ -36,6 +42,10 @@ void AddGrant(const LeafSpec& leaf, Granted* root) {
   Granted* at = root;
   for (size_t i = 0; i < leaf.path.size(); ++i) {
     const FieldDescriptor* field = leaf.path[i];
+    if (IsAnyMessage(field->containing_type()) && i + 1 < leaf.path.size()) {
+      at = &at->packed[leaf.path[i + 1]->containing_type()];
+      continue;
+    }
     const bool last = i + 1 == leaf.path.size();
     if (IsMapOfScalars(*field)) {
       at->inner[field].leaves[field->message_type()->map_value()] = &leaf;
@@ -47,12 +57,6 @@ void AddGrant(const LeafSpec& leaf, Granted* root) {
       at = &at->inner[field];
     }
   }
-}
-
-// The key of a map entry as text; an absent one is the zero of its type.
-std::string KeyOf(const RecordView& entry, const FieldDescriptor& key) {
-  if (!entry.Values(key).empty()) return TextOf(key, entry.Values(key)[0]);
-  return key.type() == FieldDescriptor::TYPE_STRING ? "" : "0";
 }
 
 // The values of a field that count: of map entries with one key, the last.
@@ -77,21 +81,6 @@ void VisitPath(const RecordView& view, const FieldPath& path, size_t at,
       VisitPath(RecordView(*path[at]->message_type(), value.fragments), path, at + 1, found);
     }
   }
-}
-
-DateFields DateOf(const Descriptor& type, const std::vector<absl::string_view>& fragments) {
-  const RecordView view(type, fragments);
-  DateFields date;
-  for (const auto& [name, part] : {std::pair{"seconds", &date.seconds},
-                                   {"nanos", &date.nanos},
-                                   {"year", &date.year},
-                                   {"month", &date.month},
-                                   {"day", &date.day}}) {
-    const FieldDescriptor* field = type.FindFieldByName(name);
-    if (field == nullptr || view.Values(*field).empty()) continue;
-    if (!absl::SimpleAtoi(TextOf(*field, view.Values(*field)[0]), part)) *part = 0;
-  }
-  return date;
 }
 
 Operand ReadOperand(const RecordView& record, const FieldPath& path) {
@@ -165,7 +154,9 @@ class Run {
     return std::any_of(granted.leaves.begin(), granted.leaves.end(),
                        [&](const auto& leaf) { return IsOpen(*leaf.second); }) ||
            std::any_of(granted.inner.begin(), granted.inner.end(),
-                       [&](const auto& inner) { return AnyOpen(inner.second); });
+                       [&](const auto& inner) { return AnyOpen(inner.second); }) ||
+           std::any_of(granted.packed.begin(), granted.packed.end(),
+                       [&](const auto& packed) { return AnyOpen(packed.second); });
   }
 
   // Whether one released value can have come from one value of the record.
@@ -179,6 +170,10 @@ class Run {
         }
         return CheckReleasedText(leaf, context_, TextOf(field, in), TextOf(field, out));
       case FieldDescriptor::CPPTYPE_MESSAGE:
+        if (IsAmount(leaf)) {
+          return CheckReleasedMoney(leaf, MoneyOf(*field.message_type(), in.fragments),
+                                    MoneyOf(*field.message_type(), out.fragments));
+        }
         return CheckReleasedDate(leaf, DateOf(*field.message_type(), in.fragments),
                                  DateOf(*field.message_type(), out.fragments));
       default:
@@ -190,7 +185,7 @@ class Run {
                            const std::vector<ViewedValue>& out, const std::string& path) const {
     if (!IsOpen(leaf)) return errors::VerifierFinding(path, "a field left whose condition does not hold");
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE)
-      POSTERN_RETURN_IF_ERROR(CheckDateMessage(field, out, path));
+      POSTERN_RETURN_IF_ERROR(CheckWhole(leaf, field, out, path));
     // Values that a transform cannot take are missing from the output: each released one is matched with the next that
     // fits.
     size_t next = 0;
@@ -204,18 +199,26 @@ class Run {
     return absl::OkStatus();
   }
 
-  static absl::Status CheckDateMessage(const FieldDescriptor& field, const std::vector<ViewedValue>& out,
-                                       const std::string& path) {
-    static constexpr absl::string_view kParts[] = {"seconds", "nanos", "year", "month", "day"};
+  static bool IsAmount(const LeafSpec& leaf) {
+    const auto* generalise = std::get_if<v1::Generalise>(&leaf.transform);
+    return generalise != nullptr && generalise->has_step();
+  }
+
+  // Of a message that is granted as one value, a date or an amount, nothing leaves but the parts of that.
+  static absl::Status CheckWhole(const LeafSpec& leaf, const FieldDescriptor& field,
+                                 const std::vector<ViewedValue>& out, const std::string& path) {
+    const std::vector<absl::string_view> parts =
+        IsAmount(leaf) ? std::vector<absl::string_view>{"currency_code", "units"}
+                       : std::vector<absl::string_view>{"seconds", "nanos", "year", "month", "day"};
     for (const ViewedValue& value : out) {
       const RecordView view(*field.message_type(), value.fragments);
       if (!view.valid() || view.has_unknown() || view.has_superseded()) {
-        return errors::VerifierFinding(path, "a date with unknown content left");
+        return errors::VerifierFinding(path, "a date or an amount with unknown content left");
       }
       for (const auto& [number, values] : view.fields()) {
         const std::string& name = field.message_type()->FindFieldByNumber(number)->name();
-        if (std::find(std::begin(kParts), std::end(kParts), absl::string_view(name)) == std::end(kParts)) {
-          return errors::VerifierFinding(path, "more than a date left");
+        if (std::find(parts.begin(), parts.end(), absl::string_view(name)) == parts.end()) {
+          return errors::VerifierFinding(path, "more than a date or an amount left");
         }
       }
     }
@@ -225,6 +228,7 @@ class Run {
   absl::Status CompareMessages(const Granted& granted, const FieldDescriptor& field, const std::vector<ViewedValue>& in,
                                const std::vector<ViewedValue>& out, const std::string& path) {
     if (field.is_map()) return CompareEntries(granted, field, in, out, path);
+    if (IsAnyMessage(field.message_type())) return CompareAnys(granted, field, in, out, path);
     if (out.size() > in.size()) return errors::VerifierFinding(path, "more messages left than the record has");
     for (size_t i = 0; i < out.size(); ++i) {
       const Descriptor& type = *field.message_type();
@@ -234,25 +238,73 @@ class Run {
     return absl::OkStatus();
   }
 
+  // What an Any holds, and what may leave of that; `granted` is null if nothing may.
+  struct Held {
+    std::string type_url;
+    const Descriptor* type = nullptr;
+    const Granted* granted = nullptr;
+    absl::string_view value;
+  };
+  Held HeldBy(const Granted& granted, const FieldDescriptor& field, const RecordView& any) const {
+    const auto last = [&](int number) {
+      const std::vector<ViewedValue>& values = any.Values(*field.message_type()->FindFieldByNumber(number));
+      return values.empty() ? absl::string_view() : values.back().bytes;
+    };
+    Held held{std::string(last(1))};
+    held.value = last(2);
+    for (const auto& [type, inner] : granted.packed) {
+      if (held.type_url != "type.googleapis.com/" + type->full_name() || !AnyOpen(inner)) continue;
+      held.type = type;
+      held.granted = &inner;
+    }
+    return held;
+  }
+
+  // Of several, those leave that hold something granted, in their order.
+  absl::Status CompareAnys(const Granted& granted, const FieldDescriptor& field, const std::vector<ViewedValue>& in,
+                           const std::vector<ViewedValue>& out, const std::string& path) {
+    size_t next = 0;
+    for (const ViewedValue& value : out) {
+      const RecordView any(*field.message_type(), value.fragments);
+      if (!any.valid() || any.has_unknown() || any.has_superseded()) {
+        return errors::VerifierFinding(path, "an Any with more than a type and a value left");
+      }
+      const Held released = HeldBy(granted, field, any);
+      if (released.granted == nullptr)
+        return errors::VerifierFinding(path, "an Any of a type that is not granted left");
+      Held original;
+      while (next < in.size() && original.granted == nullptr) {
+        original = HeldBy(granted, field, RecordView(*field.message_type(), in[next++].fragments));
+      }
+      if (original.type != released.type)
+        return errors::VerifierFinding(path, "an Any left that the record does not have");
+      POSTERN_RETURN_IF_ERROR(Compare(*released.granted, RecordView(*original.type, {original.value}),
+                                      RecordView(*released.type, {released.value}), *released.type,
+                                      absl::StrCat(path, "[", released.type_url, "]")));
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status CompareEntries(const Granted& granted, const FieldDescriptor& field, const std::vector<ViewedValue>& in,
                               const std::vector<ViewedValue>& out, const std::string& path) {
     const Descriptor& type = *field.message_type();
     const FieldDescriptor& key = *type.map_key();
     const FieldDescriptor& value = *type.map_value();
-    // The wire leaves a zero key or value out; the verifier compares entries with both written.
+    // An entry without a value holds the default.
+    const std::string absent = DefaultField(value);
     std::map<std::string, std::vector<absl::string_view>> originals;
     for (const ViewedValue& entry : in) {
       const RecordView view(type, entry.fragments);
-      if (IsKnown(value, view)) originals[KeyOf(view, key)] = entry.fragments;
+      if (!IsKnown(value, view)) continue;
+      std::vector<absl::string_view>& fragments = originals[KeyOf(view, key)] = entry.fragments;
+      if (view.Values(value).empty()) fragments.push_back(absent);
     }
     for (const ViewedValue& entry : out) {
       const RecordView released(type, entry.fragments);
       const auto original = originals.find(KeyOf(released, key));
       if (original == originals.end())
         return errors::VerifierFinding(path, "a map entry left that the record does not have");
-      const RecordView view(type, original->second);
-      if (view.Values(value).empty()) continue;  // the default, which says nothing beyond the key
-      POSTERN_RETURN_IF_ERROR(Compare(granted, view, released, type, path));
+      POSTERN_RETURN_IF_ERROR(Compare(granted, RecordView(type, original->second), released, type, path));
     }
     return absl::OkStatus();
   }

@@ -4,11 +4,12 @@
 #include <cmath>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "policy/projection/plain_identifiers.h"
 
 namespace postern::policy {
 namespace {
@@ -25,96 +26,17 @@ std::vector<std::string> CodePoints(absl::string_view text) {
   return points;
 }
 
-bool IsLetter(char c) {
-  return absl::ascii_isalpha(static_cast<unsigned char>(c));
-}
-bool IsDigit(char c) {
-  return absl::ascii_isdigit(static_cast<unsigned char>(c));
-}
-
-// Index after what may be an IBAN of any length that begins at `start`, or `start`. Takes more for one than the
-// projector does.
-size_t AfterIban(absl::string_view text, size_t start) {
-  size_t after = start, count = 0;
-  uint32_t head = 0, rest = 0;  // the first four characters count behind the others (ISO/IEC 7064 MOD 97-10)
-  for (size_t at = start; at < text.size() && count < 34; ++at) {
-    const char c = absl::ascii_toupper(static_cast<unsigned char>(text[at]));
-    if (!IsLetter(c) && !IsDigit(c)) {
-      if (at == start || !(IsLetter(text[at - 1]) || IsDigit(text[at - 1]))) break;
-      continue;
-    }
-    if (count < 4 && IsLetter(c) != (count < 2)) break;
-    uint32_t& sum = count < 4 ? head : rest;
-    sum = IsDigit(c) ? sum * 10 + static_cast<uint32_t>(c - '0') : sum * 100 + static_cast<uint32_t>(c - 'A' + 10);
-    rest %= 97;
-    if (++count >= 15 && (rest * 1000000 + head) % 97 == 1) after = at + 1;
-  }
-  return after;
-}
-
-// Whole runs of ASCII digits, parted by single spaces or dashes at most, that are Visa, Mastercard or American Express
-// numbers. Less than the projector finds, so that this never accuses it wrongly.
-bool HasPlainCardNumber(absl::string_view text) {
-  std::string run;
-  bool foreign = false;  // the run stands behind characters that may be letters or digits of another script
-  const auto is_card = [&] {
-    const bool known = (run.size() == 16 && (run[0] == '4' || (run[0] == '5' && run[1] >= '1' && run[1] <= '5'))) ||
-                       (run.size() == 15 && run[0] == '3' && (run[1] == '4' || run[1] == '7'));
-    int sum = 0;
-    for (size_t i = 0; i < run.size(); ++i) {
-      const int digit = run[run.size() - 1 - i] - '0';
-      sum += i % 2 == 0 ? digit : digit * 2 / 10 + digit * 2 % 10;
-    }
-    return known && !foreign && sum % 10 == 0;
-  };
-  for (size_t i = 0; i <= text.size(); ++i) {
-    if (i < text.size() && IsDigit(text[i])) {
-      run.push_back(text[i]);
-    } else if (i < text.size() && (text[i] == ' ' || text[i] == '-') && !run.empty() && i > 0 && IsDigit(text[i - 1])) {
-      continue;
-    } else {
-      if (is_card()) return true;
-      run.clear();
-      if (i == text.size()) break;
-      foreign = static_cast<unsigned char>(text[i]) >= 0x80 ||
-                (foreign && !IsLetter(text[i]) && text[i] != ':' && text[i] != ',');
-      if (IsLetter(text[i]) && (i == 0 || !IsLetter(text[i - 1]))) {
-        const size_t after = AfterIban(text, i);
-        if (after > i) i = after - 1;
-      }
-    }
-  }
-  return false;
-}
-
-// ASCII addresses; less than the projector finds.
-bool HasPlainEmail(absl::string_view text) {
-  const auto in_name = [](char c) { return IsLetter(c) || IsDigit(c) || c == '-'; };
-  for (size_t at = text.find('@'); at != absl::string_view::npos; at = text.find('@', at + 1)) {
-    if (at == 0 || !(in_name(text[at - 1]) || text[at - 1] == '.')) continue;
-    size_t dot = at + 1;
-    while (dot < text.size() && in_name(text[dot])) ++dot;
-    if (dot > at + 1 && dot + 1 < text.size() && text[dot] == '.' && in_name(text[dot + 1])) return true;
-  }
-  return false;
-}
-
 bool FindsEmail(const LeafSpec& leaf) {
   const auto* redact = std::get_if<v1::Redact>(&leaf.transform);
   return redact != nullptr && std::find(redact->detectors().begin(), redact->detectors().end(), v1::Redact::EMAIL) !=
                                   redact->detectors().end();
 }
 
-// A text that the rule for card numbers may have rewritten before the transform, or after it. Digits outside ASCII take
-// two bytes or more.
+// A text that the rule for card numbers may have rewritten before the transform, or after it.
 bool MayBeRewritten(const LeafSpec& leaf, absl::string_view original) {
   if (leaf.on_card_number != v1::REDACT) return false;
   const auto* mask = std::get_if<v1::Mask>(&leaf.transform);
-  if (mask != nullptr && mask->with().find_first_of("0123456789") != std::string::npos) return true;
-  const auto digits = static_cast<size_t>(std::count_if(original.begin(), original.end(), IsDigit));
-  const auto foreign = static_cast<size_t>(
-      std::count_if(original.begin(), original.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }));
-  return digits + foreign / 2 >= kFewestCardDigits;
+  return (mask != nullptr && CountDigits(mask->with()) > 0) || CountDigits(original) >= kFewestCardDigits;
 }
 
 // What stands between replacements occurs in `original` in this order: the first piece at its begin, and the last at
@@ -205,6 +127,21 @@ std::string CheckDateText(v1::Generalise::DateUnit unit, absl::string_view origi
   return right ? "" : "a date is finer than granted";
 }
 
+// Whether `released` is the greatest multiple of the step that is not above `original`, which must be a plain number.
+std::string CheckDecimal(int64_t step, absl::string_view original, absl::string_view released) {
+  int64_t out, whole = 0;
+  if (!absl::SimpleAtoi(released, &out) || absl::StrCat(out) != released) return "not a whole number";
+  const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(original, absl::MaxSplits('.', 1));
+  if (parts.first.find_first_of("0123456789") != absl::string_view::npos && !absl::SimpleAtoi(parts.first, &whole)) {
+    return "a number left that the record does not have";
+  }
+  const bool below = absl::StartsWith(original, "-") && parts.second.find_first_not_of('0') != absl::string_view::npos;
+  // Whole parts have 18 digits at most, so nothing overflows but what is far out of the step.
+  const auto distance = static_cast<uint64_t>(whole) - static_cast<uint64_t>(out) - (below ? 1u : 0u);
+  return out % step == 0 && out <= whole && distance < static_cast<uint64_t>(step) ? ""
+                                                                                   : "a number is finer than granted";
+}
+
 std::string CheckPseudonym(const ProjectionContext& context, const std::string& original, const std::string& released) {
   uint8_t digest[32];
   context.pseudonym(original, digest);
@@ -243,6 +180,10 @@ std::string CheckReleasedText(const LeafSpec& leaf, const ProjectionContext& con
   }
   if (const auto* generalise = std::get_if<v1::Generalise>(&leaf.transform)) {
     if (generalise->has_date()) return CheckDateText(generalise->date(), original, released);
+    if (generalise->has_step()) {
+      if (rewritten && (released == "[card]" || released == "-[card]")) return "";
+      return CheckDecimal(generalise->step(), original, released);
+    }
     return CheckPrefix(leaf, original, released, generalise->prefix());
   }
   if (rewritten || std::holds_alternative<v1::Redact>(leaf.transform)) {
@@ -261,6 +202,9 @@ std::string CheckReleasedPostcode(const LeafSpec& leaf, const std::string& count
     }
   }
   if (kept == 0) return "a postcode left for whose country nothing is kept";
+  if (leaf.on_card_number != v1::CARD_NUMBER_ACTION_UNSPECIFIED && HasPlainCardNumber(released)) {
+    return "a card number left";
+  }
   return CheckPrefix(leaf, original, released, kept);
 }
 
@@ -282,6 +226,8 @@ bool IsPlausibleText(const LeafSpec& leaf, absl::string_view released) {
   if (const auto* mask = std::get_if<v1::Mask>(&leaf.transform)) return IsMasked(*mask, points(), released);
   if (const auto* generalise = std::get_if<v1::Generalise>(&leaf.transform)) {
     if (generalise->has_prefix()) return points() <= generalise->prefix();
+    int64_t number;
+    if (generalise->has_step()) return absl::SimpleAtoi(released, &number) && number % generalise->step() == 0;
     return generalise->has_date() && CheckDateText(generalise->date(), released, released).empty();
   }
   return false;
@@ -309,6 +255,15 @@ std::string CheckReleasedNumber(const LeafSpec& leaf, bool real, const std::stri
   return big_out <= big_in && big_out % static_cast<uint64_t>(generalise->step()) == 0
              ? ""
              : "a number is finer than granted";
+}
+
+std::string CheckReleasedMoney(const LeafSpec& leaf, const MoneyFields& original, const MoneyFields& released) {
+  const int64_t step = std::get<v1::Generalise>(leaf.transform).step();
+  if (released.currency_code != original.currency_code) return "an amount has another currency";
+  if (released.nanos != 0 || released.units % step != 0) return "an amount is finer than granted";
+  const bool malformed = (original.units > 0 && original.nanos < 0) || (original.units < 0 && original.nanos > 0);
+  const bool above = released.units > original.units || (released.units == original.units && original.nanos < 0);
+  return malformed || above ? "an amount left that the record does not have" : "";
 }
 
 std::string CheckReleasedDate(const LeafSpec& leaf, const DateFields& original, const DateFields& released) {

@@ -23,13 +23,18 @@ std::string CheckReleasedNumber(const LeafSpec& leaf, bool real, const std::stri
 // The same as far as it shows without the original: no more is left of a text than the transform leaves. False also
 // where only the original can tell.
 bool IsPlausibleText(const LeafSpec& leaf, absl::string_view released);
-inline constexpr size_t kFewestCardDigits = 13;
 
 // `original` and `released` are the parts of a date message by field name.
 struct DateFields {
   int64_t seconds = 0, nanos = 0, year = 0, month = 0, day = 0;
   bool operator==(const DateFields&) const = default;
 };
+// Likewise of a google.type.Money.
+struct MoneyFields {
+  std::string currency_code;
+  int64_t units = 0, nanos = 0;
+};
+std::string CheckReleasedMoney(const LeafSpec& leaf, const MoneyFields& original, const MoneyFields& released);
 std::string CheckReleasedDate(const LeafSpec& leaf, const DateFields& original, const DateFields& released);
 
 }  // namespace postern::policy

@@ -1,6 +1,7 @@
 #include "policy/report/explain.h"
 
 #include "absl/strings/str_cat.h"
+#include "policy/language/packed_leaves.h"
 #include "policy/report/describe.h"
 #include "policy/report/errors.h"
 
@@ -56,7 +57,9 @@ absl::StatusOr<Explanation> Explain(const CompiledBundle& bundle, absl::string_v
   Explanation explanation{contract->partner,  contract->name,       grant->purpose,
                           grant->record_type, grant->justification, grant->consent_required};
   const v1::Ceiling& ceiling = *bundle.vocabulary().FindCeiling(contract->terms.partner_kind(), grant->purpose);
-  for (const ClassifiedLeaf& classified : record->leaves) {
+  std::vector<ClassifiedLeaf> leaves = PackedLeaves(*grant->spec, bundle.catalogue());
+  leaves.insert(leaves.begin(), record->leaves.begin(), record->leaves.end());
+  for (const ClassifiedLeaf& classified : leaves) {
     ExplainedLeaf& leaf = explanation.leaves.emplace_back();
     leaf.path = classified.path;
     leaf.type = TypeText(*classified.fields.back());

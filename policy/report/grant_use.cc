@@ -5,6 +5,7 @@
 #include <google/protobuf/dynamic_message.h>
 
 #include "policy/language/field_path.h"
+#include "policy/projection/any_value.h"
 #include "proto/errors/error.h"
 
 namespace postern::policy {
@@ -17,6 +18,14 @@ using ::google::protobuf::Reflection;
 bool HoldsValueAt(const Message& message, const FieldPath& path, size_t at) {
   const FieldDescriptor* field = path[at];
   const Reflection& reflection = *message.GetReflection();
+  if (IsAnyValue(*field) && at + 1 < path.size()) {
+    const FieldDescriptor* url = message.GetDescriptor()->FindFieldByNumber(kAnyTypeUrl);
+    const auto* type = path[at + 1]->containing_type();
+    if (reflection.GetString(message, url) != TypeUrlOf(*type)) return false;
+    const std::unique_ptr<Message> held(reflection.GetMessageFactory()->GetPrototype(type)->New());
+    held->ParsePartialFromString(reflection.GetString(message, field));
+    return HoldsValueAt(*held, path, at + 1);
+  }
   const int count = field->is_repeated() ? reflection.FieldSize(message, field) : reflection.HasField(message, field);
   if (at + 1 == path.size()) return count > 0;
   for (int i = 0; i < count; ++i) {

@@ -1,10 +1,13 @@
 #include "policy/report/lint.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "policy/language/packed_leaves.h"
 #include "policy/projection/date_value.h"
 #include "policy/report/errors.h"
 #include "policy/report/grant_use.h"
@@ -42,20 +45,16 @@ class Linter {
         for (const FieldPath& path : inbound.spec->unclassified) Unclassified(inbound.record_type, path);
       }
     }
+    for (const auto& [type, leaf] : PackedOfGrants()) {
+      if (leaf.classification.category.empty()) Unclassified(type, leaf.fields);
+    }
   }
 
   void NewFields(const Schema& previous) {
     for (const auto& [name, record] : bundle_.catalogue().record_types()) {
-      const google::protobuf::Descriptor* before = previous.FindMessage(name);
-      for (const ClassifiedLeaf& leaf : record.leaves) {
-        if (before != nullptr && !ResolvePath(*before, leaf.path).path.empty()) continue;
-        const std::string& category = leaf.classification.category;
-        Add(Kind::kNewField, Schema::LocationOf(*leaf.fields.back()), absl::StrCat(name, ".", leaf.path),
-            category.empty() ? "is new and not classified: it is withheld"
-                             : absl::StrCat("is new, classified as ", category),
-            "P1.1a");
-      }
+      for (const ClassifiedLeaf& leaf : record.leaves) NewField(previous, name, leaf);
     }
+    for (const auto& [type, leaf] : PackedOfGrants()) NewField(previous, type, leaf);
   }
 
   void UnusedCategories() {
@@ -63,6 +62,7 @@ class Linter {
     for (const auto& [name, record] : bundle_.catalogue().record_types()) {
       for (const ClassifiedLeaf& leaf : record.leaves) used.insert(leaf.classification.category);
     }
+    for (const auto& [type, leaf] : PackedOfGrants()) used.insert(leaf.classification.category);
     for (const auto& contract : bundle_.contracts()) {
       for (const CompiledGrant& inbound : contract->inbound) {
         for (const ClassifiedLeaf& leaf : bundle_.catalogue().ClassifiedLeaves(*inbound.spec->record_type)) {
@@ -160,6 +160,32 @@ class Linter {
  private:
   void Add(Kind kind, SourceLocation location, std::string subject, std::string message, std::string clause) {
     findings_->push_back({kind, std::move(location), std::move(subject), std::move(message), std::move(clause)});
+  }
+
+  // What the Anys of granted record types may hold: each leaf once, with its record type.
+  std::vector<std::pair<std::string, ClassifiedLeaf>> PackedOfGrants() const {
+    std::map<std::pair<std::string, std::string>, ClassifiedLeaf> leaves;
+    for (const auto& contract : bundle_.contracts()) {
+      for (const CompiledGrant& grant : contract->grants) {
+        for (ClassifiedLeaf& leaf : PackedLeaves(*grant.spec, bundle_.catalogue())) {
+          const std::string path = leaf.path;
+          leaves.emplace(std::pair(grant.record_type, path), std::move(leaf));
+        }
+      }
+    }
+    std::vector<std::pair<std::string, ClassifiedLeaf>> list;
+    for (auto& [key, leaf] : leaves) list.emplace_back(key.first, std::move(leaf));
+    return list;
+  }
+
+  void NewField(const Schema& previous, const std::string& type, const ClassifiedLeaf& leaf) {
+    const google::protobuf::Descriptor* before = previous.FindMessage(type);
+    if (before != nullptr && !ResolvePath(*before, leaf.path).path.empty()) return;
+    const std::string& category = leaf.classification.category;
+    Add(Kind::kNewField, Schema::LocationOf(*leaf.fields.back()), absl::StrCat(type, ".", leaf.path),
+        category.empty() ? "is new and not classified: it is withheld"
+                         : absl::StrCat("is new, classified as ", category),
+        "P1.1a");
   }
 
   void Unclassified(const std::string& type, const FieldPath& path) {

@@ -6,6 +6,8 @@ namespace postern::policy::testing {
 namespace {
 
 constexpr char kFields[] = R"(
+  import "google/protobuf/any.proto";
+  import "google/type/money.proto";
   enum Kind { ZERO = 0; ONE = 1; MINUS = -2; }
   message Date { LABEL int32 year = 1; LABEL int32 month = 2; LABEL int32 day = 3; }
   message Timestamp { LABEL int64 seconds = 1; LABEL int32 nanos = 2; }
@@ -16,6 +18,7 @@ constexpr char kFields[] = R"(
     map<string, string> labels = 9; map<int32, Inner> people = 10;
     oneof choice { string card = 11; bytes iban = 12; Inner payer = 13; Kind mode = 14; }
     LABEL Date born = 15; LABEL Timestamp at = 16; repeated Kind kinds = 17; LABEL bytes raw = 18; GROUP
+    LABEL google.protobuf.Any any = 20; repeated google.protobuf.Any anys = 21; LABEL google.type.Money price = 22;
   }
 )";
 
@@ -95,6 +98,10 @@ FuzzPlans::FuzzPlans() : proto2_(Schema(false)), proto3_(Schema(true)) {
     guarded.leaves[2].transform = redact;
     guarded.leaves[2].on_card_number = v1::REDACT;
     Add(guarded, false);
+    PlanSpec held = KeepSpec(type, {"any[type.googleapis.com/Inner].name", "anys[type.googleapis.com/Inner].inner.n",
+                                    "anys[type.googleapis.com/Record].id", "price"});
+    held.leaves[3].transform = step;
+    Add(held, true);
   }
 }
 

@@ -32,9 +32,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Require(status.ok() == expected.has_value(), "projector and oracle disagree on refusal");
     Require(!status.ok() || result.bytes == *expected, "projector and oracle disagree on output");
   }
-  if (status.ok())
+  if (status.ok()) {
     Require(plan.engine.verifier->Verify(context, record, result.bytes).ok(), "the verifier has a finding");
     Require(plan.engine.verifier->Compare(context, record, result.bytes).ok(), "the comparison has a finding");
+  }
   std::vector<WithheldField> withheld;
   Extracts extracts;
   (void)ExplainWithheld(*plan.engine.plan, context, record, &withheld).ok();

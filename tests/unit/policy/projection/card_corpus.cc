@@ -57,6 +57,15 @@ constexpr IssuerRange kRanges[] = {
     {"UATP 1", 1, 1, 15},
 };
 
+// `digits` in the script whose digit zero is given.
+std::string InScript(const std::string& digits, uint32_t zero) {
+  std::string out;
+  for (const char digit : digits) out += Utf8(zero + static_cast<uint32_t>(digit - '0'));
+  return out;
+}
+
+}  // namespace
+
 std::string Utf8(uint32_t code_point) {
   std::string out;
   if (code_point < 0x80) return std::string(1, static_cast<char>(code_point));
@@ -71,13 +80,6 @@ std::string Utf8(uint32_t code_point) {
   return out + static_cast<char>(0x80 | (code_point & 0x3f));
 }
 
-// `digits` in the script whose digit zero is given.
-std::string InScript(const std::string& digits, uint32_t zero) {
-  std::string out;
-  for (const char digit : digits) out += Utf8(zero + static_cast<uint32_t>(digit - '0'));
-  return out;
-}
-
 uint32_t Modulo97(const std::string& characters) {
   uint32_t rest = 0;
   for (const char c : characters) {
@@ -86,8 +88,6 @@ uint32_t Modulo97(const std::string& characters) {
   }
   return rest;
 }
-
-}  // namespace
 
 std::string WithLuhn(const std::string& digits) {
   int sum = 0;

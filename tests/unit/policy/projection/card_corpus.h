@@ -2,6 +2,7 @@
 // the forms that people and systems write them. Deterministic.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <random>
 #include <string>
@@ -35,6 +36,13 @@ class CardCorpus {
 
   std::mt19937 random_;
 };
+
+// A code point as UTF-8.
+std::string Utf8(uint32_t code_point);
+
+// The remainder that the check digits of an IBAN are made from: characters count as digits, letters as two (ISO/IEC
+// 7064 MOD 97-10).
+uint32_t Modulo97(const std::string& characters);
 
 // `digits` with the check digit that makes it pass the Luhn test.
 std::string WithLuhn(const std::string& digits);

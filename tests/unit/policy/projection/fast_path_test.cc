@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "policy/projection/multi_projector.h"
 #include "policy/projection/tables.h"
 #include "tests/unit/policy/projection/test_schema.h"
 
@@ -123,6 +124,27 @@ TEST_F(FastPathTest, TakesValuesThatATransformLeavesNothingOf) {
   const std::string name = BytesField(1, "N");
   EXPECT_EQ(Fast(spec, name + VarintField(9, 1700)), name + VarintField(9, 1000));
   EXPECT_EQ(Fast(spec, name + VarintField(9, 999)), name) << "rounded to zero, which is absent";
+}
+
+// One partner has the name masked, another cut by a country that nobody else reads.
+TEST_F(FastPathTest, TargetsThatReadDifferentCountriesShareNoWalk) {
+  PlanSpec masked = KeepSpec(type_, {"name"}), cut = KeepSpec(type_, {"name"});
+  masked.leaves[0].transform = v1::Mask();
+  v1::Generalise postcode;
+  postcode.mutable_postcode()->set_country_path("left");
+  postcode.mutable_postcode()->set_otherwise(1);
+  postcode.mutable_postcode()->add_rules()->add_countries("XX");
+  cut.leaves[0].transform = postcode;
+  cut.leaves[0].country = PathOf(type_, "left");
+  const auto multi = MultiProjector::Create({MakeEngine(masked).plan, MakeEngine(cut).plan});
+  ASSERT_TRUE(multi.ok()) << multi.status();
+  const ProjectionContext context = TestContext();
+  ProjectionResult results[2];
+  MultiProjector::Target targets[] = {{&context, &results[0], absl::OkStatus()},
+                                      {&context, &results[1], absl::OkStatus()}};
+  (*multi)->Project(BytesField(1, "Anna") + BytesField(4, "CH"), absl::MakeSpan(targets));
+  EXPECT_EQ(results[0].bytes, BytesField(1, "****"));
+  EXPECT_EQ(results[1].bytes, BytesField(1, "A"));
 }
 
 }  // namespace

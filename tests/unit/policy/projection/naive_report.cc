@@ -8,7 +8,10 @@
 
 #include <google/protobuf/unknown_field_set.h>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "policy/projection/any_value.h"
 #include "tests/unit/policy/projection/naive_condition.h"
 #include "tests/unit/policy/projection/naive_transform.h"
 
@@ -24,6 +27,7 @@ class Reporter {
 
   void Walk(const std::string& prefix, const pb::Message& message, const std::set<std::string>& skipped = {}) {
     const pb::Reflection& reflection = *message.GetReflection();
+    if (Unpack(prefix, message)) return;
     std::vector<const pb::FieldDescriptor*> present;
     reflection.ListFields(message, &present);
     for (const pb::FieldDescriptor* field : present) {
@@ -40,6 +44,24 @@ class Reporter {
   bool doubtful_ = false;
 
  private:
+  // True if the message is an Any of a type that the spec lists: what it holds is reported instead.
+  bool Unpack(const std::string& prefix, const pb::Message& any) {
+    if (!IsAny(*any.GetDescriptor())) return false;
+    const pb::Reflection& reflection = *any.GetReflection();
+    const std::string url = ScalarText(any, *any.GetDescriptor()->FindFieldByNumber(kAnyTypeUrl));
+    const std::string path = absl::StrCat(prefix.substr(0, prefix.size() - 1), "[", url, "].");
+    const auto listed = std::find_if(spec_.leaves.begin(), spec_.leaves.end(), [&](const LeafSpec& leaf) {
+      return absl::StartsWith(DottedPath(leaf.path), path);
+    });
+    if (listed == spec_.leaves.end()) return false;
+    const auto* type = any.GetDescriptor()->file()->pool()->FindMessageTypeByName(url.substr(url.rfind('/') + 1));
+    const std::unique_ptr<pb::Message> held(reflection.GetMessageFactory()->GetPrototype(type)->New());
+    doubtful_ |= !held->ParsePartialFromString(ScalarText(any, *any.GetDescriptor()->FindFieldByNumber(kAnyValue)));
+    if (!reflection.GetUnknownFields(any).empty()) report_.emplace(prefix + "(unknown)", WithheldReason::kUnknown);
+    Walk(path, *held);
+    return true;
+  }
+
   // All values of a present field.
   void Field(const std::string& path, const pb::FieldDescriptor& field, const pb::Message& message) {
     const pb::Reflection& reflection = *message.GetReflection();
@@ -113,7 +135,7 @@ class Reporter {
     const bool unfit = field.is_map() ? SomeEntriesAreUnfit(leaf, field, message) : SomeAreUnfit(leaf, field, message);
     if (unfit) report_.emplace(path, WithheldReason::kUnfit);
     if (field.message_type() == nullptr || field.is_map()) return;
-    const std::set<std::string> parts = {"seconds", "nanos", "year", "month", "day"};
+    const std::set<std::string> parts = {"seconds", "nanos", "year", "month", "day", "currency_code", "units"};
     const pb::Reflection& reflection = *message.GetReflection();
     for (int i = 0; i < (field.is_repeated() ? reflection.FieldSize(message, &field) : 1); ++i) {
       Walk(path + ".",
@@ -148,7 +170,8 @@ class Reporter {
     // What is absent now was removed, or became an implicit zero.
     const auto* generalise = std::get_if<v1::Generalise>(&leaf.transform);
     if (generalise == nullptr) return false;
-    if (!generalise->has_step()) return true;
+    if (!generalise->has_step() || field.message_type() != nullptr || field.type() == pb::FieldDescriptor::TYPE_STRING)
+      return true;
     return !IsBelow(field, message, generalise->step());
   }
 

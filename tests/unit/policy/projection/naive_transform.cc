@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,48 @@ int Kept(const v1::Generalise::Postcode& spec, const std::string& country) {
   return spec.otherwise();
 }
 
+std::optional<int64_t> Floor(int64_t value, int64_t step, int64_t min) {
+  const int64_t quotient = value / step;  // towards zero
+  int64_t product = quotient * step;
+  if (product > value && __builtin_sub_overflow(product, step, &product)) return std::nullopt;
+  if (product < min) return std::nullopt;
+  return product;
+}
+
+// `below`: a fraction lies between the value and the whole number beneath it.
+std::optional<int64_t> FloorAmount(int64_t whole, bool below, int64_t step) {
+  if (below && __builtin_sub_overflow(whole, 1, &whole)) return std::nullopt;
+  return Floor(whole, step, std::numeric_limits<int64_t>::min());
+}
+
+std::optional<std::string> StepText(int64_t step, const std::string& text) {
+  static const std::regex number("([-+]?)(0*)([0-9]*)(\\.([0-9]*))?");
+  std::smatch parts;
+  if (!std::regex_match(text, parts, number)) return std::nullopt;
+  const std::string zeros = parts[2], digits = parts[3], fraction = parts[5];
+  if (zeros.empty() && digits.empty() && fraction.empty()) return std::nullopt;
+  if (digits.size() > 18) return std::nullopt;
+  const bool negative = parts[1] == "-", below = negative && fraction.find_first_not_of('0') != std::string::npos;
+  const int64_t whole = digits.empty() ? 0 : std::stoll(digits);
+  const auto floor = FloorAmount(negative ? -whole : whole, below, step);
+  return floor ? std::optional(std::to_string(*floor)) : std::nullopt;
+}
+
+bool RoundMoney(int64_t step, pb::Message* money) {
+  const pb::Reflection& reflection = *money->GetReflection();
+  const auto* units = money->GetDescriptor()->FindFieldByName("units");
+  const auto* nanos = money->GetDescriptor()->FindFieldByName("nanos");
+  const int64_t whole = reflection.GetInt64(*money, units);
+  const int32_t part = reflection.GetInt32(*money, nanos);
+  if (part < -999999999 || part > 999999999 || (whole != 0 && part != 0 && (whole < 0) != (part < 0))) return false;
+  const auto floor = FloorAmount(whole, part < 0, step);
+  if (!floor) return false;
+  reflection.ClearField(money, nanos);
+  reflection.ClearField(money, units);
+  if (*floor != 0) reflection.SetInt64(money, units, *floor);
+  return true;
+}
+
 std::optional<std::string> ChangeText(const TransformSpec& spec, const ProjectionContext& context,
                                       const std::string& country, const std::string& text) {
   if (const auto* mask = std::get_if<v1::Mask>(&spec)) {
@@ -71,6 +114,7 @@ std::optional<std::string> ChangeText(const TransformSpec& spec, const Projectio
   }
   if (const auto* constant = std::get_if<v1::Constant>(&spec)) return constant->value();
   if (const auto* generalise = std::get_if<v1::Generalise>(&spec)) {
+    if (generalise->has_step()) return StepText(generalise->step(), text);
     if (generalise->has_prefix()) return First(text, generalise->prefix());
     if (generalise->has_postcode()) {
       const int kept = Kept(generalise->postcode(), country);
@@ -105,14 +149,6 @@ bool RoundDate(v1::Generalise::DateUnit unit, pb::Message* date) {
     if (day > 0 && rounded.day() != day) reflection.SetInt32(date, part("day"), rounded.day());
   }
   return true;
-}
-
-std::optional<int64_t> Floor(int64_t value, int64_t step, int64_t min) {
-  const int64_t quotient = value / step;  // towards zero
-  int64_t product = quotient * step;
-  if (product > value && __builtin_sub_overflow(product, step, &product)) return std::nullopt;
-  if (product < min) return std::nullopt;
-  return product;
 }
 
 // Applies `change` to all values of a field; those for which it returns nullopt go.
@@ -172,14 +208,18 @@ void StepField(int64_t step, const pb::FieldDescriptor& field, pb::Message* mess
   }
 }
 
-void DateField(const TransformSpec& spec, const pb::FieldDescriptor& field, pb::Message* message) {
+bool RoundWhole(const v1::Generalise& spec, pb::Message* value) {
+  return spec.has_step() ? RoundMoney(spec.step(), value) : RoundDate(spec.date(), value);
+}
+
+void WholeField(const TransformSpec& spec, const pb::FieldDescriptor& field, pb::Message* message) {
   const pb::Reflection& reflection = *message->GetReflection();
   const auto* generalise = std::get_if<v1::Generalise>(&spec);
   if (!field.is_repeated()) {
     if (!reflection.HasField(*message, &field)) return;
     pb::Message* date = reflection.MutableMessage(message, &field);
     date->GetReflection()->MutableUnknownFields(date)->Clear();
-    if (generalise != nullptr && !RoundDate(generalise->date(), date)) reflection.ClearField(message, &field);
+    if (generalise != nullptr && !RoundWhole(*generalise, date)) reflection.ClearField(message, &field);
     return;
   }
   std::vector<std::unique_ptr<pb::Message>> kept;
@@ -187,7 +227,7 @@ void DateField(const TransformSpec& spec, const pb::FieldDescriptor& field, pb::
     std::unique_ptr<pb::Message> date(reflection.GetRepeatedMessage(*message, &field, i).New());
     date->CopyFrom(reflection.GetRepeatedMessage(*message, &field, i));
     date->GetReflection()->MutableUnknownFields(date.get())->Clear();
-    if (generalise == nullptr || RoundDate(generalise->date(), date.get())) kept.push_back(std::move(date));
+    if (generalise == nullptr || RoundWhole(*generalise, date.get())) kept.push_back(std::move(date));
   }
   reflection.ClearField(message, &field);
   for (auto& date : kept) reflection.AddAllocatedMessage(message, &field, date.release());
@@ -197,7 +237,7 @@ void DateField(const TransformSpec& spec, const pb::FieldDescriptor& field, pb::
 
 void TransformField(const TransformSpec& spec, const pb::FieldDescriptor& original, const ProjectionContext& context,
                     const std::string& country, const pb::FieldDescriptor& field, pb::Message* message) {
-  if (original.cpp_type() == pb::FieldDescriptor::CPPTYPE_MESSAGE) return DateField(spec, field, message);
+  if (original.cpp_type() == pb::FieldDescriptor::CPPTYPE_MESSAGE) return WholeField(spec, field, message);
   if (std::holds_alternative<std::monostate>(spec)) return;
   if (original.cpp_type() != pb::FieldDescriptor::CPPTYPE_STRING)
     return StepField(std::get<v1::Generalise>(spec).step(), field, message);

@@ -8,6 +8,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "policy/projection/any_value.h"
 #include "tests/unit/policy/projection/naive_condition.h"
 #include "tests/unit/policy/projection/naive_transform.h"
 #include "tests/unit/policy/projection/strict_wire.h"
@@ -33,6 +34,8 @@ struct Oracle::Node {
   const Descriptor* type = nullptr;  // null: a leaf
   const LeafSpec* leaf = nullptr;
   std::map<int, std::unique_ptr<Node>> uses;
+  std::map<std::string, std::unique_ptr<Node>> packed;  // of an Any, by type URL
+  std::string name;                                     // of what is declared for it, where it is in an Any
 };
 
 Oracle::Oracle(const PlanSpec& spec) : spec_(spec), root_(std::make_unique<Node>()) {
@@ -56,7 +59,17 @@ Oracle::~Oracle() = default;
 
 Oracle::Node* Oracle::AddPath(const FieldPath& path) {
   Node* node = root_.get();
-  for (const FieldDescriptor* field : path) {
+  for (size_t i = 0; i < path.size(); ++i) {
+    const FieldDescriptor* field = path[i];
+    if (IsAnyValue(*field)) {
+      for (const int part : {kAnyTypeUrl, kAnyValue}) node->uses.try_emplace(part, std::make_unique<Node>());
+      const Descriptor* type = path[i + 1]->containing_type();
+      auto& held = node->packed["type.googleapis.com/" + type->full_name()];
+      if (held == nullptr) held = std::make_unique<Node>();
+      held->type = type;
+      node = held.get();
+      continue;
+    }
     auto& use = node->uses[field->number()];
     if (use == nullptr) use = std::make_unique<Node>();
     use->type = field->message_type();
@@ -68,8 +81,8 @@ Oracle::Node* Oracle::AddPath(const FieldPath& path) {
     if (use == nullptr) use = std::make_unique<Node>();
     return use.get();
   }
-  if (last.message_type() != nullptr) {  // a date: its parts belong to it
-    for (const char* part : {"seconds", "nanos", "year", "month", "day"}) {
+  if (last.message_type() != nullptr) {  // a date or an amount: its parts belong to it
+    for (const char* part : {"seconds", "nanos", "year", "month", "day", "currency_code", "units"}) {
       const FieldDescriptor* field = last.message_type()->FindFieldByName(part);
       if (field != nullptr) node->uses.try_emplace(field->number(), std::make_unique<Node>());
     }
@@ -120,6 +133,7 @@ std::string Oracle::DeclareMessage(Node* node) {
     if (field.has_oneof_index()) field.set_oneof_index(moved[static_cast<size_t>(field.oneof_index())]);
   }
   *file_.mutable_message_type(index) = compact;
+  for (auto& [url, held] : node->packed) held->name = DeclareMessage(held.get()).substr(1);
   return "." + name;
 }
 
@@ -159,7 +173,8 @@ void Oracle::Retype(const FieldDescriptor& field, Node* use, bool in_entry, pb::
     case FieldDescriptor::TYPE_BYTES:
       if (use == nullptr && !in_entry) out->set_type(pb::FieldDescriptorProto::TYPE_BYTES);
       // Marks, for IsStrict, proto2 text that a transform has to take for UTF-8.
-      if (use != nullptr && use->leaf != nullptr && ReadsCodePoints(use->leaf->transform))
+      if ((use != nullptr && use->leaf != nullptr && ReadsCodePoints(use->leaf->transform)) ||
+          (use != nullptr && IsProto3(field)))
         out->mutable_options()->set_deprecated(true);
       break;
     case FieldDescriptor::TYPE_MESSAGE:
@@ -194,6 +209,8 @@ std::optional<std::string> Oracle::Project(const ProjectionContext& context, abs
   const auto message = schema_->New(type);
   if (!message->ParsePartialFromArray(record.data(), static_cast<int>(record.size())) || !IsStrict(type, record))
     return std::nullopt;
+  if (!CanUnpack(*root_, *message)) return std::nullopt;
+  DropImplicitZeros(*root_, message.get());
   const auto original = schema_->New(type);
   original->CopyFrom(*message);
   Trim(*root_, context, *original, message.get());
@@ -207,7 +224,92 @@ bool Oracle::IsOpen(const LeafSpec& leaf, const Message& record) const {
 
 bool Oracle::AnyOpen(const Node& node, const Message& record) const {
   if (node.leaf != nullptr) return IsOpen(*node.leaf, record);
-  return std::any_of(node.uses.begin(), node.uses.end(), [&](const auto& use) { return AnyOpen(*use.second, record); });
+  const auto open = [&](const auto& use) { return AnyOpen(*use.second, record); };
+  return std::any_of(node.uses.begin(), node.uses.end(), open) ||
+         std::any_of(node.packed.begin(), node.packed.end(), open);
+}
+
+const Oracle::Node* Oracle::HeldBy(const Node& node, const Message& any) const {
+  const auto* url = any.GetDescriptor()->FindFieldByNumber(kAnyTypeUrl);
+  const auto held = node.packed.find(any.GetReflection()->GetString(any, url));
+  return held == node.packed.end() ? nullptr : held->second.get();
+}
+
+std::unique_ptr<pb::Message> Oracle::Unpack(const Node& held, const Message& any) const {
+  const Descriptor& type = *schema_->Type(held.name);
+  const std::string value = any.GetReflection()->GetString(any, any.GetDescriptor()->FindFieldByNumber(kAnyValue));
+  auto message = schema_->New(type);
+  if (!message->ParsePartialFromString(value) || !IsStrict(type, value)) return nullptr;
+  DropImplicitZeros(held, message.get());
+  return message;
+}
+
+void Oracle::DropImplicitZeros(const Node& node, Message* message) const {
+  const pb::Reflection& reflection = *message->GetReflection();
+  for (const auto& [number, use] : node.uses) {
+    const FieldDescriptor* field = message->GetDescriptor()->FindFieldByNumber(number);
+    if (field->message_type() != nullptr) {
+      const Node& inner = use->type->options().map_entry() ? *use->uses.at(2) : *use;
+      const int count =
+          field->is_repeated() ? reflection.FieldSize(*message, field) : reflection.HasField(*message, field);
+      for (int i = 0; i < count && inner.type != nullptr; ++i) {
+        Message* at = field->is_repeated() ? reflection.MutableRepeatedMessage(message, field, i)
+                                           : reflection.MutableMessage(message, field);
+        if (use->type->options().map_entry())
+          at = at->GetReflection()->MutableMessage(at, at->GetDescriptor()->FindFieldByNumber(2));
+        DropImplicitZeros(inner, at);
+      }
+      continue;
+    }
+    if (field->is_repeated() || !field->has_presence() || node.type->FindFieldByNumber(number)->has_presence())
+      continue;
+    const std::string text = ScalarText(*message, *field);
+    const bool is_text = field->cpp_type() == FieldDescriptor::CPPTYPE_STRING;
+    if (is_text ? text.empty() : text == "0" || text == "false") reflection.ClearField(message, field);
+  }
+}
+
+bool Oracle::CanUnpack(const Node& node, const Message& message) const {
+  if (!node.packed.empty()) {
+    const Node* held = HeldBy(node, message);
+    if (held == nullptr) return true;
+    const auto unpacked = Unpack(*held, message);
+    return unpacked != nullptr && CanUnpack(*held, *unpacked);
+  }
+  const pb::Reflection& reflection = *message.GetReflection();
+  for (const auto& [number, use] : node.uses) {
+    const FieldDescriptor* field = message.GetDescriptor()->FindFieldByNumber(number);
+    if (use->type == nullptr || field->message_type() == nullptr) continue;
+    if (use->type->options().map_entry()) {
+      const FieldDescriptor& value = *field->message_type()->FindFieldByNumber(2);
+      for (const auto& [ignored, entry] : Entries(*use, *field, message)) {
+        if (value.message_type() != nullptr &&
+            !CanUnpack(*use->uses.at(2), entry->GetReflection()->GetMessage(*entry, &value)))
+          return false;
+      }
+    } else if (field->is_repeated()) {
+      for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
+        if (!CanUnpack(*use, reflection.GetRepeatedMessage(message, field, i))) return false;
+      }
+    } else if (reflection.HasField(message, field) && !CanUnpack(*use, reflection.GetMessage(message, field))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Oracle::TrimAny(const Node& node, const ProjectionContext& context, const Message& record, Message* any) const {
+  const Node* held = HeldBy(node, *any);
+  if (held == nullptr || !AnyOpen(*held, record)) return false;
+  const auto unpacked = Unpack(*held, *any);
+  Trim(*held, context, record, unpacked.get());
+  const std::string value = unpacked->SerializePartialAsString();
+  const pb::Reflection& reflection = *any->GetReflection();
+  reflection.MutableUnknownFields(any)->Clear();
+  const FieldDescriptor* field = any->GetDescriptor()->FindFieldByNumber(kAnyValue);
+  reflection.ClearField(any, field);
+  if (!value.empty()) reflection.SetString(any, field, value);
+  return true;
 }
 
 void Oracle::Trim(const Node& node, const ProjectionContext& context, const Message& record, Message* message) const {
@@ -225,6 +327,9 @@ void Oracle::Trim(const Node& node, const ProjectionContext& context, const Mess
       TrimEntries(use, context, record, field, message);
     } else if (use.leaf != nullptr) {
       Transform(*use.leaf, context, record, field, message);
+      DropImplicitZeros(node, message);
+    } else if (!use.packed.empty()) {
+      TrimAnys(use, context, record, field, message);
     } else if (field.is_repeated()) {
       for (int j = 0; j < reflection.FieldSize(*message, &field); ++j) {
         Trim(use, context, record, reflection.MutableRepeatedMessage(message, &field, j));
@@ -235,18 +340,35 @@ void Oracle::Trim(const Node& node, const ProjectionContext& context, const Mess
   }
 }
 
-void Oracle::TrimEntries(const Node& node, const ProjectionContext& context, const Message& record,
-                         const FieldDescriptor& field, Message* message) const {
+void Oracle::TrimAnys(const Node& node, const ProjectionContext& context, const Message& record,
+                      const FieldDescriptor& field, Message* message) const {
   const pb::Reflection& reflection = *message->GetReflection();
+  if (!field.is_repeated()) {
+    if (reflection.HasField(*message, &field) &&
+        !TrimAny(node, context, record, reflection.MutableMessage(message, &field)))
+      reflection.ClearField(message, &field);
+    return;
+  }
+  std::vector<std::unique_ptr<Message>> kept;
+  for (int i = 0; i < reflection.FieldSize(*message, &field); ++i) {
+    std::unique_ptr<Message> any(reflection.GetRepeatedMessage(*message, &field, i).New());
+    any->CopyFrom(reflection.GetRepeatedMessage(*message, &field, i));
+    if (TrimAny(node, context, record, any.get())) kept.push_back(std::move(any));
+  }
+  reflection.ClearField(message, &field);
+  for (auto& any : kept) reflection.AddAllocatedMessage(message, &field, any.release());
+}
+
+Oracle::MapEntries Oracle::Entries(const Node& node, const FieldDescriptor& field, const Message& message) const {
+  const pb::Reflection& reflection = *message.GetReflection();
   const FieldDescriptor& key = *field.message_type()->FindFieldByNumber(1);
   const FieldDescriptor& value = *field.message_type()->FindFieldByNumber(2);
   const FieldDescriptor& original = *node.type->map_value();
   const bool text = key.cpp_type() == FieldDescriptor::CPPTYPE_STRING;
-  // Sorted as numbers or as bytes; entries of one key overwrite each other.
-  std::map<std::pair<long double, std::string>, std::unique_ptr<Message>> entries;
-  for (int i = 0; i < reflection.FieldSize(*message, &field); ++i) {
-    std::unique_ptr<Message> entry(reflection.GetRepeatedMessage(*message, &field, i).New());
-    entry->CopyFrom(reflection.GetRepeatedMessage(*message, &field, i));
+  MapEntries entries;
+  for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
+    std::unique_ptr<Message> entry(reflection.GetRepeatedMessage(message, &field, i).New());
+    entry->CopyFrom(reflection.GetRepeatedMessage(message, &field, i));
     const pb::Reflection& inside = *entry->GetReflection();
     inside.MutableUnknownFields(entry.get())->Clear();
     if (original.type() == FieldDescriptor::TYPE_ENUM) {
@@ -261,12 +383,22 @@ void Oracle::TrimEntries(const Node& node, const ProjectionContext& context, con
     WriteDefault(value, entry.get());
     entries[{order, text ? name : ""}] = std::move(entry);
   }
+  return entries;
+}
+
+void Oracle::TrimEntries(const Node& node, const ProjectionContext& context, const Message& record,
+                         const FieldDescriptor& field, Message* message) const {
+  const pb::Reflection& reflection = *message->GetReflection();
+  const FieldDescriptor& value = *field.message_type()->FindFieldByNumber(2);
+  MapEntries entries = Entries(node, field, *message);
   reflection.ClearField(message, &field);
   for (auto& [ignored, entry] : entries) {
     const Node& use = *node.uses.at(2);
     if (use.leaf != nullptr) {
       Transform(*use.leaf, context, record, value, entry.get());
       if (!entry->GetReflection()->HasField(*entry, &value)) continue;  // the transform could not take it
+    } else if (!use.packed.empty()) {
+      if (!TrimAny(use, context, record, entry->GetReflection()->MutableMessage(entry.get(), &value))) continue;
     } else {
       Trim(use, context, record, entry->GetReflection()->MutableMessage(entry.get(), &value));
     }

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor.pb.h>
@@ -45,7 +46,21 @@ class Oracle {
   bool IsOpen(const LeafSpec& leaf, const Message& record) const;
   bool AnyOpen(const Node& node, const Message& record) const;
   void Trim(const Node& node, const ProjectionContext& context, const Message& record, Message* message) const;
-  // False if the field holds nothing any more.
+  // A record in proto2 may hold messages in proto3, which know no zeros: the oracle's schema has one syntax.
+  void DropImplicitZeros(const Node& node, Message* message) const;
+  // What an Any may hold, by its type URL; null if it holds something else.
+  const Node* HeldBy(const Node& node, const Message& any) const;
+  // Null if it does not parse.
+  std::unique_ptr<Message> Unpack(const Node& held, const Message& any) const;
+  // False if an Any holds something listed that does not parse.
+  bool CanUnpack(const Node& node, const Message& message) const;
+  // False if nothing of it leaves.
+  bool TrimAny(const Node& node, const ProjectionContext& context, const Message& record, Message* any) const;
+  void TrimAnys(const Node& node, const ProjectionContext& context, const Message& record, const FieldDescriptor& field,
+                Message* message) const;
+  // Sorted as numbers or as bytes; entries of one key overwrite each other.
+  using MapEntries = std::map<std::pair<long double, std::string>, std::unique_ptr<Message>>;
+  MapEntries Entries(const Node& node, const FieldDescriptor& field, const Message& message) const;
   void TrimEntries(const Node& node, const ProjectionContext& context, const Message& record,
                    const FieldDescriptor& field, Message* message) const;
   void Transform(const LeafSpec& leaf, const ProjectionContext& context, const Message& record,

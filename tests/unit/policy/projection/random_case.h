@@ -42,10 +42,15 @@ class RandomCase {
   void AddMap(int index, int number, int messages, google::protobuf::DescriptorProto* message);
   TransformSpec RandomTransform(const FieldDescriptor& field);
   void CutByCountry(const std::vector<FieldPath>& leaves, LeafSpec* leaf);
-  void Leaves(const Descriptor& type, FieldPath* path, std::vector<FieldPath>* out);
+  // `whole_amounts`: some of google.type.Money as one leaf.
+  void Leaves(const Descriptor& type, bool whole_amounts, FieldPath* path, std::vector<FieldPath>* out);
+  // One of the messages "M0" and so on of the schema that `type` is in.
+  const Descriptor& AnyMessageOf(const Descriptor& type);
   PredicateSpec Condition(const std::vector<FieldPath>& leaves);
 
   void Fill(google::protobuf::Message* message, int depth);
+  void FillAny(int depth, google::protobuf::Message* any);
+  void FillMoney(google::protobuf::Message* money);
   void FillField(const FieldDescriptor& field, int depth, google::protobuf::Message* message);
   std::string Text();
   uint64_t Number();

@@ -5,6 +5,8 @@
 #include <google/protobuf/io/coded_stream.h>
 
 #include "absl/strings/str_cat.h"
+#include "policy/projection/amount.h"
+#include "policy/projection/any_value.h"
 #include "tests/unit/policy/projection/random_case.h"
 
 namespace postern::policy::testing {
@@ -101,6 +103,9 @@ std::string RandomCase::Text() {
                                        "caf\xc3\xa9",
                                        "\xf0\x9f\x98\x80 ok",
                                        "some longer text than that",
+                                       "-20.5",
+                                       "1234.00",
+                                       ".",
                                        "\xd0\x9c\xd0\xb8\xd1\x80"};
   if (Chance(3)) return "\xff\xfe";  // no UTF-8
   if (Chance(5)) return std::string(130 + Below(200), 'x');
@@ -156,8 +161,35 @@ void RandomCase::FillField(const FieldDescriptor& field, int depth, pb::Message*
   }
 }
 
+void RandomCase::FillAny(int depth, pb::Message* any) {
+  const Descriptor& type = AnyMessageOf(*any->GetDescriptor());
+  const pb::Reflection& reflection = *any->GetReflection();
+  const std::unique_ptr<pb::Message> held(reflection.GetMessageFactory()->GetPrototype(&type)->New());
+  Fill(held.get(), depth + 1);
+  std::string value = held->SerializePartialAsString();
+  if (Chance(50)) value = Shuffle(type, value, depth);
+  if (Chance(5)) value += "\x0f";
+  static const char* const kOtherUrls[] = {"", "M0", "example.com/M0", "type.googleapis.com/M9", "\xff"};
+  const std::string url = Chance(85) ? TypeUrlOf(type) : kOtherUrls[Below(std::size(kOtherUrls))];
+  reflection.SetString(any, any->GetDescriptor()->FindFieldByNumber(kAnyTypeUrl), url);
+  if (Chance(95)) reflection.SetString(any, any->GetDescriptor()->FindFieldByNumber(kAnyValue), value);
+}
+
+void RandomCase::FillMoney(pb::Message* money) {
+  const Descriptor& type = *money->GetDescriptor();
+  const pb::Reflection& reflection = *money->GetReflection();
+  const auto units = static_cast<int64_t>(Number());
+  const auto nanos = static_cast<int32_t>(Chance(90) ? Below(1000000000) : Number());
+  if (Chance(80)) reflection.SetString(money, type.FindFieldByNumber(kMoneyCurrency), Chance(90) ? "CHF" : Text());
+  if (Chance(80)) reflection.SetInt64(money, type.FindFieldByNumber(kMoneyUnits), units);
+  if (Chance(60))
+    reflection.SetInt32(money, type.FindFieldByNumber(kMoneyNanos), units < 0 && Chance(90) ? -nanos : nanos);
+}
+
 void RandomCase::Fill(pb::Message* message, int depth) {
   const Descriptor& type = *message->GetDescriptor();
+  if (IsAny(type)) return FillAny(depth, message);
+  if (IsMoney(type)) return FillMoney(message);
   const bool date = type.name() == "Date" || type.name() == "Timestamp";
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
@@ -291,6 +323,7 @@ std::string RandomCase::ChangeWithheld(const PlanSpec& spec, const std::string& 
 
   const std::function<std::string(const Descriptor&, const Used&, const std::string&)> change =
       [&](const Descriptor& type, const Used& used, const std::string& bytes) -> std::string {
+    if (IsAny(type)) return bytes;
     std::vector<RawField> fields;
     if (!SplitFields(bytes, &fields)) return bytes;
     size_t split = 0;

@@ -52,6 +52,9 @@ std::unique_ptr<TestSchema> RandomCase::Schema() {
   if (!pb::TextFormat::ParseFromString(kDates, &file)) std::abort();
   const bool proto3 = Chance(50);
   file.set_name("random.proto");
+  file.add_dependency("google/protobuf/any.proto");
+  file.add_dependency("google/type/money.proto");
+  file.add_dependency("google/type/decimal.proto");
   file.set_syntax(proto3 ? "proto3" : "proto2");
   const int messages = 2 + static_cast<int>(Below(3));
   for (int i = 0; i < messages; ++i) {
@@ -87,7 +90,12 @@ void RandomCase::AddFields(int messages, bool proto3, pb::DescriptorProto* messa
     } else if (kind < 35) {
       field->set_type(Proto::TYPE_MESSAGE);
       field->set_type_name(Chance(50) ? ".Timestamp" : ".Date");
-    } else if (kind < 42 && !proto3) {
+    } else if (kind < 41) {
+      field->set_type(Proto::TYPE_MESSAGE);
+      field->set_type_name(Chance(60)   ? ".google.protobuf.Any"
+                           : Chance(60) ? ".google.type.Money"
+                                        : ".google.type.Decimal");
+    } else if (kind < 48 && !proto3) {
       pb::DescriptorProto* group = message->add_nested_type();
       group->set_name(absl::StrCat("F", i));
       field->set_type(Proto::TYPE_GROUP);
@@ -136,7 +144,9 @@ void RandomCase::AddMap(int index, int number, int messages, pb::DescriptorProto
   Proto* value = entry->mutable_field(1);
   if (Chance(30)) {
     value->set_type(Proto::TYPE_MESSAGE);
-    value->set_type_name(absl::StrCat(".M", Below(static_cast<uint64_t>(messages))));
+    value->set_type_name(Chance(80)   ? absl::StrCat(".M", Below(static_cast<uint64_t>(messages)))
+                         : Chance(60) ? ".google.protobuf.Any"
+                                      : ".google.type.Money");
   } else {
     value->set_type(kScalars[Below(std::size(kScalars))]);
     if (value->type() == Proto::TYPE_ENUM) value->set_type_name(".Kind");

@@ -2,7 +2,8 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "policy/projection/date_value.h"
+#include "policy/projection/amount.h"
+#include "policy/projection/any_value.h"
 #include "policy/projection/transform.h"
 #include "tests/unit/policy/projection/random_case.h"
 
@@ -11,16 +12,24 @@ namespace {
 
 namespace pb = google::protobuf;
 
-constexpr size_t kMaxPath = 5;
+constexpr size_t kMaxPath = 6;
 constexpr size_t kMaxLeaves = 300;
 
-bool IsSingular(const FieldPath& path) {
-  return std::none_of(path.begin(), path.end(), [](const auto* field) { return field->is_repeated(); });
+bool IsReadable(const FieldPath& path) {
+  return !EntersAnyValue(path) &&
+         std::none_of(path.begin(), path.end(), [](const auto* field) { return field->is_repeated(); });
 }
 
 }  // namespace
 
-void RandomCase::Leaves(const Descriptor& type, FieldPath* path, std::vector<FieldPath>* out) {
+const pb::Descriptor& RandomCase::AnyMessageOf(const Descriptor& type) {
+  const pb::DescriptorPool& pool = *type.file()->pool();
+  int count = 0;
+  while (pool.FindMessageTypeByName(absl::StrCat("M", count)) != nullptr) ++count;
+  return *pool.FindMessageTypeByName(absl::StrCat("M", Below(static_cast<uint64_t>(count))));
+}
+
+void RandomCase::Leaves(const Descriptor& type, bool whole_amounts, FieldPath* path, std::vector<FieldPath>* out) {
   for (int i = 0; i < type.field_count() && out->size() < kMaxLeaves; ++i) {
     const FieldDescriptor* field = type.field(i);
     const size_t depth = path->size();
@@ -30,10 +39,18 @@ void RandomCase::Leaves(const Descriptor& type, FieldPath* path, std::vector<Fie
       below = field->message_type()->map_value()->message_type();
       if (below != nullptr) path->push_back(field->message_type()->map_value());
     }
-    if (below == nullptr || (!path->back()->is_map() && CheckTransform(*path->back(), {}).ok() && Chance(50))) {
+    if (below != nullptr && IsAny(*below)) {
+      if (Chance(60) && path->size() + 2 <= kMaxPath) {
+        path->push_back(below->FindFieldByNumber(kAnyValue));
+        std::set<const Descriptor*> types = {&AnyMessageOf(type), &AnyMessageOf(type)};
+        for (const Descriptor* packed : types) Leaves(*packed, whole_amounts, path, out);
+      }
+    } else if (below != nullptr && whole_amounts && IsMoney(*below) && Chance(50)) {
+      out->push_back(*path);
+    } else if (below == nullptr || (!path->back()->is_map() && CheckTransform(*path->back(), {}).ok() && Chance(50))) {
       out->push_back(*path);
     } else if (path->size() < kMaxPath) {
-      Leaves(*below, path, out);
+      Leaves(*below, whole_amounts, path, out);
     }
     path->resize(depth);
   }
@@ -64,7 +81,7 @@ TransformSpec RandomCase::RandomTransform(const FieldDescriptor& field) {
 void RandomCase::CutByCountry(const std::vector<FieldPath>& leaves, LeafSpec* leaf) {
   std::vector<const FieldPath*> fit;
   for (const FieldPath& path : leaves) {
-    if (IsSingular(path) && path.back()->type() == FieldDescriptor::TYPE_STRING) fit.push_back(&path);
+    if (IsReadable(path) && path.back()->type() == FieldDescriptor::TYPE_STRING) fit.push_back(&path);
   }
   v1::Generalise generalise;
   v1::Generalise::Postcode& postcode = *generalise.mutable_postcode();
@@ -86,7 +103,7 @@ PredicateSpec RandomCase::Condition(const std::vector<FieldPath>& leaves) {
   std::vector<const FieldPath*> fit;
   for (const FieldPath& path : leaves) {
     const auto type = path.back()->cpp_type();
-    if (IsSingular(path) && type != FieldDescriptor::CPPTYPE_MESSAGE && type != FieldDescriptor::CPPTYPE_DOUBLE &&
+    if (IsReadable(path) && type != FieldDescriptor::CPPTYPE_MESSAGE && type != FieldDescriptor::CPPTYPE_DOUBLE &&
         type != FieldDescriptor::CPPTYPE_FLOAT) {
       fit.push_back(&path);
     }
@@ -130,13 +147,20 @@ PlanSpec RandomCase::Spec(const Descriptor& root, bool plain) {
   spec.roles_required = false;
   std::vector<FieldPath> leaves;
   FieldPath path;
-  Leaves(root, &path, &leaves);
+  Leaves(root, !plain, &path, &leaves);
   const int percent = Chance(10) ? 0 : Chance(50) ? 25 : 60;
   for (const FieldPath& leaf_path : leaves) {
     if (!Chance(percent)) continue;
     LeafSpec leaf;
     leaf.path = leaf_path;
-    if (!plain && Chance(40)) leaf.transform = RandomTransform(*leaf_path.back());
+    const bool amount = leaf_path.back()->message_type() != nullptr && !leaf_path.back()->is_map() &&
+                        IsMoney(*leaf_path.back()->message_type());
+    if (amount) {
+      v1::Generalise step;
+      step.set_step(1 + static_cast<int64_t>(Chance(90) ? Below(1000) : Below(INT64_MAX)));
+      leaf.transform = step;
+    }
+    if (!plain && !amount && Chance(40)) leaf.transform = RandomTransform(*leaf_path.back());
     if (!plain && Chance(10)) CutByCountry(leaves, &leaf);
     if (!plain && Chance(15)) {
       PredicateSpec condition = Condition(leaves);
@@ -145,7 +169,8 @@ PlanSpec RandomCase::Spec(const Descriptor& root, bool plain) {
     spec.leaves.push_back(std::move(leaf));
   }
   for (const FieldPath& role : leaves) {
-    if (!plain && role.back()->cpp_type() == FieldDescriptor::CPPTYPE_STRING && !role.back()->is_map() && Chance(5)) {
+    if (!plain && role.back()->cpp_type() == FieldDescriptor::CPPTYPE_STRING && !role.back()->is_map() &&
+        !EntersAnyValue(role) && Chance(5)) {
       spec.roles.push_back({v1::FIELD_ROLE_SUBJECT_ID, role});
     }
   }

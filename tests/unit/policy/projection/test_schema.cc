@@ -1,8 +1,10 @@
 #include "tests/unit/policy/projection/test_schema.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
+#include <google/protobuf/any.pb.h>
 #include <google/protobuf/compiler/parser.h>
 #include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/dynamic_message.h>
@@ -10,8 +12,9 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/text_format.h>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "policy/projection/any_value.h"
 
 namespace postern::policy::testing {
 namespace {
@@ -45,6 +48,39 @@ void MixValue(absl::string_view value, uint8_t digest[32]) {
   }
 }
 
+constexpr char kMoney[] = R"pb(
+  name: "google/type/money.proto"
+  package: "google.type"
+  syntax: "proto3"
+  message_type {
+    name: "Money"
+    field { name: "currency_code" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL }
+    field { name: "units" number: 2 type: TYPE_INT64 label: LABEL_OPTIONAL }
+    field { name: "nanos" number: 3 type: TYPE_INT32 label: LABEL_OPTIONAL }
+  })pb";
+
+constexpr char kDecimal[] = R"pb(
+  name: "google/type/decimal.proto"
+  package: "google.type"
+  syntax: "proto3"
+  message_type {
+    name: "Decimal"
+    field { name: "value" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL }
+  })pb";
+
+void BuildImports(const pb::FileDescriptorProto& file, pb::DescriptorPool* pool) {
+  for (const std::string& name : file.dependency()) {
+    pb::FileDescriptorProto import;
+    if (name == "google/protobuf/any.proto") {
+      pb::Any::descriptor()->file()->CopyTo(&import);
+    } else if (!pb::TextFormat::ParseFromString(absl::EndsWith(name, "money.proto") ? kMoney : kDecimal, &import) ||
+               import.name() != name) {
+      Die("no import " + name);
+    }
+    pool->BuildFile(import);
+  }
+}
+
 }  // namespace
 
 struct TestSchema::Impl {
@@ -62,11 +98,13 @@ TestSchema::TestSchema(const std::string& proto_text) : impl_(std::make_unique<I
   parser.RecordErrorsTo(&errors);
   if (!parser.Parse(&tokenizer, &file)) Die("test schema does not parse");
   file.set_name("test.proto");
+  BuildImports(file, &impl_->pool);
   PoolErrors pool_errors;
   impl_->file = impl_->pool.BuildFileCollectingErrors(file, &pool_errors);
 }
 
 TestSchema::TestSchema(const pb::FileDescriptorProto& file) : impl_(std::make_unique<Impl>()) {
+  BuildImports(file, &impl_->pool);
   PoolErrors pool_errors;
   impl_->file = impl_->pool.BuildFileCollectingErrors(file, &pool_errors);
 }
@@ -103,7 +141,10 @@ std::string TestSchema::Text(const std::string& type, absl::string_view bytes) c
 FieldPath PathOf(const pb::Descriptor& type, absl::string_view dotted) {
   FieldPath path;
   const pb::Descriptor* at = &type;
-  for (const absl::string_view name : absl::StrSplit(dotted, '.')) {
+  for (absl::string_view rest = dotted; !rest.empty();) {
+    const size_t end = std::min(rest.find_first_of(".["), rest.size());
+    const absl::string_view name = rest.substr(0, end);
+    rest.remove_prefix(end);
     const pb::FieldDescriptor* field = at == nullptr ? nullptr : at->FindFieldByName(std::string(name));
     if (field == nullptr) Die(absl::StrCat("no path ", dotted));
     path.push_back(field);
@@ -112,6 +153,13 @@ FieldPath PathOf(const pb::Descriptor& type, absl::string_view dotted) {
       path.push_back(field->message_type()->map_value());
       at = path.back()->message_type();
     }
+    if (!rest.empty() && rest[0] == '[') {
+      const absl::string_view url = rest.substr(1, rest.find(']') - 1);
+      path.push_back(at->FindFieldByNumber(kAnyValue));
+      at = type.file()->pool()->FindMessageTypeByName(std::string(url.substr(url.rfind('/') + 1)));
+      rest.remove_prefix(url.size() + 2);
+    }
+    if (!rest.empty()) rest.remove_prefix(1);
   }
   return path;
 }

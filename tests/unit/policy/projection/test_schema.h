@@ -15,7 +15,8 @@
 
 namespace postern::policy::testing {
 
-// A schema compiled from .proto text, and dynamic messages of it.
+// A schema compiled from .proto text, and dynamic messages of it. It may import google/protobuf/any.proto,
+// google/type/money.proto and google/type/decimal.proto.
 class TestSchema {
  public:
   // Dies if the text does not compile.
@@ -35,7 +36,8 @@ class TestSchema {
   std::unique_ptr<Impl> impl_;
 };
 
-// Resolves a dotted path; the value field of a map of messages is stepped over.
+// Resolves a dotted path; the value field of a map of messages is stepped over, and what an Any holds is named by its
+// type URL in brackets.
 FieldPath PathOf(const google::protobuf::Descriptor& type, absl::string_view dotted);
 LeafSpec Leaf(const google::protobuf::Descriptor& type, absl::string_view dotted, TransformSpec transform = {});
 RoleSpec Role(const google::protobuf::Descriptor& type, v1::FieldRole role, absl::string_view dotted);

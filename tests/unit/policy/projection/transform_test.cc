@@ -249,6 +249,8 @@ TEST_F(TransformTest, EachTransformTakesItsTypesOnly) {
   EXPECT_TRUE(takes("runs", step));
   EXPECT_FALSE(takes("flag", step));
   EXPECT_FALSE(takes("text", step));
+  EXPECT_FALSE(takes("raw", step));
+  EXPECT_FALSE(takes("at", step));
   EXPECT_FALSE(takes("text", v1::Generalise()));
   const auto postcode = Parsed<v1::Generalise>("postcode { country_path: 'country' rules { countries: 'CH' } }");
   EXPECT_TRUE(takes("text", postcode));
