@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   AddSuperviseCommands(app, session);
   AddAuditCommands(app, session);
   AddMaintenanceCommands(app, session);
+  AddPartnerTestCommand(app, session);
   AddPolicyCommands(app, session);
   AddContractCommands(app, session);
   AddPkiCommands(app, session);
