@@ -1,9 +1,10 @@
-// bench-ledger FOLDER [--json] [--check] [--seconds S] [--rounds N] [--rows N]
+// bench-ledger FOLDER [--postgres CONNINFO] [--json] [--check] [--seconds S] [--rounds N] [--rows N]
 //
 // Accounted rows a second at group sizes 1, 8, 64 and 512 (sealed, with leaf, request id, dispatch mark, settlement and
 // subject index), interleaved with two limits of the same machine in the same run: append + fdatasync, and SQLite rows
-// without any index. With --rows the ledger is then filled to that many rows in groups of 64: how far the rate falls,
-// how long the disclosures of one subject take, how much memory is used. --check: exit status 1 below a goal.
+// without any index; on PostgreSQL, its multi-row INSERT and its COPY in place of the latter. With --rows the ledger is
+// then filled to that many rows in groups of 64: how far the rate falls, how long the disclosures of one subject take,
+// how much memory is used. --check: exit status 1 below a goal.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +16,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/storage/postgres/postgres_store.h"
 #include "server/storage/sqlite/sqlite_store.h"
 #include "tests/bench/ledger/traffic.h"
 
@@ -26,6 +28,7 @@ constexpr size_t kSettleEvery = 256;
 
 struct Arguments {
   std::string folder;
+  std::string postgres;  // the store is there; empty: SQLite
   bool json = false;
   bool check = false;
   double seconds = 2;
@@ -46,16 +49,26 @@ struct Figures {
   }
 };
 
+absl::StatusOr<std::unique_ptr<storage::Store>> OpenStore(const Arguments& arguments) {
+  if (arguments.postgres.empty()) {
+    storage::SqliteStoreOptions options;
+    options.directory = arguments.folder + "/ledger";
+    return storage::OpenSqliteStore(options);
+  }
+  storage::PostgresStoreOptions options;
+  options.conninfo = arguments.postgres;
+  return storage::OpenPostgresStore(options);
+}
+
 // Commits groups as the gateway does: the mark goes with the group, acknowledgements are settled in batches.
 class Ledger {
  public:
-  explicit Ledger(const std::string& folder) {
-    storage::SqliteStoreOptions options;
-    options.directory = folder;
-    auto store = storage::OpenSqliteStore(options);
+  explicit Ledger(const Arguments& arguments) {
+    auto store = OpenStore(arguments);
     DieUnless(store.status());
     store_ = *std::move(store);
-    const auto grant = store_->InternGrant({1, "delivery", "shop.v1.Shipment", "revision", "policy", "reference", "digest"});
+    const auto grant =
+        store_->InternGrant({1, "delivery", "shop.v1.Shipment", "revision", "policy", "reference", "digest"});
     DieUnless(grant.status());
     traffic_ = std::make_unique<Traffic>(*grant);
   }
@@ -151,6 +164,8 @@ bool Parse(int argc, char** argv, Arguments* out) {
       out->json = true;
     } else if (name == "--check") {
       out->check = true;
+    } else if (name == "--postgres" && i + 1 < argc) {
+      out->postgres = argv[++i];
     } else if (name == "--seconds" && i + 1 < argc) {
       if (!absl::SimpleAtod(argv[++i], &out->seconds)) return false;
     } else if (name == "--rounds" && i + 1 < argc) {
@@ -166,41 +181,64 @@ bool Parse(int argc, char** argv, Arguments* out) {
   return !out->folder.empty() && out->rounds > 0;
 }
 
+// What the ledger is measured against; the first is what its share is told of.
+struct Rival {
+  const char* name;
+  std::unique_ptr<Limit> limit;
+  std::map<size_t, Figures> figures;
+};
+
+std::vector<Rival> Rivals(const Arguments& arguments) {
+  std::vector<Rival> rivals;
+  if (arguments.postgres.empty()) {
+    rivals.push_back({"sqlite_without_index", PlainSqlite(arguments.folder + "/plain.db"), {}});
+  } else {
+    rivals.push_back({"multi_row_insert", PostgresInsert(arguments.postgres), {}});
+    rivals.push_back({"copy", PostgresCopy(arguments.postgres), {}});
+  }
+  rivals.push_back({"append_fdatasync", RawAppend(arguments.folder + "/append"), {}});
+  return rivals;
+}
+
 int Main(int argc, char** argv) {
   Arguments arguments;
   if (!Parse(argc, argv, &arguments)) {
-    std::fputs("usage: bench-ledger FOLDER [--json] [--check] [--seconds S] [--rounds N] [--rows N]\n", stderr);
+    std::fputs(
+        "usage: bench-ledger FOLDER [--postgres CONNINFO] [--json] [--check] [--seconds S] [--rounds N] [--rows N]\n",
+        stderr);
     return 2;
   }
-  Ledger ledger(arguments.folder + "/ledger");
-  const std::unique_ptr<Limit> append = RawAppend(arguments.folder + "/append");
-  const std::unique_ptr<Limit> plain = PlainSqlite(arguments.folder + "/plain.db");
-  std::map<size_t, Figures> ledgers, appends, plains;
+  Ledger ledger(arguments);
+  std::vector<Rival> rivals = Rivals(arguments);
+  std::map<size_t, Figures> ledgers;
   for (int round = 0; round < arguments.rounds; ++round) {
     for (const size_t size : kSizes) {
-      Measure(size, arguments.seconds, &appends[size], [&](size_t n) { return Timed(*append, n); });
-      Measure(size, arguments.seconds, &plains[size], [&](size_t n) { return Timed(*plain, n); });
+      for (Rival& rival : rivals) {
+        Measure(size, arguments.seconds, &rival.figures[size], [&](size_t n) { return Timed(*rival.limit, n); });
+      }
       Measure(size, arguments.seconds, &ledgers[size], [&](size_t n) { return ledger.Write(n); });
     }
   }
-  std::string json = "{\"groups\":{";
+  std::string json =
+      absl::StrCat("{\"store\":\"", arguments.postgres.empty() ? "sqlite" : "postgres", "\",\"groups\":{");
   for (const size_t size : kSizes) {
     if (size != kSizes[0]) json += ",";
     absl::StrAppend(&json, "\"", size, "\":{\"ledger\":", static_cast<int64_t>(ledgers[size].Rate()),
-                    ",\"ledger_p99_us\":", static_cast<int64_t>(ledgers[size].P99()),
-                    ",\"append_fdatasync\":", static_cast<int64_t>(appends[size].Rate()),
-                    ",\"sqlite_without_index\":", static_cast<int64_t>(plains[size].Rate()),
-                    ",\"ratio\":", ledgers[size].Rate() / plains[size].Rate(), "}");
-    if (!arguments.json) {
-      std::printf(
-          "group %4zu: ledger %8.0f rows/s (p99 %6.0f us), append + fdatasync %8.0f, SQLite without index %8.0f, "
-          "ratio %.2f\n",
-          size, ledgers[size].Rate(), ledgers[size].P99(), appends[size].Rate(), plains[size].Rate(),
-          ledgers[size].Rate() / plains[size].Rate());
+                    ",\"ledger_p99_us\":", static_cast<int64_t>(ledgers[size].P99()));
+    std::string text = absl::StrCat("group ", size, ": ledger ", static_cast<int64_t>(ledgers[size].Rate()),
+                                    " rows/s (p99 ", static_cast<int64_t>(ledgers[size].P99()), " us)");
+    for (Rival& rival : rivals) {
+      const auto rate = static_cast<int64_t>(rival.figures[size].Rate());
+      absl::StrAppend(&json, ",\"", rival.name, "\":", rate);
+      absl::StrAppend(&text, ", ", rival.name, " ", rate);
     }
+    const double ratio = ledgers[size].Rate() / rivals[0].figures[size].Rate();
+    absl::StrAppend(&json, ",\"ratio\":", ratio, "}");
+    if (!arguments.json) std::printf("%s, ratio %.2f\n", text.c_str(), ratio);
   }
   json += "}";
-  bool good = ledgers[64].Rate() >= 50'000 && ledgers[64].Rate() >= 0.45 * plains[64].Rate();
+  const double share = ledgers[64].Rate() / rivals[0].figures[64].Rate();
+  bool good = arguments.postgres.empty() ? ledgers[64].Rate() >= 50'000 && share >= 0.45 : share >= 0.4;
   if (arguments.rows > 0) {
     const Growth growth = Fill(ledger, arguments.rows);
     const double fall = 1 - growth.last / growth.first;

@@ -49,5 +49,9 @@ class Limit {
 std::unique_ptr<Limit> RawAppend(const std::string& file);
 // Rows of one SQLite table without any index, WAL, synchronous=FULL, checkpoints between the groups.
 std::unique_ptr<Limit> PlainSqlite(const std::string& file);
+// Rows of one PostgreSQL table that has no index but its primary key: by one multi-row INSERT with binary arrays, and
+// by binary COPY.
+std::unique_ptr<Limit> PostgresInsert(const std::string& conninfo);
+std::unique_ptr<Limit> PostgresCopy(const std::string& conninfo);
 
 }  // namespace postern::bench
