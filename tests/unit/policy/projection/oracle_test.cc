@@ -211,13 +211,12 @@ TEST_P(OracleTest, OneWalkForSeveralTargetsGivesEachItsOwn) {
   EXPECT_GT(accepted, Cases() / 8);
 }
 
-// OPEN: with a quarter of the cases, shard 2 has a record (case 1265) that is refused before the change and accepted
-// after it. Whether ChangeWithheld or a walk is at fault is not known yet. Clause: P1.1a
+// Clause: P1.1a
 TEST_P(OracleTest, WithheldContentDoesNotInterfere) {
   ProjectionResult first, second;
   int64_t changed = 0;
   ForRandomCases(
-      2, false, Cases() / 10,
+      2, false, Cases() / 4,
       [&](RandomCase& random, const PlanSpec& spec, const Engine& engine, const Oracle&, const std::string& record) {
         const std::string other = random.ChangeWithheld(spec, record);
         changed += other != record;
@@ -227,7 +226,7 @@ TEST_P(OracleTest, WithheldContentDoesNotInterfere) {
         EXPECT_EQ(absl::BytesToHexString(first.bytes), absl::BytesToHexString(second.bytes))
             << absl::BytesToHexString(other);
       });
-  EXPECT_GT(changed, Cases() / 50);
+  EXPECT_GT(changed, Cases() / 20);
 }
 
 TEST_P(OracleTest, KeepOnlyIsIdempotent) {

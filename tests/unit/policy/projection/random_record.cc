@@ -331,7 +331,7 @@ std::string RandomCase::ChangeWithheld(const PlanSpec& spec, const std::string& 
     if (split != bytes.size()) return bytes;  // a group's end that has no begin: a refusal, which must stay one
     std::string out;
     for (const RawField& raw : fields) {
-      if (!raw.minimal) {  // its form is refused; only content is to change
+      if (!raw.minimal || raw.number == 0) {  // its form is refused; only content is to change
         out += raw.bytes;
         continue;
       }
