@@ -139,18 +139,20 @@ int Apply(Session& session, const ApplyOptions& options, bool diff) {
         {{"file", options.directory}}));
   }
 
-  bool waits = false;
+  std::vector<std::string> waiting;
   for (PartnerChange& change : plan.partners) {
     const grpc::Status status = PutPartner(session, **gateway, /*validate_only=*/false, &change);
     if (!status.ok()) return session.FailRpc(status);
     session.out().Note(absl::StripSuffix(Describe(change, /*validate_only=*/false), "\n"));
-    waits = waits || change.waits;
+    if (change.waits) waiting.push_back(change.wanted.name());
   }
   const grpc::Status applied = (*gateway)->ApplyPolicyBundle(
       session.Call().get(), BundleRequest(*folder, plan, /*validate_only=*/false), &response);
   if (!applied.ok()) return session.FailRpc(applied);
-  session.out().Result(response, Describe(response, /*dry_run=*/false));
-  return waits || response.pending_second_person() ? kWaits : kOk;
+  google::protobuf::Struct json = FromMessage(response);
+  Set(json, "waiting_partners", waiting);
+  session.out().Result(json, Describe(response, /*dry_run=*/false));
+  return !waiting.empty() || response.pending_second_person() ? kWaits : kOk;
 }
 
 int Activate(Session& session, const std::string& name, bool dry_run) {

@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "client/ctl/output.h"
 #include "google/protobuf/struct.pb.h"
+#include "google/protobuf/util/json_util.h"
 
 namespace postern::client::ctl {
 
@@ -18,6 +20,13 @@ inline void Set(google::protobuf::Struct& object, const std::string& key, bool v
 inline void Set(google::protobuf::Struct& object, const std::string& key, const std::vector<std::string>& values) {
   auto& list = *(*object.mutable_fields())[key].mutable_list_value();
   for (const std::string& value : values) list.add_values()->set_string_value(value);
+}
+// The fields of a message, as they are printed.
+inline google::protobuf::Struct FromMessage(const google::protobuf::Message& message) {
+  google::protobuf::Struct object;
+  // What was printed is JSON.
+  static_cast<void>(google::protobuf::util::JsonStringToMessage(ToJson(message), &object));
+  return object;
 }
 // A new object at the end of the list under `key`.
 inline google::protobuf::Struct& Append(google::protobuf::Struct& object, const std::string& key) {

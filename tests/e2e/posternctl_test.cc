@@ -4,12 +4,15 @@
 #include <sys/wait.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "client/pki/authority.h"
+#include "google/protobuf/text_format.h"
+#include "tests/support/retail_bundle.h"
 #include "tests/support/retail_shop.h"
 
 namespace postern::testing {
@@ -137,6 +140,60 @@ TEST_F(PosternctlTest, EndsWithTheDocumentedCodes) {
       "bash -c 'source <(", POSTERN_POSTERNCTL,
       " completion); COMP_WORDS=(posternctl campaign att); COMP_CWORD=2; _posternctl; echo ${COMPREPLY[@]}'"));
   EXPECT_EQ(completed.output, "attest-document\n");
+}
+
+// What waits for a second person is told by the exit code and by name; what only takes away is done at once.
+TEST_F(PosternctlTest, ApplySaysWhatWaitsForASecondPerson) {
+  shop_.Open();
+  const std::string folder = Path("folder");
+  std::filesystem::create_directories(folder);
+  v1::PolicyBundle bundle = RetailBundle();
+  WriteWholeFile(folder + "/catalogue.binpb", bundle.descriptor_set());
+  for (const v1::PolicyBundle::SourceFile& file : bundle.files()) {
+    const std::string path = absl::StrCat(folder, "/", file.name());
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+    WriteWholeFile(path, file.text());
+  }
+  const auto partner = [&](const std::vector<std::string>& names) {
+    std::string text;
+    v1::Partner written;
+    for (const std::string& name : names) {
+      v1::PartnerIdentity* identity = written.add_identities();
+      identity->set_trust_bundle_pem(shop_.gateway().pki().CaPem("swift-parcel"));
+      identity->set_spiffe_id(name);
+    }
+    v1::GetPartnerRequest get;
+    get.set_name("partners/swift-parcel");
+    v1::Partner now;
+    EXPECT_TRUE(shop_.Operator("vera")->GetPartner(Deadline().get(), get, &now).ok());
+    written.set_name(now.name());
+    written.set_legal_entity(now.legal_entity());
+    written.set_kind(now.kind());
+    *written.mutable_attestation_keys() = now.attestation_keys();
+    google::protobuf::TextFormat::PrintToString(written, &text);
+    WriteWholeFile(folder + "/swift-parcel.partner.txtpb", "# proto-message: postern.v1.Partner\n" + text);
+  };
+  const std::string client = "spiffe://swift-parcel.test/client";
+  partner({client, "spiffe://swift-parcel.test/second"});
+  const Finished waits = Ctl("alice", "apply -o json -f " + folder);
+  EXPECT_EQ(waits.exit_code, 6) << waits.output;
+  EXPECT_THAT(waits.output, HasSubstr("\"waiting_partners\""));
+  EXPECT_THAT(waits.output, HasSubstr("partners/swift-parcel"));
+  EXPECT_THAT(Say("vera", "describe swift-parcel"), HasSubstr("identities: + spiffe://swift-parcel.test/second"));
+  EXPECT_EQ(Ctl("bob", "apply -f " + folder).exit_code, 0);
+  EXPECT_THAT(Say("vera", "describe swift-parcel"), HasSubstr("spiffe://swift-parcel.test/second"));
+
+  // One goes at once, and the new one waits.
+  partner({client, "spiffe://swift-parcel.test/third"});
+  EXPECT_EQ(Ctl("alice", "apply -f " + folder).exit_code, 2) << "without --remove-identities";
+  EXPECT_EQ(Ctl("alice", "apply --remove-identities -f " + folder).exit_code, 6);
+  v1::GetPartnerRequest get;
+  get.set_name("partners/swift-parcel");
+  v1::Partner now;
+  ASSERT_TRUE(shop_.Operator("vera")->GetPartner(Deadline().get(), get, &now).ok());
+  ASSERT_EQ(now.identities_size(), 1) << now.DebugString();
+  EXPECT_EQ(now.identities(0).spiffe_id(), client);
+  ASSERT_EQ(now.pending_update().identities_size(), 2);
 }
 
 TEST_F(PosternctlTest, InAnEmergencyOneCommandIsEnough) {
