@@ -3,6 +3,8 @@
 //   posternd --config FILE              serve until SIGTERM or SIGINT, which drain; SIGHUP reloads certificates
 //   posternd --config FILE --check      check the configuration and everything it names; serve nothing
 //   posternd --config FILE --init-keys  make the data directory and the key files that are missing
+//   posternd --config FILE --restore BACKUP  put a backup in place, while no gateway runs (deploy/RECOVERY.md)
+//   posternd --config FILE --recover ORIGIN  give up that audit log and go on with the ledger as it is
 //
 // Exit codes: 0 done; 1 the gateway could not start, or failed; 2 wrong usage; 3 the configuration, or something it
 // names, is wrong.
@@ -27,6 +29,7 @@
 #include "server/gateway/config.h"
 #include "server/gateway/gateway.h"
 #include "server/gateway/init_keys.h"
+#include "server/gateway/recovery.h"
 
 namespace postern {
 namespace {
@@ -37,15 +40,21 @@ constexpr int kUsage = 2;
 constexpr int kBadConfig = 3;
 
 constexpr char kHelp[] =
-    "usage: posternd --config FILE [--check | --init-keys]\n"
-    "  --check      check the configuration and everything it names, then exit\n"
-    "  --init-keys  make the data directory and the key files that are missing, then exit\n"
+    "usage: posternd --config FILE [--check | --init-keys | --restore BACKUP | --recover ORIGIN]\n"
+    "  --check           check the configuration and everything it names, then exit\n"
+    "  --init-keys       make the data directory and the key files that are missing, then exit\n"
+    "  --restore BACKUP  put the backup in that folder in place, then exit; what is there is moved aside\n"
+    "  --recover ORIGIN  give up the audit log of that name and suspend every partner, then exit: for a ledger that "
+    "is\n"
+    "                    behind what was published\n"
     "exit codes: 0 done, 1 failed, 2 usage, 3 configuration\n";
 
 struct Arguments {
   std::string config;
   bool check = false;
   bool init_keys = false;
+  std::string restore;
+  std::string recover;
   bool help = false;
 };
 
@@ -58,13 +67,18 @@ bool Parse(int argc, char** argv, Arguments* out) {
       out->check = true;
     } else if (argument == "--init-keys") {
       out->init_keys = true;
+    } else if (argument == "--restore" && i + 1 < argc) {
+      out->restore = argv[++i];
+    } else if (argument == "--recover" && i + 1 < argc) {
+      out->recover = argv[++i];
     } else if (argument == "--help") {
       out->help = true;
     } else {
       return false;
     }
   }
-  return out->help || (!out->config.empty() && !(out->check && out->init_keys));
+  const int modes = out->check + out->init_keys + !out->restore.empty() + !out->recover.empty();
+  return out->help || (!out->config.empty() && modes <= 1);
 }
 
 // Keys and records must not reach a core file, nor another process of this user.
@@ -127,6 +141,16 @@ int InitKeys(const gateway::config::Config& config) {
   return kDone;
 }
 
+// Prints what was done.
+int Report(const absl::StatusOr<gateway::Steps>& steps) {
+  if (!steps.ok()) {
+    std::fprintf(stderr, "posternd: %s\n", std::string(steps.status().message()).c_str());
+    return kFailed;
+  }
+  for (const std::string& step : *steps) std::printf("%s\n", step.c_str());
+  return kDone;
+}
+
 int Serve(const gateway::config::Config& config) {
   // Before any thread: all of them inherit the mask, and sigwait below gets the signals.
   sigset_t signals;
@@ -181,7 +205,10 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "posternd: %s: %s\n", arguments.config.c_str(), finding.c_str());
   }
   if (!findings.empty()) return kBadConfig;
-  return arguments.check ? kDone : Serve(*config);
+  if (arguments.check) return kDone;
+  if (!arguments.restore.empty()) return Report(gateway::Restore(*config, arguments.restore, absl::Now()));
+  if (!arguments.recover.empty()) return Report(gateway::Recover(*config, arguments.recover, absl::Now()));
+  return Serve(*config);
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
-// check, store check, keys list|rotate|check.
+// check, store check|backup, keys list|rotate|check.
 #include <memory>
 #include <string>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "client/ctl/commands.h"
 #include "proto/postern/v1/maintenance_service.pb.h"
 
@@ -53,6 +55,31 @@ int RotateKeys(Session& session, const v1::RotateKeysRequest& request) {
   return kOk;
 }
 
+// Starts a backup and waits for its end, drawing progress.
+int BackUp(Session& session, v1::Backup::Kind kind) {
+  const auto gateway = session.Maintenance();
+  if (!gateway.ok()) return session.Fail(gateway.status());
+  v1::StartBackupRequest request;
+  request.set_kind(kind);
+  v1::StartBackupResponse started;
+  grpc::Status status = (*gateway)->StartBackup(session.Call().get(), request, &started);
+  if (!status.ok()) return session.FailRpc(status);
+  v1::GetBackupResponse now;
+  for (;;) {
+    status = (*gateway)->GetBackup(session.Call().get(), {}, &now);
+    if (!status.ok()) return session.FailRpc(status);
+    if (now.backup().state() != v1::Backup::STATE_RUNNING) break;
+    session.out().Progress("bytes copied", now.backup().bytes_done(), now.backup().bytes_total());
+    absl::SleepFor(absl::Milliseconds(200));
+  }
+  session.out().EndProgress();
+  const v1::Backup& backup = now.backup();
+  if (backup.state() != v1::Backup::STATE_COMPLETE) return session.Fail(absl::UnavailableError(backup.error()));
+  session.out().Result(now, absl::StrCat(backup.directory(), ": ", backup.manifest().size(), " bytes, SHA-256 ",
+                                         absl::BytesToHexString(backup.manifest().sha256()), "\n"));
+  return kOk;
+}
+
 v1::RunSelfCheckRequest Of(v1::CheckFinding::Area area) {
   v1::RunSelfCheckRequest request;
   request.add_areas(area);
@@ -68,6 +95,13 @@ void AddMaintenanceCommands(CLI::App& app, Session& session) {
   CLI::App* store = app.add_subcommand("store", "The ledger")->require_subcommand(1);
   CLI::App* store_check = store->add_subcommand("check", "Read the whole ledger and its audit tree and compare them");
   session.OnRun(store_check, [&session] { return Check(session, Of(v1::CheckFinding::AREA_INTEGRITY)); });
+
+  CLI::App* backup = store->add_subcommand(
+      "backup", "Copy the ledger into the gateway's backup folder while it serves; posternd --restore puts it back");
+  const auto kind = std::make_shared<v1::Backup::Kind>(v1::Backup::KIND_LEDGER);
+  backup->add_flag_callback(
+      "--keys", [kind] { *kind = v1::Backup::KIND_KEYS; }, "Copy the key store instead; keep the two apart");
+  session.OnRun(backup, [&session, kind] { return BackUp(session, *kind); });
 
   CLI::App* keys = app.add_subcommand("keys", "The keys that wrap all others")->require_subcommand(1);
   CLI::App* list = keys->add_subcommand("list", "Generations, newest first");

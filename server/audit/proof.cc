@@ -64,11 +64,6 @@ absl::Status AppendPath(uint64_t begin, uint64_t offset, uint64_t count, NodeRea
 
 }  // namespace
 
-absl::StatusOr<Sha256Digest> TreeRoot(uint64_t size, NodeReader reader) {
-  if (size == 0) return crypto::MerkleEmptyRoot();
-  return RangeRoot(0, size, reader);
-}
-
 absl::StatusOr<Proof> InclusionProof(uint64_t index, uint64_t size, NodeReader reader) {
   if (index >= size) return errors::OutsideTree("the leaf is not in the tree");
   Proof proof;

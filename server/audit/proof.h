@@ -17,9 +17,6 @@ namespace postern::audit {
 // with one look-up. Its errors end the proof.
 using NodeReader = absl::FunctionRef<absl::StatusOr<crypto::Sha256Digest>(uint8_t level, uint64_t index)>;
 
-// The root of the first `size` leaves.
-absl::StatusOr<crypto::Sha256Digest> TreeRoot(uint64_t size, NodeReader reader);
-
 // The audit path of leaf `index` in the tree of `size` leaves, from the leaf up. INVALID_ARGUMENT unless index < size.
 absl::StatusOr<std::vector<crypto::Sha256Digest>> InclusionProof(uint64_t index, uint64_t size, NodeReader reader);
 

@@ -85,6 +85,22 @@ absl::Status KeyStoreOfAnotherLedger(absl::string_view path) {
   return absl::FailedPreconditionError(absl::StrCat(path, " is the key store of another ledger"));
 }
 
+absl::Status TombstoneLogUnknown(absl::string_view path) {
+  return absl::FailedPreconditionError(absl::StrCat(path, " is not a tombstone log that this version can read"));
+}
+
+absl::Status TombstoneLogMissing(absl::string_view path) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the tombstone log ", path,
+      " is missing: restore it. If it is lost and the key store was not restored from a backup, make an empty "
+      "file in its place (mode 0600): it is then written anew from the key store"));
+}
+
+absl::Status TombstonesDiverge(absl::string_view path, unsigned long long sequence) {
+  return absl::DataLossError(absl::StrCat("tombstone ", sequence, " of ", path,
+                                          " is damaged or is not the key store's: one of both is not of this history"));
+}
+
 absl::Status KeyStoreUnavailable(absl::string_view operation, int code) {
   return MakeError(v1::ERROR_REASON_LEDGER_UNAVAILABLE,
                    absl::StrCat("store: ", operation, " failed with SQLite code ", code));

@@ -45,6 +45,12 @@ absl::Status KeyStoreInUse(absl::string_view path);
 absl::Status KeyStoreLayoutUnknown(absl::string_view path);
 // FAILED_PRECONDITION: the keys in it are not those of the ledger that it was opened for.
 absl::Status KeyStoreOfAnotherLedger(absl::string_view path);
+// FAILED_PRECONDITION: the file is not a tombstone log, or one of a later version.
+absl::Status TombstoneLogUnknown(absl::string_view path);
+// FAILED_PRECONDITION: keys were made, and the log of what was shredded is gone.
+absl::Status TombstoneLogMissing(absl::string_view path);
+// Key store and tombstone log do not tell one history. DATA_LOSS.
+absl::Status TombstonesDiverge(absl::string_view path, unsigned long long sequence);
 // SQLite failed; `code` is its extended result code. LEDGER_UNAVAILABLE.
 absl::Status KeyStoreUnavailable(absl::string_view operation, int code);
 // FAILED_PRECONDITION: living keys are wrapped by this KEK generation, or it is the newest.

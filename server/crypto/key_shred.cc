@@ -17,7 +17,8 @@ KeyId IndexKeyId() {
 
 }  // namespace
 
-absl::Status ShredKey(KeyTable& table, const KekRing& keks, const KeyId& id, absl::Time now) {
+absl::Status ShredKey(KeyTable& table, const KekRing& keks, const KeyId& id, absl::Time now,
+                      uint32_t newest_generation) {
   if (id == IndexKeyId()) return errors::Malformed("the index key cannot be shredded");
   POSTERN_ASSIGN_OR_RETURN(const std::optional<KeySlot> slot, table.FindSlot(id));
   if (slot.has_value() && slot->id.incarnation() > id.incarnation()) return absl::OkStatus();
@@ -28,7 +29,7 @@ absl::Status ShredKey(KeyTable& table, const KekRing& keks, const KeyId& id, abs
     POSTERN_ASSIGN_OR_RETURN(block, WithoutKey(keks, std::move(block), slot->position.index));
     POSTERN_RETURN_IF_ERROR(table.ReplaceBlock(block));
   }
-  return table.BuryKey(id, now, keks.current());
+  return table.BuryKey(id, now, newest_generation);
 }
 
 bool AllBeyondReach(absl::Span<const KeyGeneration> all, const Roots& roots, uint32_t generation) {

@@ -1,139 +1,38 @@
 #include "server/crypto/key_store.h"
 
-#include <atomic>
 #include <optional>
-#include <thread>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "proto/errors/error.h"
+#include "server/base/failpoint.h"
 #include "server/crypto/errors.h"
-#include "server/crypto/kek_ring.h"
 #include "server/crypto/key_blocks.h"
-#include "server/crypto/key_cache.h"
 #include "server/crypto/key_file.h"
 #include "server/crypto/key_shred.h"
-#include "server/crypto/key_table.h"
-#include "server/crypto/key_walk.h"
+#include "server/crypto/key_store_impl.h"
 #include "server/crypto/random.h"
 #include "server/crypto/root_keyset.h"
+#include "server/crypto/tombstone_replay.h"
 
 namespace postern::crypto {
 namespace {
 
-// Checkpoints run in the background once the log is this long; a commit never runs one.
-constexpr int64_t kCheckpointLogBytes = int64_t{4} << 20;
-constexpr absl::Duration kScrubRetry = absl::Seconds(1);
-// Between two steps of writing names, for the commits.
-constexpr absl::Duration kNamesPause = absl::Milliseconds(2);
 constexpr uint8_t kLastIncarnation = 255;
 
+absl::StatusOr<TombstoneLog> OpenLog(const KeyStoreOptions& options) {
+  // Only a store that is new has none.
+  if (options.create_if_missing) return TombstoneLog::OpenOrCreate(options.tombstone_log_path);
+  absl::StatusOr<TombstoneLog> log = TombstoneLog::Open(options.tombstone_log_path);
+  if (absl::IsNotFound(log.status()) && CheckPrivateFile(options.path).ok()) {
+    return errors::TombstoneLogMissing(options.tombstone_log_path);
+  }
+  return log;
+}
+
 }  // namespace
-
-class KeyStore::Impl {
- public:
-  Impl(KeyStoreOptions options, KeyTable table)
-      : options_(std::move(options)), cache_(options_.cache_capacity), table_(std::move(table)) {}
-
-  ~Impl() {
-    {
-      absl::MutexLock lock(&mutex_);
-      stopping_ = true;
-    }
-    if (background_.joinable()) background_.join();
-  }
-
-  absl::Status Start(const Roots& roots);
-  absl::Status EnsureKeys(absl::Span<KeyRequest> requests);
-  absl::StatusOr<KeyHandle> Get(const KeyId& id);
-  absl::StatusOr<KeyId> Find(const KeyId& name);
-  absl::Status Shred(absl::Span<const KeyId> ids, absl::Time now);
-  absl::Status Scrub() {
-    absl::MutexLock lock(&mutex_);
-    POSTERN_RETURN_IF_ERROR(table_.file().CheckpointAndTruncate());
-    scrub_wanted_ = checkpoint_wanted_ = false;
-    return absl::OkStatus();
-  }
-  uint64_t shreds() const { return shreds_.load(std::memory_order_acquire); }
-  absl::StatusOr<std::vector<KeyTombstone>> ListTombstones(uint64_t after, size_t limit) {
-    absl::MutexLock lock(&mutex_);
-    return table_.ListTombstones(after, limit);
-  }
-  const HmacKey& index_key() const { return *index_key_; }
-  absl::StatusOr<uint32_t> StartGeneration(absl::Time now);
-  absl::StatusOr<bool> RewrapSome(int limit) {
-    absl::MutexLock lock(&mutex_);
-    POSTERN_ASSIGN_OR_RETURN(const KeyStretch stretch, NextStretch(table_, rewrapped_up_to_, limit));
-    if (stretch.empty()) return false;
-    POSTERN_RETURN_IF_ERROR(
-        InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return RewrapStretch(table_, keks_, stretch); }));
-    rewrapped_up_to_ = stretch.last;
-    return true;
-  }
-  absl::StatusOr<bool> CheckSome(int64_t* after, int limit) {
-    absl::MutexLock lock(&mutex_);
-    POSTERN_ASSIGN_OR_RETURN(const KeyStretch stretch, NextStretch(table_, *after, limit));
-    if (stretch.empty()) return false;
-    *after = stretch.last;
-    POSTERN_RETURN_IF_ERROR(CheckStretch(table_, keks_, stretch));
-    return true;
-  }
-  absl::Status DestroyGeneration(uint32_t generation, absl::Time now) {
-    absl::MutexLock lock(&mutex_);
-    if (generation == keks_.current()) return errors::GenerationInUse(generation);
-    POSTERN_ASSIGN_OR_RETURN(const bool needed, table_.AnyKeyOf(generation));
-    if (needed) return errors::GenerationInUse(generation);
-    POSTERN_RETURN_IF_ERROR(
-        InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return table_.DestroyKeks(generation, now); }));
-    keks_.Remove(generation);
-    scrub_wanted_ = true;
-    return absl::OkStatus();
-  }
-  std::vector<uint32_t> LivingGenerations() {
-    absl::MutexLock lock(&mutex_);
-    return keks_.Generations();
-  }
-  absl::StatusOr<std::vector<KeyGeneration>> ListGenerations() {
-    absl::MutexLock lock(&mutex_);
-    return table_.ListGenerations();
-  }
-  absl::StatusOr<bool> IsFinal(uint32_t generation);
-
- private:
-  // Runs `body` as one transaction: committed if it returns OK, rolled back otherwise.
-  template <typename Body>
-  absl::Status InTransaction(Body body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status AddKeks(const Roots& roots, uint32_t generation, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status EnsureMissing(absl::Span<KeyRequest* const> missing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<KeyHandle> ReadKey(const KeySlot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<KeySlot> LivingSlot(const KeyId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void WorkInBackground();
-  bool BackgroundHasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return stopping_ || scrub_wanted_ || checkpoint_wanted_ || table_.NamesWait();
-  }
-
-  // Constant after Start.
-  const KeyStoreOptions options_;
-  std::optional<HmacKey> index_key_;
-
-  KeyCache cache_;
-  std::atomic<uint64_t> shreds_{0};
-
-  // Held over every use of the file, and over the change of the cache that goes with it: a reader can never put a key
-  // back into the cache after Shred has taken it out.
-  absl::Mutex mutex_;
-  KeyTable table_ ABSL_GUARDED_BY(mutex_);
-  KekRing keks_ ABSL_GUARDED_BY(mutex_);
-  int64_t rewrapped_up_to_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool checkpoint_wanted_ ABSL_GUARDED_BY(mutex_) = false;  // the log is long
-  bool scrub_wanted_ ABSL_GUARDED_BY(mutex_) = false;       // the log or the file may hold destroyed keys
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-
-  std::thread background_;
-};
 
 absl::Status KeyStore::Impl::Start(const Roots& roots) {
   {
@@ -150,6 +49,9 @@ absl::Status KeyStore::Impl::Start(const Roots& roots) {
       if (any_key) return errors::KeyStoreLayoutUnknown(options_.path);
       POSTERN_RETURN_IF_ERROR(AddKeks(roots, 1, absl::Now()));
     }
+    // Before any key can be asked for.
+    POSTERN_ASSIGN_OR_RETURN(shredded_again_,
+                             ReplayTombstones(table_, keks_, tombstones_, options_.tombstone_log_path));
     // A crash may have come between a shred and its scrub.
     scrub_wanted_ = true;
   }
@@ -159,28 +61,6 @@ absl::Status KeyStore::Impl::Start(const Roots& roots) {
   index_key_.emplace(*index.result->secret);
   background_ = std::thread([this] { WorkInBackground(); });
   return absl::OkStatus();
-}
-
-template <typename Body>
-absl::Status KeyStore::Impl::InTransaction(Body body) {
-  POSTERN_RETURN_IF_ERROR(table_.Begin());
-  absl::Status status = body();
-  if (status.ok()) status = table_.Commit();
-  if (!status.ok()) table_.Rollback();
-  if (table_.file().log_bytes() >= kCheckpointLogBytes) checkpoint_wanted_ = true;
-  return status;
-}
-
-absl::Status KeyStore::Impl::AddKeks(const Roots& roots, uint32_t generation, absl::Time now) {
-  POSTERN_ASSIGN_OR_RETURN(const StoredKek standard, KekRing::MakeKek(roots.standard, KeyRealm::kStandard, generation));
-  POSTERN_ASSIGN_OR_RETURN(const StoredKek minors, KekRing::MakeKek(roots.minors, KeyRealm::kMinors, generation));
-  const absl::Status written = InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    POSTERN_RETURN_IF_ERROR(table_.InsertKek(standard, now));
-    return table_.InsertKek(minors, now);
-  });
-  POSTERN_RETURN_IF_ERROR(written);
-  POSTERN_RETURN_IF_ERROR(keks_.Add(standard, roots.standard, options_.root_keyset_path));
-  return keks_.Add(minors, roots.minors, options_.minors_root_keyset_path);
 }
 
 absl::Status KeyStore::Impl::EnsureKeys(absl::Span<KeyRequest> requests) {
@@ -284,7 +164,7 @@ absl::Status KeyStore::Impl::Shred(absl::Span<const KeyId> ids, absl::Time now) 
   absl::MutexLock lock(&mutex_);
   const absl::Status written = InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
     for (const KeyId& id : ids) {
-      POSTERN_RETURN_IF_ERROR(ShredKey(table_, keks_, id, now));
+      POSTERN_RETURN_IF_ERROR(ShredKey(table_, keks_, id, now, keks_.current()));
     }
     return absl::OkStatus();
   });
@@ -295,42 +175,9 @@ absl::Status KeyStore::Impl::Shred(absl::Span<const KeyId> ids, absl::Time now) 
   // After the cache: who sees the new count finds no dead key. Also where the outcome is unknown.
   shreds_.fetch_add(1, std::memory_order_acq_rel);
   scrub_wanted_ = scrub_wanted_ || written.ok();
-  return written;
-}
-
-absl::StatusOr<bool> KeyStore::Impl::IsFinal(uint32_t generation) {
-  POSTERN_ASSIGN_OR_RETURN(const std::vector<KeyGeneration> all, ListGenerations());
-  POSTERN_ASSIGN_OR_RETURN(const Roots roots, LoadRoots(options_.root_keyset_path, options_.minors_root_keyset_path));
-  return AllBeyondReach(all, roots, generation);
-}
-
-void KeyStore::Impl::WorkInBackground() {
-  absl::MutexLock lock(&mutex_);
-  for (;;) {
-    mutex_.Await(absl::Condition(this, &Impl::BackgroundHasWork));
-    if (stopping_) return;
-    absl::Status done;
-    if (scrub_wanted_ || checkpoint_wanted_) {
-      done = scrub_wanted_ ? table_.file().CheckpointAndTruncate() : table_.file().Checkpoint();
-      if (done.ok()) scrub_wanted_ = checkpoint_wanted_ = false;
-    } else {
-      done = InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return table_.WriteNames(); });
-      mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kNamesPause);
-    }
-    if (!done.ok()) {
-      // The disk is full or failing: shredded keys stay unreadable through the store, and their bytes go when it
-      // recovers.
-      mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kScrubRetry);
-    }
-  }
-}
-
-absl::StatusOr<uint32_t> KeyStore::Impl::StartGeneration(absl::Time now) {
-  POSTERN_ASSIGN_OR_RETURN(const Roots roots, LoadRoots(options_.root_keyset_path, options_.minors_root_keyset_path));
-  absl::MutexLock lock(&mutex_);
-  POSTERN_RETURN_IF_ERROR(AddKeks(roots, keks_.current() + 1, now));
-  rewrapped_up_to_ = 0;
-  return keks_.current();
+  POSTERN_RETURN_IF_ERROR(written);
+  POSTERN_FAILPOINT("keys.shredded");
+  return ExtendTombstoneLog(table_, tombstones_);
 }
 
 KeyStore::KeyStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -339,15 +186,24 @@ KeyStore::~KeyStore() = default;
 absl::StatusOr<std::unique_ptr<KeyStore>> KeyStore::Open(const KeyStoreOptions& options) {
   // Before anything is created: a store must not come into being under roots that do not load.
   POSTERN_ASSIGN_OR_RETURN(const Roots roots, LoadRoots(options.root_keyset_path, options.minors_root_keyset_path));
-  absl::Status present = CheckPrivateFile(options.path);
-  if (absl::IsNotFound(present) && options.create_if_missing) {
-    present = CreatePrivateFile(options.path, SecretBytes());
+  KeyStoreOptions paths = options;
+  if (paths.tombstone_log_path.empty()) paths.tombstone_log_path = absl::StrCat(paths.path, ".tombstones");
+  // The log first: a store that is there was made with it.
+  POSTERN_ASSIGN_OR_RETURN(TombstoneLog tombstones, OpenLog(paths));
+  absl::Status present = CheckPrivateFile(paths.path);
+  if (absl::IsNotFound(present) && paths.create_if_missing) {
+    present = CreatePrivateFile(paths.path, SecretBytes());
   }
   POSTERN_RETURN_IF_ERROR(present);
-  POSTERN_ASSIGN_OR_RETURN(KeyTable table, KeyTable::Open(options.path, options.ledger, options.name_batch));
-  auto impl = std::make_unique<Impl>(options, std::move(table));
+  POSTERN_ASSIGN_OR_RETURN(KeyTable table, KeyTable::Open(paths.path, paths.ledger, paths.name_batch));
+  auto impl = std::make_unique<Impl>(paths, std::move(table), std::move(tombstones));
   POSTERN_RETURN_IF_ERROR(impl->Start(roots));
   return std::unique_ptr<KeyStore>(new KeyStore(std::move(impl)));
+}
+
+absl::Status KeyStore::Rebind(const std::string& path, absl::string_view ledger) {
+  POSTERN_RETURN_IF_ERROR(CheckPrivateFile(path));
+  return KeyTable::Rebind(path, ledger);
 }
 
 absl::Status KeyStore::EnsureKeys(absl::Span<KeyRequest> requests) {
@@ -371,6 +227,9 @@ absl::Status KeyStore::Scrub() {
 absl::StatusOr<std::vector<KeyTombstone>> KeyStore::ListTombstones(uint64_t after, size_t limit) {
   return impl_->ListTombstones(after, limit);
 }
+uint64_t KeyStore::shredded_again() const {
+  return impl_->shredded_again();
+}
 const HmacKey& KeyStore::index_key() const {
   return impl_->index_key();
 }
@@ -382,6 +241,9 @@ absl::StatusOr<bool> KeyStore::RewrapSome(int limit) {
 }
 absl::Status KeyStore::DestroyGeneration(uint32_t generation, absl::Time now) {
   return impl_->DestroyGeneration(generation, now);
+}
+absl::Status KeyStore::BackUp(const std::string& path, const std::function<bool(int64_t, int64_t)>& progress) {
+  return impl_->BackUp(path, progress);
 }
 std::vector<uint32_t> KeyStore::LivingGenerations() {
   return impl_->LivingGenerations();

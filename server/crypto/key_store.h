@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +32,9 @@ struct KeyStoreOptions {
   std::string root_keyset_path;
   std::string minors_root_keyset_path;
   bool create_if_missing = false;
+  // What was shredded, apart from the file (tombstone_log.h): best on another disk than the file's backups. Empty: the
+  // file's name with ".tombstones" behind it.
+  std::string tombstone_log_path;
   // Instance of the ledger whose keys these are. The first one that is named is kept in the file; any other is refused
   // from then on. Empty: not looked at.
   std::string ledger;
@@ -84,10 +88,15 @@ struct KeyGeneration {
 class KeyStore {
  public:
   // Opens the store, creating it if so asked. FAILED_PRECONDITION if a root keyset is exposed to others or is not the
-  // one the store was made with, if the store is another ledger's, or if another process has it; NOT_FOUND if a file is
-  // missing.
+  // one the store was made with, if the store is another ledger's, if the tombstone log is missing, or if another
+  // process has it; NOT_FOUND if a file is missing. A file from before keys were shredded is brought up to date: see
+  // shredded_again. DATA_LOSS if it cannot be.
   static absl::StatusOr<std::unique_ptr<KeyStore>> Open(const KeyStoreOptions& options);
   ~KeyStore();
+
+  // Says that the store at `path`, which nobody has open, holds the keys of the ledger `ledger` from now on: the same
+  // ledger under another name. Durable when it returns.
+  static absl::Status Rebind(const std::string& path, absl::string_view ledger);
 
   // Finds or creates the key of every request. New keys are durable when this returns: one transaction and one fsync
   // for all of them, none if all exist. Equal requests get one key. An error status means that no result is valid and
@@ -103,9 +112,13 @@ class KeyStore {
   // Grows with every call of Shred, before it returns: while it is unchanged, so is every key that was found.
   uint64_t shreds() const;
 
+  // How many keys the tombstone log had to destroy again when the store was opened: not 0 if the file is an old copy.
+  uint64_t shredded_again() const;
+
   // Destroys keys, all or none, durably when this returns. An id that is destroyed already is skipped; one that never
-  // was gets its tombstone too, so that no key is ever made for its name (but see allow_new_after_shred). The bytes
-  // leave the file and its log soon after: see Scrub.
+  // was gets its tombstone too, so that no key is ever made for its name (but see allow_new_after_shred). After an
+  // error ask again: the keys may be destroyed, and the tombstone log not know it yet. The bytes leave the file and its
+  // log soon after: see Scrub.
   absl::Status Shred(absl::Span<const KeyId> ids, absl::Time now);
 
   // Returns when no wrapped byte of any shredded key is left in the file or its log. Shred starts the same work in the
@@ -130,6 +143,11 @@ class KeyStore {
   // from the root keysets. Copies of the keysets are the operator's to renew. NOT_FOUND, FAILED_PRECONDITION as for
   // Open.
   absl::StatusOr<bool> IsFinal(uint32_t generation);
+  // Copies the file, as it is when this returns, to the new file `path` of mode 0600, durably, in steps between which
+  // others use the store. `progress` is told the pages that are done and there are; false ends it with CANCELLED. What
+  // was copied is deleted on failure. ALREADY_EXISTS.
+  absl::Status BackUp(const std::string& path, const std::function<bool(int64_t done, int64_t all)>& progress);
+
   // The generations that live, ascending.
   std::vector<uint32_t> LivingGenerations();
   // All that ever were, newest first.

@@ -89,6 +89,13 @@ absl::StatusOr<KeyTable> KeyTable::Open(const std::string& path, absl::string_vi
   return table;
 }
 
+absl::Status KeyTable::Rebind(const std::string& path, absl::string_view ledger) {
+  POSTERN_ASSIGN_OR_RETURN(SqliteFile file, SqliteFile::Open(path));
+  POSTERN_ASSIGN_OR_RETURN(SqliteStatement bind,
+                           file.Prepare("INSERT OR REPLACE INTO ledger (one, id) VALUES (1, ?1)"));
+  return bind.BindBytes(1, ledger).Run();
+}
+
 absl::Status KeyTable::Prepare(size_t name_batch) {
   const std::pair<SqliteStatement*, absl::string_view> statements[] = {
       {&read_block_, "SELECT sequence, ids, generation, wrapped FROM key_blocks WHERE sequence = ?1"},
@@ -110,7 +117,7 @@ absl::Status KeyTable::Prepare(size_t name_batch) {
       {&blocks_before_,
        "SELECT sequence, ids, generation, wrapped FROM key_blocks"
        " WHERE sequence > ?2 AND sequence <= ?3 AND generation < ?1 AND generation > x'00000000' ORDER BY sequence"},
-      {&any_key_of_, "SELECT 1 FROM key_blocks WHERE generation = ?1 LIMIT 1"},
+      {&any_key_of_, "SELECT 1 FROM key_blocks WHERE sequence > ?2 AND sequence <= ?3 AND generation = ?1 LIMIT 1"},
   };
   for (const auto& [statement, sql] : statements) {
     POSTERN_ASSIGN_OR_RETURN(*statement, file_.Prepare(sql));
@@ -180,6 +187,11 @@ absl::StatusOr<std::vector<KeyTombstone>> KeyTable::ListTombstones(uint64_t afte
   }
 }
 
+absl::StatusOr<uint64_t> KeyTable::LastTombstone() {
+  POSTERN_ASSIGN_OR_RETURN(const int64_t last, file_.QueryInt("SELECT coalesce(max(sequence), 0) FROM tombstones"));
+  return static_cast<uint64_t>(last);
+}
+
 absl::StatusOr<bool> KeyTable::AnyKey() {
   POSTERN_ASSIGN_OR_RETURN(const int64_t found, file_.QueryInt("SELECT EXISTS (SELECT 1 FROM key_blocks)"));
   return found != 0;
@@ -244,10 +256,10 @@ absl::StatusOr<std::vector<KeyBlock>> KeyTable::BlocksBefore(uint32_t generation
   }
 }
 
-absl::StatusOr<bool> KeyTable::AnyKeyOf(uint32_t generation) {
+absl::StatusOr<bool> KeyTable::AnyKeyOf(uint32_t generation, int64_t after, int64_t last) {
   const std::string generation_bytes = BigEndian32(generation);
   const ResetAtExit reset(any_key_of_);
-  any_key_of_.BindBytes(1, generation_bytes);
+  any_key_of_.BindBytes(1, generation_bytes).BindInt(2, after).BindInt(3, last);
   return any_key_of_.Step();
 }
 

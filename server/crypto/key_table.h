@@ -43,6 +43,9 @@ class KeyTable {
   // store, or one of another ledger than `ledger`. `ledger`, `name_batch`: see KeyStoreOptions.
   static absl::StatusOr<KeyTable> Open(const std::string& path, absl::string_view ledger, size_t name_batch);
 
+  // See KeyStore::Rebind.
+  static absl::Status Rebind(const std::string& path, absl::string_view ledger);
+
   absl::Status Begin() { return file_.Execute("BEGIN IMMEDIATE"); }
   absl::Status Commit();
   void Rollback();
@@ -57,6 +60,8 @@ class KeyTable {
   // Empties the slot and writes the tombstone of a key whose bytes have left its block.
   absl::Status BuryKey(const KeyId& id, absl::Time now, uint32_t newest_generation);
   absl::StatusOr<std::vector<KeyTombstone>> ListTombstones(uint64_t after, size_t limit);
+  // The newest one's sequence; 0 if there is none.
+  absl::StatusOr<uint64_t> LastTombstone();
 
   // Whether names wait to be written; a step, in a transaction of its own, of doing that.
   bool NamesWait() const { return slots_.HasWork(); }
@@ -73,7 +78,8 @@ class KeyTable {
   absl::StatusOr<int64_t> LastBlock();
   // Blocks with living keys, above `after`, up to and including `last`, that a generation before `generation` wraps.
   absl::StatusOr<std::vector<KeyBlock>> BlocksBefore(uint32_t generation, int64_t after, int64_t last);
-  absl::StatusOr<bool> AnyKeyOf(uint32_t generation);
+  // Whether a block above `after`, up to and including `last`, has a living key that `generation` wraps.
+  absl::StatusOr<bool> AnyKeyOf(uint32_t generation, int64_t after, int64_t last);
 
   SqliteFile& file() { return file_; }
 

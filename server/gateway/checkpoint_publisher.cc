@@ -1,16 +1,23 @@
 #include "server/gateway/checkpoint_publisher.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
 #include "server/audit/checkpoint.h"
-#include "server/audit/proof.h"
 #include "server/base/failpoint.h"
+#include "server/crypto/big_endian.h"
 #include "server/gateway/atomic_file.h"
 #include "server/identity/key_pair.h"
 
 namespace postern::gateway {
+namespace {
+
+constexpr uint64_t kLeavesAtOnce = 4096;
+
+}  // namespace
 
 CheckpointPublisher::CheckpointPublisher(storage::Store* store, const crypto::NoteSigner* signer, Options options)
     : store_(store), signer_(signer), options_(std::move(options)) {}
@@ -35,13 +42,12 @@ absl::Status CheckpointPublisher::VerifyLedger() {
     return absl::DataLossError(absl::StrCat("the ledger has ", head.size, " entries, and ", checkpoint.size,
                                             " were published in ", options_.file));
   }
-  POSTERN_ASSIGN_OR_RETURN(const crypto::Sha256Digest root,
-                           audit::TreeRoot(checkpoint.size, [this](uint8_t level, uint64_t index) {
-                             return store_->ReadTreeHash(level, index);
-                           }));
-  if (root != checkpoint.root) {
+  POSTERN_ASSIGN_OR_RETURN(crypto::MerkleFrontier tree, ReadFrontier(checkpoint.size));
+  if (tree.Root() != checkpoint.root) {
     return absl::DataLossError(absl::StrCat("the ledger is not the one that was published in ", options_.file));
   }
+  absl::MutexLock lock(&publishing_);
+  signed_ = std::move(tree);
   published_ = checkpoint.size;
   return absl::OkStatus();
 }
@@ -68,10 +74,34 @@ void CheckpointPublisher::Stop() {
   TryPublish();
 }
 
+absl::StatusOr<crypto::MerkleFrontier> CheckpointPublisher::ReadFrontier(uint64_t size) {
+  std::string bytes = crypto::BigEndian64(size);
+  for (int level = 63; level >= 0; --level) {
+    if ((size >> level & 1) == 0) continue;
+    POSTERN_ASSIGN_OR_RETURN(const storage::Hash32 subtree, store_->ReadTreeHash(level, (size >> level) - 1));
+    absl::StrAppend(&bytes, crypto::AsBytes(subtree));
+  }
+  return crypto::MerkleFrontier::Parse(bytes);
+}
+
+absl::StatusOr<crypto::MerkleFrontier> CheckpointPublisher::Rehash(const storage::TreeHead& head) {
+  crypto::MerkleFrontier tree = signed_;
+  while (tree.size() < head.size) {
+    const auto wanted = static_cast<int>(std::min<uint64_t>(head.size - tree.size(), kLeavesAtOnce));
+    POSTERN_ASSIGN_OR_RETURN(const std::vector<std::string> leaves, store_->ReadLeaves(tree.size(), wanted));
+    if (leaves.empty()) break;
+    for (const std::string& leaf : leaves) tree.Append(crypto::MerkleLeafHash(leaf));
+  }
+  if (tree.size() == head.size && tree.Root() == head.root) return tree;
+  return absl::DataLossError(
+      absl::StrCat("entries of the ledger after the first ", signed_.size(), " are not those that were committed"));
+}
+
 absl::Status CheckpointPublisher::Publish() {
   absl::MutexLock lock(&publishing_);
   POSTERN_ASSIGN_OR_RETURN(const storage::TreeHead head, store_->ReadTreeHead());
   if (head.size == published_) return absl::OkStatus();
+  POSTERN_ASSIGN_OR_RETURN(crypto::MerkleFrontier tree, Rehash(head));
   audit::Checkpoint checkpoint;
   checkpoint.origin = signer_->name();
   checkpoint.size = head.size;
@@ -83,6 +113,7 @@ absl::Status CheckpointPublisher::Publish() {
   POSTERN_RETURN_IF_ERROR(WriteFileAtomically(options_.file, note));
   POSTERN_FAILPOINT("checkpoint.filed");
   POSTERN_RETURN_IF_ERROR(store_->WriteCheckpoint(note));
+  signed_ = std::move(tree);
   published_ = head.size;
   return absl::OkStatus();
 }

@@ -7,11 +7,14 @@
 #include <functional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/crypto/merkle.h"
 #include "server/crypto/signed_note.h"
 #include "server/storage/store.h"
 
@@ -40,7 +43,9 @@ class CheckpointPublisher {
   void Start();
   // Publishes what is left and ends. Idempotent.
   void Stop();
-  // Signs the tree head if it has moved on. What it signs is durable: the store shows no other.
+  // Signs the tree head if it has moved on. What it signs is durable, for the store shows no other, and is what the
+  // leaves hash to: those that came since the last checkpoint are read and hashed again. DATA_LOSS, and nothing is
+  // signed, if they were altered.
   absl::Status Publish();
 
   // Size of the last published tree.
@@ -49,6 +54,11 @@ class CheckpointPublisher {
 
  private:
   absl::Status VerifyUnpublished();
+  // The tree of the first `size` leaves, from stored nodes.
+  absl::StatusOr<crypto::MerkleFrontier> ReadFrontier(uint64_t size);
+  // Hashes the leaves up to `head` again; their tree.
+  absl::StatusOr<crypto::MerkleFrontier> Rehash(const storage::TreeHead& head)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(publishing_);
   void Loop();
   void TryPublish();
 
@@ -57,8 +67,9 @@ class CheckpointPublisher {
   const crypto::NoteSigner* const signer_;
   const Options options_;
 
-  absl::Mutex publishing_;  // one at a time
-  bool failing_ = false;    // the thread's, and Stop's after it
+  absl::Mutex publishing_;                                      // one at a time
+  crypto::MerkleFrontier signed_ ABSL_GUARDED_BY(publishing_);  // of the last checkpoint
+  bool failing_ = false;                                        // the thread's, and Stop's after it
   std::atomic<uint64_t> published_{0};
   std::atomic<int64_t> failures_{0};
   absl::Mutex mutex_;

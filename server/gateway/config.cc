@@ -74,6 +74,7 @@ void FillIn(config::Config* config) {
   config::Keys* paths = config->mutable_keys();
   SetDefault(paths->mutable_root_keyset(), keys + "root.keyset");
   SetDefault(paths->mutable_minors_root_keyset(), keys + "minors-root.keyset");
+  SetDefault(paths->mutable_tombstone_log(), absl::StrCat(config->data_dir(), "/keystore.db.tombstones"));
   SetDefault(paths->mutable_notice_signing_key(), keys + "notice-signing.pem");
   SetDefault(paths->mutable_audit_signing_key(), keys + "audit-signing.pem");
   SetDefault(config->mutable_operations()->mutable_address(), "127.0.0.1:9464");
@@ -89,7 +90,7 @@ void FillIn(config::Config* config) {
   fill(&config::Limits::calls_per_principal, &config::Limits::set_calls_per_principal, 1024);
   fill(&config::Limits::stream_disclosures_in_flight, &config::Limits::set_stream_disclosures_in_flight, 4096);
   fill(&config::Limits::commit_queue, &config::Limits::set_commit_queue, 16384);
-  fill(&config::Limits::partner_connections, &config::Limits::set_partner_connections, 1024);
+  fill(&config::Limits::connections_per_listener, &config::Limits::set_connections_per_listener, 1024);
   fill(&config::Limits::delivery_bytes_per_partner, &config::Limits::set_delivery_bytes_per_partner, 4 << 20);
   fill(&config::Limits::drain_seconds, &config::Limits::set_drain_seconds, 20);
   fill(&config::Limits::retention_settle_seconds, &config::Limits::set_retention_settle_seconds, 600);
@@ -134,10 +135,12 @@ absl::StatusOr<config::Config> LoadConfig(const std::string& path) {
 
   PathResolver resolver(path);
   resolver.Resolve(config.mutable_data_dir());
+  resolver.Resolve(config.mutable_backup_dir());
   FillIn(&config);
   config::Keys* keys = config.mutable_keys();
   resolver.Resolve(keys->mutable_root_keyset());
   resolver.Resolve(keys->mutable_minors_root_keyset());
+  resolver.Resolve(keys->mutable_tombstone_log());
   resolver.Resolve(keys->mutable_notice_signing_key());
   resolver.Resolve(keys->mutable_audit_signing_key());
   resolver.Resolve(config.mutable_shop());

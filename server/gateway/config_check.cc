@@ -56,14 +56,18 @@ class Checker {
   }
 
   void DataDirectory() {
-    const std::string& path = config_.data_dir();
+    if (config_.data_dir().empty()) return Find("data_dir", "is required");
+    PrivateDirectory("data_dir", config_.data_dir());
+    if (!config_.backup_dir().empty()) PrivateDirectory("backup_dir", config_.backup_dir());
+  }
+
+  void PrivateDirectory(const std::string& field, const std::string& path) {
     struct stat info {};
-    if (path.empty()) return Find("data_dir", "is required");
     if (lstat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
-      return Find("data_dir", absl::StrCat(path, " is not a directory"));
+      return Find(field, absl::StrCat(path, " is not a directory"));
     }
-    if (info.st_uid != geteuid()) Find("data_dir", absl::StrCat(path, " belongs to another user"));
-    if ((info.st_mode & 077) != 0) Find("data_dir", absl::StrCat(path, " is open to others; its mode must be 0700"));
+    if (info.st_uid != geteuid()) Find(field, absl::StrCat(path, " belongs to another user"));
+    if ((info.st_mode & 077) != 0) Find(field, absl::StrCat(path, " is open to others; its mode must be 0700"));
   }
 
   void LedgerStore() {
@@ -208,7 +212,7 @@ class Checker {
     const config::Limits& limits = config_.limits();
     for (const int64_t value : {int64_t{limits.calls_per_connection()}, int64_t{limits.calls_per_principal()},
                                 int64_t{limits.stream_disclosures_in_flight()}, int64_t{limits.commit_queue()},
-                                int64_t{limits.partner_connections()}, limits.delivery_bytes_per_partner(),
+                                int64_t{limits.connections_per_listener()}, limits.delivery_bytes_per_partner(),
                                 int64_t{limits.drain_seconds()}, int64_t{limits.partner_calls_per_second()},
                                 int64_t{limits.compare_one_in()}, int64_t{limits.retention_settle_seconds()},
                                 int64_t{limits.partner_results_per_second()}, int64_t{limits.partner_results_per_day()},

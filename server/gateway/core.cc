@@ -14,6 +14,7 @@
 #include "server/identity/key_pair.h"
 #include "server/registry/audit_entry.h"
 #include "server/storage/postgres/postgres_store.h"
+#include "server/storage/sqlite/backup.h"
 #include "server/storage/sqlite/sqlite_store.h"
 
 namespace postern::gateway {
@@ -25,6 +26,7 @@ absl::Status OpenKeys(const config::Config& config, Core& core) {
   keys.path = absl::StrCat(config.data_dir(), "/keystore.db");
   keys.root_keyset_path = config.keys().root_keyset();
   keys.minors_root_keyset_path = config.keys().minors_root_keyset();
+  keys.tombstone_log_path = config.keys().tombstone_log();
   // An empty one beside a ledger that is not would hide that the keys of everything in it are lost.
   keys.create_if_missing = head.size == 0;
   keys.ledger = std::string(core.store->instance().AsBytes());
@@ -75,7 +77,10 @@ absl::Status OpenStores(const config::Config& config, const Clock& clock, const 
   };
   core.checkpoints = std::make_unique<CheckpointPublisher>(core.store.get(), &*core.signer, checkpoints);
   POSTERN_RETURN_IF_ERROR(core.checkpoints->VerifyLedger());
-  return OpenKeys(config, core);
+  POSTERN_RETURN_IF_ERROR(OpenKeys(config, core));
+  if (core.keys->shredded_again() == 0) return absl::OkStatus();
+  log->Warning("keys.shredded_again", {{"keys", static_cast<int64_t>(core.keys->shredded_again())}});
+  return RecordLifecycle(core, clock, "key_store_brought_up_to_date");
 }
 
 absl::Status BuildMainPath(const config::Config& config, const Clock& clock, const base::Logger* log,
@@ -158,6 +163,18 @@ void BuildUpkeep(const config::Config& config, const Clock& clock, const base::L
   rotation.root_keyset_path = config.keys().root_keyset();
   rotation.minors_root_keyset_path = config.keys().minors_root_keyset();
   core.rotation = std::make_unique<KeyRotation>(core.keys.get(), core.store.get(), log, rotation);
+  Backups::Parts backups;
+  backups.directory = config.backup_dir();
+  backups.origin = core.origin;
+  backups.copy_ledger = [folder = absl::StrCat(config.data_dir(), "/ledger")](const std::string& target,
+                                                                              const Backups::Progress& progress) {
+    return storage::BackUpLedger(folder, target, progress);
+  };
+  backups.keys = core.keys.get();
+  backups.store = core.store.get();
+  backups.log = log;
+  backups.clock = clock;
+  core.backups = std::make_unique<Backups>(std::move(backups));
   SelfCheck::Parts parts;
   parts.config = &config;
   parts.store = core.store.get();
@@ -296,6 +313,7 @@ void StartCore(Core& core) {
 }
 
 void DrainCore(Core& core) {
+  core.backups->Stop();
   core.self_check->Stop();
   core.rotation->Stop();
   core.statistics_counter->Stop();

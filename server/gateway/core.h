@@ -30,6 +30,7 @@
 #include "server/disclosure/discloser.h"
 #include "server/disclosure/reader.h"
 #include "server/disclosure/refusal_recorder.h"
+#include "server/gateway/backups.h"
 #include "server/gateway/checkpoint_publisher.h"
 #include "server/gateway/config.h"
 #include "server/gateway/finding_response.h"
@@ -85,6 +86,7 @@ struct Core {
   std::optional<crypto::PrivateKey> notice_key;
   std::unique_ptr<CheckpointPublisher> checkpoints;
   std::unique_ptr<KeyRotation> rotation;
+  std::unique_ptr<Backups> backups;
   std::unique_ptr<SelfCheck> self_check;
 
   // What holds now.

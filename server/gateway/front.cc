@@ -93,13 +93,17 @@ absl::Status Front::BuildFace(Face face, Core& core, Metrics* metrics) {
   return absl::OkStatus();
 }
 
+absl::Status Front::LoadEnrolmentCa() {
+  const config::KeyPair& files = config_.enrolment_ca();
+  POSTERN_ASSIGN_OR_RETURN(const identity::KeyPair pair,
+                           identity::LoadKeyPair(files.certificate_chain(), files.private_key(), clock_()));
+  POSTERN_ASSIGN_OR_RETURN(std::shared_ptr<const identity::EnrolmentCa> loaded, identity::EnrolmentCa::Create(pair));
+  absl::MutexLock lock(&enrolment_mutex_);
+  enrolment_ = std::move(loaded);
+  return absl::OkStatus();
+}
+
 absl::Status Front::BuildServices(Core& core) {
-  if (config_.has_enrolment_ca()) {
-    const config::KeyPair& files = config_.enrolment_ca();
-    POSTERN_ASSIGN_OR_RETURN(const identity::KeyPair pair,
-                             identity::LoadKeyPair(files.certificate_chain(), files.private_key(), clock_()));
-    POSTERN_ASSIGN_OR_RETURN(enrolment_, identity::EnrolmentCa::Create(pair));
-  }
   rpc::StorefrontService::Parts shop;
   shop.gate = faces_[kShop].gate.get();
   shop.discloser = core.discloser.get();
@@ -120,6 +124,13 @@ absl::Status Front::BuildServices(Core& core) {
 
   rpc::OperatorService::Parts operators;
   operators.gate = faces_[kOperators].gate.get();
+  if (config_.has_enrolment_ca()) {
+    POSTERN_RETURN_IF_ERROR(LoadEnrolmentCa());
+    operators.enrolment = [this] {
+      absl::MutexLock lock(&enrolment_mutex_);
+      return enrolment_;
+    };
+  }
   operators.partners = core.partners.get();
   operators.bundles = core.bundles.get();
   operators.events = &core.events;
@@ -130,7 +141,6 @@ absl::Status Front::BuildServices(Core& core) {
   operators.notices = core.notices.get();
   operators.attestations = core.attestations.get();
   operators.dead_letters = core.dead_letters.get();
-  operators.enrolment = enrolment_.get();
   operator_ = std::make_unique<rpc::OperatorService>(operators);
 
   rpc::AuditService::Parts audit;
@@ -170,6 +180,11 @@ absl::Status Front::BuildServices(Core& core) {
                                                              const v1::RotateKeysRequest& request) {
     return rotation->Rotate(principal, request);
   };
+  maintenance.start_backup = [backups = core.backups.get()](absl::string_view principal,
+                                                            const v1::StartBackupRequest& request) {
+    return backups->Begin(principal, request);
+  };
+  maintenance.get_backup = [backups = core.backups.get()] { return backups->Get(); };
   maintenance_ = std::make_unique<rpc::MaintenanceService>(std::move(maintenance));
   return absl::OkStatus();
 }
@@ -205,7 +220,7 @@ absl::Status Front::Listen(Core& core) {
     options.resolver = resolver_.get();
     options.clock = clock_;
     options.connections = faces_[face].connections;
-    options.max_connections = static_cast<size_t>(config_.limits().partner_connections());
+    options.max_connections = static_cast<size_t>(config_.limits().connections_per_listener());
     options.reflection = face == kOperators;
     POSTERN_ASSIGN_OR_RETURN(faces_[face].listener, rpc::Listener::Start(options));
     serving_->Subscribe([listener = faces_[face].listener.get()](bool serving) { listener->SetServing(serving); });
@@ -214,6 +229,11 @@ absl::Status Front::Listen(Core& core) {
 }
 
 void Front::WatchCertificates(CertificateReloader* reloader) {
+  if (config_.has_enrolment_ca()) {
+    const config::KeyPair& pair = config_.enrolment_ca();
+    reloader->Watch(
+        {"enrolment_ca", {pair.certificate_chain(), pair.private_key()}, [this] { return LoadEnrolmentCa(); }});
+  }
   for (const Face face : {kShop, kPartners, kOperators}) {
     const config::Listener& listener = ConfigOf(face);
     const config::KeyPair& pair = listener.key_pair();

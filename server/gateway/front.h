@@ -5,8 +5,10 @@
 #include <memory>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/gateway/certificate_reloader.h"
 #include "server/gateway/config.h"
@@ -68,6 +70,7 @@ class Front {
   absl::Status BuildResolver(Core& core);
   absl::Status BuildFace(Face face, Core& core, Metrics* metrics);
   absl::Status BuildServices(Core& core);
+  absl::Status LoadEnrolmentCa();
   absl::Status Listen(Core& core);
   const config::Listener& ConfigOf(Face face) const;
 
@@ -76,7 +79,8 @@ class Front {
   ServingState* const serving_;
 
   std::unique_ptr<identity::PrincipalResolver> resolver_;
-  std::unique_ptr<const identity::EnrolmentCa> enrolment_;  // null: enrolment is off
+  absl::Mutex enrolment_mutex_;
+  std::shared_ptr<const identity::EnrolmentCa> enrolment_ ABSL_GUARDED_BY(enrolment_mutex_);
   std::unique_ptr<grpc::ResourceQuota> quota_;
   std::unique_ptr<rpc::StorefrontService> storefront_;
   std::unique_ptr<rpc::PartnerService> partner_;

@@ -28,4 +28,18 @@ grpc::ServerUnaryReactor* MaintenanceService::RotateKeys(grpc::CallbackServerCon
                      [this, request](const Principal& caller) { return parts_.rotate_keys(caller.name, *request); });
 }
 
+grpc::ServerUnaryReactor* MaintenanceService::StartBackup(grpc::CallbackServerContext* context,
+                                                          const v1::StartBackupRequest* request,
+                                                          v1::StartBackupResponse* response) {
+  return RunBlocking(parts_.gate, *context, FindRule("postern.v1.MaintenanceService.StartBackup"), request, response,
+                     [this, request](const Principal& caller) { return parts_.start_backup(caller.name, *request); });
+}
+
+grpc::ServerUnaryReactor* MaintenanceService::GetBackup(grpc::CallbackServerContext* context,
+                                                        const v1::GetBackupRequest* request,
+                                                        v1::GetBackupResponse* response) {
+  return RunBlocking(parts_.gate, *context, FindRule("postern.v1.MaintenanceService.GetBackup"), request, response,
+                     [this](const Principal&) { return parts_.get_backup(); });
+}
+
 }  // namespace postern::rpc

@@ -23,6 +23,10 @@ class MaintenanceService final : public v1::MaintenanceService::CallbackService 
     std::function<absl::StatusOr<v1::RotateKeysResponse>(absl::string_view principal,
                                                          const v1::RotateKeysRequest& request)>
         rotate_keys;
+    std::function<absl::StatusOr<v1::StartBackupResponse>(absl::string_view principal,
+                                                          const v1::StartBackupRequest& request)>
+        start_backup;
+    std::function<absl::StatusOr<v1::GetBackupResponse>()> get_backup;
   };
   explicit MaintenanceService(Parts parts) : parts_(std::move(parts)) {}
 
@@ -33,6 +37,10 @@ class MaintenanceService final : public v1::MaintenanceService::CallbackService 
                                                v1::ListKeyGenerationsResponse* response) override;
   grpc::ServerUnaryReactor* RotateKeys(grpc::CallbackServerContext* context, const v1::RotateKeysRequest* request,
                                        v1::RotateKeysResponse* response) override;
+  grpc::ServerUnaryReactor* StartBackup(grpc::CallbackServerContext* context, const v1::StartBackupRequest* request,
+                                        v1::StartBackupResponse* response) override;
+  grpc::ServerUnaryReactor* GetBackup(grpc::CallbackServerContext* context, const v1::GetBackupRequest* request,
+                                      v1::GetBackupResponse* response) override;
 
  private:
   const Parts parts_;

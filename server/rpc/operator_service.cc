@@ -205,7 +205,7 @@ absl::StatusOr<v1::EnrolPartnerResponse> OperatorService::Enrol(const Principal&
   }
   const int days = request.valid_days() == 0 ? kDefaultValidDays : request.valid_days();
   POSTERN_ASSIGN_OR_RETURN(const identity::EnrolmentCa::Enrolled enrolled,
-                           parts_.enrolment->Sign(request.certificate_request_pem(), days, parts_.gate->Now()));
+                           parts_.enrolment()->Sign(request.certificate_request_pem(), days, parts_.gate->Now()));
   v1::PartnerIdentity identity;
   identity.set_trust_bundle_pem(enrolled.trust_bundle_pem);
   identity.set_enrolled_key_sha256(enrolled.key_digest);

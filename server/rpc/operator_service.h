@@ -1,6 +1,9 @@
 // OperatorService: what operators, privacy officers and viewers call.
 #pragma once
 
+#include <functional>
+#include <memory>
+
 #include "proto/postern/v1/operator_service.grpc.pb.h"
 #include "server/delivery/dead_letters.h"
 #include "server/identity/enrolment.h"
@@ -32,7 +35,7 @@ class OperatorService final : public v1::OperatorService::CallbackService {
     revocation::NoticeReader* notices = nullptr;
     revocation::AttestationDesk* attestations = nullptr;
     delivery::DeadLetters* dead_letters = nullptr;
-    const identity::EnrolmentCa* enrolment = nullptr;  // null: enrolment is off
+    std::function<std::shared_ptr<const identity::EnrolmentCa>()> enrolment;  // null: enrolment is off
   };
   explicit OperatorService(const Parts& parts) : parts_(parts) {}
 

@@ -1,11 +1,15 @@
 // A ledger that was put back, forked or cut off from its checkpoint does not serve.
+#include <sqlite3.h>
+
 #include <filesystem>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/crypto/signature.h"
 #include "server/gateway/checkpoint_publisher.h"
+#include "server/storage/sqlite/page_checksums.h"
 #include "server/storage/sqlite/sqlite_store.h"
 #include "tests/support/gateway_process.h"
 
@@ -29,6 +33,14 @@ class LedgerTamperingTest : public ::testing::Test {
 
   std::string Path(const std::string& name) const { return folder_ + "/" + name; }
 
+  // Appends leaves that no checkpoint covers yet.
+  void AppendUnsigned(const std::vector<std::string>& leaves) {
+    storage::SqliteStoreOptions options;
+    options.directory = Path("ledger");
+    auto store = storage::OpenSqliteStore(options);
+    ASSERT_TRUE(store.ok()) << store.status();
+    ASSERT_TRUE((*store)->AppendAudit(leaves).ok());
+  }
   // Opens, checks against the checkpoint file, appends `leaves` and publishes; what the check says.
   absl::Status Live(const std::vector<std::string>& leaves) {
     storage::SqliteStoreOptions options;
@@ -78,6 +90,28 @@ TEST_F(LedgerTamperingTest, AForkIsRefused) {
   ASSERT_TRUE(Live({"four"}).ok());
   Copy("new-checkpoint", "checkpoint");
   EXPECT_EQ(Live({}).code(), absl::StatusCode::kDataLoss);
+}
+
+// Clause: P1.3c
+TEST_F(LedgerTamperingTest, WhatWasAlteredBeforeItWasSignedIsNeverSigned) {
+  ASSERT_TRUE(Live({"one", "two"}).ok());
+  AppendUnsigned({"three", "four", "five"});
+  const std::string before = ReadWholeFile(Path("checkpoint"));
+  {
+    // By somebody who knows how to make a page fit.
+    const storage::PageChecksums pages("");
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open_v2(Path("ledger/ledger.db").c_str(), &db, SQLITE_OPEN_READWRITE, pages.name().c_str()),
+              SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(db, "UPDATE audit_leaf SET leaf = x'00' WHERE leaf_index = 3", nullptr, nullptr, nullptr),
+              SQLITE_OK);
+    EXPECT_EQ(sqlite3_changes(db), 1);
+    sqlite3_close(db);
+  }
+  const absl::Status published = Live({});
+  EXPECT_EQ(published.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(published.message(), ::testing::HasSubstr("are not those that were committed"));
+  EXPECT_EQ(ReadWholeFile(Path("checkpoint")), before);
 }
 
 TEST_F(LedgerTamperingTest, ACheckpointFileThatIsGoneIsMissed) {

@@ -4,6 +4,7 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <algorithm>
 
 #include <cstdlib>
@@ -250,6 +251,28 @@ TEST(CallRateTest, APartnerThatAsksTooOftenIsRefusedAndDisturbsNobody) {
                   .ok());
   absl::SleepFor(absl::Milliseconds(500));
   EXPECT_TRUE(acme->GetStanding(Deadline(absl::Seconds(3)).get(), v1::GetStandingRequest(), &standing).ok());
+}
+
+TEST_F(IdentityTest, ANewEnrolmentCaSignsWithoutARestart) {
+  gateway_.CreatePartner("acme", "logistics");
+  const auto vouching = [this](const std::string& name) {
+    const auto request = client::NewEnrolmentRequest(name).value();
+    v1::EnrolPartnerRequest enrol;
+    enrol.set_name("partners/acme");
+    enrol.set_certificate_request_pem(request.certificate_request);
+    v1::EnrolPartnerResponse enrolled;
+    const grpc::Status status =
+        v1::OperatorService::NewStub(gateway_.Person("alice"))->EnrolPartner(Deadline().get(), enrol, &enrolled);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return enrolled.partner().identities(enrolled.partner().identities_size() - 1).trust_bundle_pem();
+  };
+  EXPECT_EQ(vouching("spiffe://acme.test/one"), gateway_.pki().CaPem("enrolment"));
+  gateway_.WritePair("enrolment-ca", gateway_.pki().CaPair("new enrolment"));
+  gateway_.process().Signal(SIGHUP);
+  for (int i = 0; i < 500 && gateway_.process().Log().find("certificate.reloaded") == std::string::npos; ++i) {
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  EXPECT_EQ(vouching("spiffe://acme.test/two"), gateway_.pki().CaPem("new enrolment"));
 }
 
 TEST_F(IdentityTest, APartnerEnrolsAKeyOfItsOwn) {

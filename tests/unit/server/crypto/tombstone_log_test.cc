@@ -1,0 +1,186 @@
+// A key store that was put back from a backup, and the log of what was shredded since.
+#include "server/crypto/tombstone_log.h"
+
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "proto/errors/error.h"
+#include "tests/unit/server/crypto/key_store_fixture.h"
+
+namespace postern::crypto {
+namespace {
+
+constexpr auto kShredded = v1::ERROR_REASON_KEY_SHREDDED;
+constexpr size_t kHeaderSize = 21;
+constexpr size_t kEntrySize = 40;
+
+class TombstoneLogTest : public KeyStoreFixture {
+ protected:
+  TombstoneLogTest() {
+    Reopen();
+    log_path_ = options_.path + ".tombstones";
+    options_.create_if_missing = false;
+  }
+
+  KeyId Make(absl::string_view name) { return Ensure(Ask(name))->id; }
+
+  // A copy of every file of the key store, the log apart.
+  void TakeBackup() {
+    store_.reset();
+    for (const char* suffix : {"", "-wal"}) {
+      backup_.push_back({options_.path + suffix, ReadFile(options_.path + suffix)});
+    }
+    Reopen();
+  }
+  void Restore() {
+    store_.reset();
+    for (const auto& [path, bytes] : backup_) Overwrite(path, bytes);
+  }
+  static void Overwrite(const std::string& path, const std::string& bytes) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+  }
+  absl::Status TryOpen() {
+    store_.reset();
+    absl::StatusOr<std::unique_ptr<KeyStore>> opened = KeyStore::Open(options_);
+    if (opened.ok()) store_ = *std::move(opened);
+    return opened.status();
+  }
+
+  std::string log_path_;
+  std::vector<std::pair<std::string, std::string>> backup_;
+};
+
+// Towards: P1.5c
+TEST_F(TombstoneLogTest, ABackupBringsNoShreddedKeyBack) {
+  const KeyId early = Make("early");
+  const KeyId alice = Make("alice");
+  const KeyId bob = Make("bob");
+  ASSERT_TRUE(store_->Shred({early}, now_).ok());
+  TakeBackup();
+  const KeyId late = Make("late");
+  ASSERT_TRUE(store_->Shred({alice, late}, now_).ok());
+  ASSERT_TRUE(store_->Shred({alice.WithIncarnation(1)}, now_ + absl::Hours(1)).ok());
+  const std::vector<KeyTombstone> true_ones = *store_->ListTombstones(0, 100);
+
+  Restore();
+  ASSERT_TRUE(TryOpen().ok());
+  EXPECT_EQ(store_->shredded_again(), 3u);
+  for (const KeyId& id : {early, alice, late, alice.WithIncarnation(1)}) {
+    EXPECT_EQ(ReasonOf(store_->Get(id).status()), kShredded) << id.ToHex();
+  }
+  EXPECT_EQ(ReasonOf(Ensure(Ask("late")).status()), kShredded);
+  EXPECT_TRUE(store_->Get(bob).ok());
+  const std::vector<KeyTombstone> replayed = *store_->ListTombstones(0, 100);
+  ASSERT_EQ(replayed.size(), true_ones.size());
+  for (size_t i = 0; i < replayed.size(); ++i) {
+    EXPECT_EQ(replayed[i].id, true_ones[i].id);
+    EXPECT_EQ(replayed[i].shredded_at, true_ones[i].shredded_at);
+  }
+  // Once is enough, and new shreds go on from there.
+  ASSERT_TRUE(TryOpen().ok());
+  EXPECT_EQ(store_->shredded_again(), 0u);
+  ASSERT_TRUE(store_->Shred({bob}, now_).ok());
+  ASSERT_TRUE(TryOpen().ok());
+  EXPECT_EQ(ReasonOf(store_->Get(bob).status()), kShredded);
+}
+
+TEST_F(TombstoneLogTest, ManyAreReplayedInSteps) {
+  std::vector<KeyId> ids;
+  for (int i = 0; i < 2500; ++i) ids.push_back(KeyId(KeyKind::kOrder, KeyRealm::kStandard, Sha256(absl::StrCat(i)), 0));
+  const KeyId living = Make("living");
+  TakeBackup();
+  ASSERT_TRUE(store_->Shred(ids, now_).ok());
+  Restore();
+  ASSERT_TRUE(TryOpen().ok());
+  EXPECT_EQ(store_->shredded_again(), 2500u);
+  EXPECT_EQ(ReasonOf(store_->Get(ids.back()).status()), kShredded);
+  EXPECT_TRUE(store_->Get(living).ok());
+}
+
+TEST_F(TombstoneLogTest, ACrashBetweenStoreAndLogIsMadeGood) {
+  const KeyId alice = Make("alice");
+  const KeyId bob = Make("bob");
+  ASSERT_TRUE(store_->Shred({alice}, now_).ok());
+  const std::string before = ReadFile(log_path_);
+  ASSERT_TRUE(store_->Shred({bob}, now_).ok());
+  const std::string after = ReadFile(log_path_);
+  ASSERT_EQ(after.size(), before.size() + kEntrySize);
+  // Nothing of the second was written, a part of it, or bytes that are none of it.
+  const std::string torn[] = {before, after.substr(0, after.size() - 1), before + std::string(kEntrySize, '\0')};
+  for (const std::string& bytes : torn) {
+    store_.reset();
+    Overwrite(log_path_, bytes);
+    ASSERT_TRUE(TryOpen().ok());
+    EXPECT_EQ(store_->shredded_again(), 0u);
+    EXPECT_EQ(ReadFile(log_path_), after);
+  }
+}
+
+TEST_F(TombstoneLogTest, AStoreWhoseLogIsGoneIsNotOpened) {
+  const KeyId alice = Make("alice");
+  ASSERT_TRUE(store_->Shred({alice}, now_).ok());
+  store_.reset();
+  const std::string log = ReadFile(log_path_);
+  std::filesystem::remove(log_path_);
+  const absl::Status missing = TryOpen();
+  EXPECT_TRUE(absl::IsFailedPrecondition(missing)) << missing;
+  EXPECT_FALSE(std::filesystem::exists(log_path_));
+  // What the message tells an operator to do.
+  Overwrite(log_path_, "");
+  std::filesystem::permissions(log_path_, std::filesystem::perms(0600));
+  ASSERT_TRUE(TryOpen().ok());
+  EXPECT_EQ(ReadFile(log_path_), log);
+}
+
+TEST_F(TombstoneLogTest, AnExposedOrForeignFileIsRefused) {
+  store_.reset();
+  const std::string log = ReadFile(log_path_);
+  std::filesystem::permissions(log_path_, std::filesystem::perms(0640));
+  EXPECT_TRUE(absl::IsFailedPrecondition(TryOpen()));
+  std::filesystem::permissions(log_path_, std::filesystem::perms(0600));
+  Overwrite(log_path_, "something else entirely, and long enough");
+  EXPECT_TRUE(absl::IsFailedPrecondition(TryOpen()));
+  Overwrite(log_path_, log);
+  EXPECT_TRUE(TryOpen().ok());
+}
+
+TEST_F(TombstoneLogTest, AnotherHistoryIsRefused) {
+  const KeyId alice = Make("alice");
+  const KeyId bob = Make("bob");
+  TakeBackup();
+  ASSERT_TRUE(store_->Shred({alice}, now_).ok());
+  const std::string alices = ReadFile(log_path_);
+  Restore();
+  Overwrite(log_path_, alices.substr(0, kHeaderSize));
+  ASSERT_TRUE(TryOpen().ok());
+  ASSERT_TRUE(store_->Shred({bob}, now_).ok());
+  // The store has shredded bob first, the log says alice.
+  store_.reset();
+  Overwrite(log_path_, alices);
+  EXPECT_TRUE(absl::IsDataLoss(TryOpen()));
+}
+
+// What has to be destroyed again must be known to the last key.
+TEST_F(TombstoneLogTest, EveryDamagedByteOfWhatMustBeReplayedIsFound) {
+  const KeyId alice = Make("alice");
+  const KeyId bob = Make("bob");
+  TakeBackup();
+  ASSERT_TRUE(store_->Shred({alice, bob}, now_).ok());
+  const std::string log = ReadFile(log_path_);
+  for (size_t at = 0; at < log.size(); ++at) {
+    Restore();
+    std::string damaged = log;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    Overwrite(log_path_, damaged);
+    EXPECT_FALSE(TryOpen().ok()) << "byte " << at;
+  }
+  Restore();
+  Overwrite(log_path_, log);
+  ASSERT_TRUE(TryOpen().ok());
+  EXPECT_EQ(store_->shredded_again(), 2u);
+}
+
+}  // namespace
+}  // namespace postern::crypto
