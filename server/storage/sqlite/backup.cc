@@ -34,14 +34,15 @@ struct Watch {
   }
 };
 
-absl::StatusOr<int64_t> SizeOf(Connection& db) {
+absl::StatusOr<int64_t> SizeOf(SqliteConnection& db) {
   Query pages(db, "PRAGMA page_count");
   const int64_t count = pages.Next() ? pages.Int(0) : 0;
   POSTERN_RETURN_IF_ERROR(pages.status());
   return count * 4096;
 }
 
-absl::Status Copy(Connection& db, const std::string& target, const std::function<bool(int64_t, int64_t)>& progress) {
+absl::Status Copy(SqliteConnection& db, const std::string& target,
+                  const std::function<bool(int64_t, int64_t)>& progress) {
   // VACUUM writes through an attached database, which connections here may not have otherwise.
   sqlite3_limit(db.handle(), SQLITE_LIMIT_ATTACHED, 1);
   Watch watch{&target, 0, &progress};
@@ -76,8 +77,8 @@ absl::Status BackUpLedger(const std::string& directory, const std::string& targe
   const PageChecksums pages("");
   absl::Status status;
   {
-    auto db =
-        Connection::Open(absl::StrCat(directory, "/ledger.db"), Connection::Mode::kReadOnly, pages.name(), kCacheKib);
+    auto db = SqliteConnection::Open(absl::StrCat(directory, "/ledger.db"), SqliteConnection::Mode::kReadOnly,
+                                     pages.name(), kCacheKib);
     status = db.ok() ? Copy(**db, target, progress) : db.status();
   }
   if (status.ok()) status = Sync(target);

@@ -18,9 +18,9 @@ absl::StatusOr<crypto::Uuid> NewIncarnation() {
 
 absl::Status SetIncarnation(const std::string& directory, const crypto::Uuid& instance) {
   const PageChecksums pages("");
-  POSTERN_ASSIGN_OR_RETURN(
-      const std::unique_ptr<Connection> db,
-      Connection::Open(absl::StrCat(directory, "/ledger.db"), Connection::Mode::kReadWrite, pages.name(), 1024));
+  POSTERN_ASSIGN_OR_RETURN(const std::unique_ptr<SqliteConnection> db,
+                           SqliteConnection::Open(absl::StrCat(directory, "/ledger.db"),
+                                                  SqliteConnection::Mode::kReadWrite, pages.name(), 1024));
   POSTERN_RETURN_IF_ERROR(db->Execute("PRAGMA synchronous = FULL; BEGIN IMMEDIATE", "begin"));
   absl::Status status = Query(*db, "UPDATE meta SET value = ? WHERE key = 'instance'").Bind(instance.AsBytes()).Run();
   if (status.ok()) status = Query(*db, "DELETE FROM meta WHERE key = 'checkpoint'").Run();
