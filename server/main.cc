@@ -4,6 +4,7 @@
 //   posternd --config FILE --check      check the configuration and everything it names; serve nothing
 //   posternd --config FILE --init-keys  make the data directory and the key files that are missing
 //   posternd --config FILE --restore BACKUP  put a backup in place, while no gateway runs (deploy/RECOVERY.md)
+//   posternd --config FILE --accept-key-loss  go on with a key store that lacks keys of the ledger's records
 //   posternd --config FILE --recover ORIGIN  give up that audit log and go on with the ledger as it is
 //
 // Exit codes: 0 done; 1 the gateway could not start, or failed; 2 wrong usage; 3 the configuration, or something it
@@ -18,9 +19,11 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
@@ -40,10 +43,11 @@ constexpr int kUsage = 2;
 constexpr int kBadConfig = 3;
 
 constexpr char kHelp[] =
-    "usage: posternd --config FILE [--check | --init-keys | --restore BACKUP | --recover ORIGIN]\n"
+    "usage: posternd --config FILE [--check | --init-keys | --restore BACKUP | --accept-key-loss | --recover ORIGIN]\n"
     "  --check           check the configuration and everything it names, then exit\n"
     "  --init-keys       make the data directory and the key files that are missing, then exit\n"
     "  --restore BACKUP  put the backup in that folder in place, then exit; what is there is moved aside\n"
+    "  --accept-key-loss  go on with a key store that lacks keys of the ledger's records, then exit: they are lost\n"
     "  --recover ORIGIN  give up the audit log of that name and suspend every partner, then exit: for a ledger that "
     "is\n"
     "                    behind what was published\n"
@@ -53,8 +57,9 @@ struct Arguments {
   std::string config;
   bool check = false;
   bool init_keys = false;
-  std::string restore;
-  std::string recover;
+  bool accept_key_loss = false;
+  std::optional<std::string> restore;
+  std::optional<std::string> recover;
   bool help = false;
 };
 
@@ -67,6 +72,8 @@ bool Parse(int argc, char** argv, Arguments* out) {
       out->check = true;
     } else if (argument == "--init-keys") {
       out->init_keys = true;
+    } else if (argument == "--accept-key-loss") {
+      out->accept_key_loss = true;
     } else if (argument == "--restore" && i + 1 < argc) {
       out->restore = argv[++i];
     } else if (argument == "--recover" && i + 1 < argc) {
@@ -77,7 +84,8 @@ bool Parse(int argc, char** argv, Arguments* out) {
       return false;
     }
   }
-  const int modes = out->check + out->init_keys + !out->restore.empty() + !out->recover.empty();
+  const int modes =
+      out->check + out->init_keys + out->accept_key_loss + out->restore.has_value() + out->recover.has_value();
   return out->help || (!out->config.empty() && modes <= 1);
 }
 
@@ -141,14 +149,14 @@ int InitKeys(const gateway::config::Config& config) {
   return kDone;
 }
 
-// Prints what was done.
-int Report(const absl::StatusOr<gateway::Steps>& steps) {
-  if (!steps.ok()) {
-    std::fprintf(stderr, "posternd: %s\n", std::string(steps.status().message()).c_str());
-    return kFailed;
-  }
-  for (const std::string& step : *steps) std::printf("%s\n", step.c_str());
-  return kDone;
+// Prints what was done, also where it was not done to the end.
+int Report(absl::FunctionRef<absl::Status(gateway::Steps*)> work) {
+  gateway::Steps steps;
+  const absl::Status status = work(&steps);
+  for (const std::string& step : steps) std::printf("%s\n", step.c_str());
+  if (status.ok()) return kDone;
+  std::fprintf(stderr, "posternd: %s\n", std::string(status.message()).c_str());
+  return kFailed;
 }
 
 int Serve(const gateway::config::Config& config) {
@@ -206,8 +214,17 @@ int Main(int argc, char** argv) {
   }
   if (!findings.empty()) return kBadConfig;
   if (arguments.check) return kDone;
-  if (!arguments.restore.empty()) return Report(gateway::Restore(*config, arguments.restore, absl::Now()));
-  if (!arguments.recover.empty()) return Report(gateway::Recover(*config, arguments.recover, absl::Now()));
+  if (arguments.restore.has_value()) {
+    return Report(
+        [&](gateway::Steps* steps) { return gateway::Restore(*config, *arguments.restore, absl::Now(), steps); });
+  }
+  if (arguments.recover.has_value()) {
+    return Report(
+        [&](gateway::Steps* steps) { return gateway::Recover(*config, *arguments.recover, absl::Now(), steps); });
+  }
+  if (arguments.accept_key_loss) {
+    return Report([&](gateway::Steps* steps) { return gateway::AcceptKeyLoss(*config, absl::Now(), steps); });
+  }
   return Serve(*config);
 }
 

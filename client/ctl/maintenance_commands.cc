@@ -68,6 +68,9 @@ int BackUp(Session& session, v1::Backup::Kind kind) {
   for (;;) {
     status = (*gateway)->GetBackup(session.Call().get(), {}, &now);
     if (!status.ok()) return session.FailRpc(status);
+    if (now.backup().create_time().SerializeAsString() != started.backup().create_time().SerializeAsString()) {
+      return session.Fail(absl::AbortedError("somebody started another backup; how this one ended is not known"));
+    }
     if (now.backup().state() != v1::Backup::STATE_RUNNING) break;
     session.out().Progress("bytes copied", now.backup().bytes_done(), now.backup().bytes_total());
     absl::SleepFor(absl::Milliseconds(200));

@@ -101,6 +101,12 @@ absl::Status CreatePrivateFile(const std::string& path, const SecretBytes& conte
   return SyncDirectory(DirectoryOf(path));
 }
 
+absl::Status SyncPrivateFile(const std::string& path) {
+  const FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.valid() || ::fdatasync(fd.get()) != 0) return errors::KeyFileUnusable(path, "sync", errno);
+  return absl::OkStatus();
+}
+
 absl::Status CheckNotLink(const std::string& path) {
   struct stat info;
   if (::lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode)) return errors::KeyFileLinked(path);

@@ -20,6 +20,9 @@ absl::Status CreatePrivateFile(const std::string& path, const SecretBytes& conte
 // see CheckNotLink.
 absl::Status ReplacePrivateFile(const std::string& path, const SecretBytes& content);
 
+// Waits until what was written to `path` is on disk.
+absl::Status SyncPrivateFile(const std::string& path);
+
 // FAILED_PRECONDITION if `path` is a symbolic link: replacing it would leave the file behind it as it was.
 absl::Status CheckNotLink(const std::string& path);
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
@@ -21,6 +22,20 @@ namespace postern::crypto {
 namespace {
 
 constexpr uint8_t kLastIncarnation = 255;
+
+std::vector<KeyId> NewestOfEachName(absl::Span<const KeyId> ids) {
+  std::vector<KeyId> newest;
+  absl::flat_hash_map<KeyId, size_t> places;
+  for (const KeyId& id : ids) {
+    const auto [place, first] = places.try_emplace(id.WithIncarnation(0), newest.size());
+    if (first) {
+      newest.push_back(id);
+    } else if (id.incarnation() > newest[place->second].incarnation()) {
+      newest[place->second] = id;
+    }
+  }
+  return newest;
+}
 
 absl::StatusOr<TombstoneLog> OpenLog(const KeyStoreOptions& options) {
   // Only a store that is new has none.
@@ -163,7 +178,8 @@ absl::StatusOr<KeyId> KeyStore::Impl::Find(const KeyId& name) {
 absl::Status KeyStore::Impl::Shred(absl::Span<const KeyId> ids, absl::Time now) {
   absl::MutexLock lock(&mutex_);
   const absl::Status written = InTransaction([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
-    for (const KeyId& id : ids) {
+    // The table does not see what this transaction has changed: of a name, the newest key alone.
+    for (const KeyId& id : NewestOfEachName(ids)) {
       POSTERN_RETURN_IF_ERROR(ShredKey(table_, keks_, id, now, keks_.current()));
     }
     return absl::OkStatus();
@@ -201,9 +217,9 @@ absl::StatusOr<std::unique_ptr<KeyStore>> KeyStore::Open(const KeyStoreOptions& 
   return std::unique_ptr<KeyStore>(new KeyStore(std::move(impl)));
 }
 
-absl::Status KeyStore::Rebind(const std::string& path, absl::string_view ledger) {
+absl::Status KeyStore::Rebind(const std::string& path, absl::string_view from, absl::string_view to) {
   POSTERN_RETURN_IF_ERROR(CheckPrivateFile(path));
-  return KeyTable::Rebind(path, ledger);
+  return KeyTable::Rebind(path, from, to);
 }
 
 absl::Status KeyStore::EnsureKeys(absl::Span<KeyRequest> requests) {

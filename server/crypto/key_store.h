@@ -94,9 +94,10 @@ class KeyStore {
   static absl::StatusOr<std::unique_ptr<KeyStore>> Open(const KeyStoreOptions& options);
   ~KeyStore();
 
-  // Says that the store at `path`, which nobody has open, holds the keys of the ledger `ledger` from now on: the same
-  // ledger under another name. Durable when it returns.
-  static absl::Status Rebind(const std::string& path, absl::string_view ledger);
+  // Says that the store at `path`, which nobody has open, holds the keys of the ledger `to` from now on: the same ledger
+  // as `from`, under another name. Durable when it returns. FAILED_PRECONDITION if it is bound to neither; an empty
+  // `from` is any.
+  static absl::Status Rebind(const std::string& path, absl::string_view from, absl::string_view to);
 
   // Finds or creates the key of every request. New keys are durable when this returns: one transaction and one fsync
   // for all of them, none if all exist. Equal requests get one key. An error status means that no result is valid and

@@ -18,6 +18,7 @@ constexpr absl::Duration kScrubRetry = absl::Seconds(1);
 constexpr absl::Duration kNamesPause = absl::Milliseconds(2);
 // Pages of a backup that are copied at once, and how long others may have the store between.
 constexpr int kCopyStep = 64;
+constexpr int kStepsASync = 128;
 constexpr absl::Duration kCopyPause = absl::Milliseconds(1);
 // Blocks that are looked through at once for keys of a generation.
 constexpr int64_t kBlocksAStep = 1024;
@@ -36,6 +37,7 @@ absl::Status KeyStore::Impl::BackUp(const std::string& path, const std::function
   {
     std::optional<SqliteCopy> copy;
     bool more = true;
+    int steps = 0;
     while (status.ok() && more) {
       {
         absl::MutexLock lock(&mutex_);
@@ -43,6 +45,8 @@ absl::Status KeyStore::Impl::BackUp(const std::string& path, const std::function
         if (status.ok()) status = copy->Step(kCopyStep, &more);
       }
       if (status.ok() && !progress(copy->done(), copy->all())) status = absl::CancelledError("the backup was ended");
+      // Written to disk piece by piece, outside of the lock: the last step syncs what is left.
+      if (status.ok() && ++steps % kStepsASync == 0) status = SyncPrivateFile(path);
       absl::SleepFor(kCopyPause);
     }
     absl::MutexLock lock(&mutex_);

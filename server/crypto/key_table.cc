@@ -89,11 +89,19 @@ absl::StatusOr<KeyTable> KeyTable::Open(const std::string& path, absl::string_vi
   return table;
 }
 
-absl::Status KeyTable::Rebind(const std::string& path, absl::string_view ledger) {
+absl::Status KeyTable::Rebind(const std::string& path, absl::string_view from, absl::string_view to) {
   POSTERN_ASSIGN_OR_RETURN(SqliteFile file, SqliteFile::Open(path));
+  {
+    POSTERN_ASSIGN_OR_RETURN(SqliteStatement read, file.Prepare("SELECT id FROM ledger"));
+    const ResetAtExit reset(read);
+    POSTERN_ASSIGN_OR_RETURN(const bool bound, read.Step());
+    if (bound && !from.empty() && read.Bytes(0) != from && read.Bytes(0) != to) {
+      return errors::KeyStoreOfAnotherLedger(path);
+    }
+  }
   POSTERN_ASSIGN_OR_RETURN(SqliteStatement bind,
                            file.Prepare("INSERT OR REPLACE INTO ledger (one, id) VALUES (1, ?1)"));
-  return bind.BindBytes(1, ledger).Run();
+  return bind.BindBytes(1, to).Run();
 }
 
 absl::Status KeyTable::Prepare(size_t name_batch) {

@@ -44,7 +44,7 @@ class KeyTable {
   static absl::StatusOr<KeyTable> Open(const std::string& path, absl::string_view ledger, size_t name_batch);
 
   // See KeyStore::Rebind.
-  static absl::Status Rebind(const std::string& path, absl::string_view ledger);
+  static absl::Status Rebind(const std::string& path, absl::string_view from, absl::string_view to);
 
   absl::Status Begin() { return file_.Execute("BEGIN IMMEDIATE"); }
   absl::Status Commit();

@@ -41,6 +41,8 @@ class TombstoneLog {
   // Writes entries, whose sequences ascend by one from at most size() + 1, over what is there, durably. Not OK: call it
   // again with the same.
   absl::Status Write(absl::Span<const KeyTombstone> tombstones);
+  // Takes the entries from `sequence` on for none: the next ones are written over them.
+  void Forget(uint64_t sequence) { size_ = sequence - 1; }
 
  private:
   TombstoneLog(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}

@@ -12,6 +12,44 @@ namespace postern::crypto {
 namespace {
 
 constexpr uint64_t kStep = 1000;  // tombstones a transaction, or a write
+// How many of the newest entries are compared with the store at a start: more than one write can have torn.
+constexpr uint64_t kCompared = 16384;
+
+// What the store has from `first` on, up to `last`.
+absl::StatusOr<std::vector<KeyTombstone>> Stored(KeyTable& table, uint64_t first, uint64_t last) {
+  POSTERN_ASSIGN_OR_RETURN(std::vector<KeyTombstone> stored, table.ListTombstones(first - 1, last - first + 1));
+  return stored;
+}
+
+// Compares the newest entries that both have, and writes those again that a crash has torn. DATA_LOSS if one is whole
+// and another key's.
+absl::Status Compare(KeyTable& table, TombstoneLog& log, const std::string& path, uint64_t last) {
+  uint64_t first = last > kCompared ? last - kCompared + 1 : 1;
+  while (first <= last) {
+    POSTERN_ASSIGN_OR_RETURN(const std::vector<KeyTombstone> stored,
+                             Stored(table, first, std::min(last, first + kStep - 1)));
+    if (stored.empty() || stored.front().sequence != first) return errors::TombstonesDiverge(path, first);
+    bool torn = false;
+    for (const KeyTombstone& tombstone : stored) {
+      POSTERN_ASSIGN_OR_RETURN(const std::optional<KeyTombstone> entry, log.Read(tombstone.sequence));
+      if (entry.has_value() && entry->id != tombstone.id) return errors::TombstonesDiverge(path, tombstone.sequence);
+      torn = torn || !entry.has_value();
+    }
+    if (torn) POSTERN_RETURN_IF_ERROR(log.Write(stored));
+    first = stored.back().sequence + 1;
+  }
+  return absl::OkStatus();
+}
+
+// Forgets entries at the end of the log that were never whole: nobody was told of their shred.
+absl::Status DropTornEnd(TombstoneLog& log, uint64_t stored) {
+  while (log.size() > stored) {
+    POSTERN_ASSIGN_OR_RETURN(const std::optional<KeyTombstone> last, log.Read(log.size()));
+    if (last.has_value()) return absl::OkStatus();
+    log.Forget(log.size());
+  }
+  return absl::OkStatus();
+}
 
 // The entries in [first, last]; DATA_LOSS if one is damaged.
 absl::StatusOr<std::vector<KeyTombstone>> ReadEntries(TombstoneLog& log, const std::string& path, uint64_t first,
@@ -33,37 +71,14 @@ absl::Status ShredAgain(KeyTable& table, const KekRing& keks, const std::vector<
   return absl::OkStatus();
 }
 
-// Writes the store's tombstones from `first` on to the log.
-absl::Status WriteFrom(KeyTable& table, TombstoneLog& log, uint64_t first) {
-  for (;;) {
-    POSTERN_ASSIGN_OR_RETURN(const std::vector<KeyTombstone> step, table.ListTombstones(first - 1, kStep));
-    if (step.empty()) return absl::OkStatus();
-    POSTERN_RETURN_IF_ERROR(log.Write(step));
-    first = step.back().sequence + 1;
-  }
-}
-
-// The newest sequence at or below `last` that the log has whole; a crash may have torn what it wrote last. 0 if none.
-// It must be the store's as well.
-absl::StatusOr<uint64_t> LastCommon(KeyTable& table, TombstoneLog& log, const std::string& path, uint64_t last) {
-  for (uint64_t sequence = last; sequence > 0; --sequence) {
-    POSTERN_ASSIGN_OR_RETURN(const std::optional<KeyTombstone> entry, log.Read(sequence));
-    if (!entry.has_value()) continue;
-    POSTERN_ASSIGN_OR_RETURN(const std::vector<KeyTombstone> stored, table.ListTombstones(sequence - 1, 1));
-    const bool same = !stored.empty() && stored[0].sequence == sequence && stored[0].id == entry->id;
-    if (!same) return errors::TombstonesDiverge(path, sequence);
-    return sequence;
-  }
-  return 0;
-}
-
 }  // namespace
 
 absl::StatusOr<uint64_t> ReplayTombstones(KeyTable& table, const KekRing& keks, TombstoneLog& log,
                                           const std::string& path) {
   POSTERN_ASSIGN_OR_RETURN(const uint64_t stored, table.LastTombstone());
-  POSTERN_ASSIGN_OR_RETURN(const uint64_t common, LastCommon(table, log, path, std::min(stored, log.size())));
-  if (common < stored) POSTERN_RETURN_IF_ERROR(WriteFrom(table, log, common + 1));
+  POSTERN_RETURN_IF_ERROR(DropTornEnd(log, stored));
+  POSTERN_RETURN_IF_ERROR(Compare(table, log, path, std::min(stored, log.size())));
+  POSTERN_RETURN_IF_ERROR(ExtendTombstoneLog(table, log));
   for (uint64_t done = stored; done < log.size();) {
     const uint64_t last = std::min(done + kStep, log.size());
     POSTERN_ASSIGN_OR_RETURN(const std::vector<KeyTombstone> entries, ReadEntries(log, path, done + 1, last));
@@ -77,11 +92,15 @@ absl::StatusOr<uint64_t> ReplayTombstones(KeyTable& table, const KekRing& keks, 
     POSTERN_ASSIGN_OR_RETURN(done, table.LastTombstone());
     if (done != last) return errors::TombstonesDiverge(path, last);
   }
-  return log.size() - std::min(stored, log.size());
+  return log.size() - stored;
 }
 
 absl::Status ExtendTombstoneLog(KeyTable& table, TombstoneLog& log) {
-  return WriteFrom(table, log, log.size() + 1);
+  for (;;) {
+    POSTERN_ASSIGN_OR_RETURN(const std::vector<KeyTombstone> step, table.ListTombstones(log.size(), kStep));
+    if (step.empty()) return absl::OkStatus();
+    POSTERN_RETURN_IF_ERROR(log.Write(step));
+  }
 }
 
 }  // namespace postern::crypto

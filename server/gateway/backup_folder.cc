@@ -56,13 +56,13 @@ absl::Status ReadChunks(const std::string& path, Body body) {
   }
 }
 
-absl::Status Measure(const std::string& path, int64_t* size, std::string* sha256) {
+absl::Status Measure(const std::string& path, int64_t* size, std::string* sha256, absl::FunctionRef<bool()> goes_on) {
   crypto::Sha256State state;
   *size = 0;
   POSTERN_RETURN_IF_ERROR(ReadChunks(path, [&](absl::string_view chunk) {
     state.Add(chunk);
     *size += static_cast<int64_t>(chunk.size());
-    return absl::OkStatus();
+    return goes_on() ? absl::OkStatus() : absl::CancelledError("the backup was ended");
   }));
   *sha256 = std::string(crypto::AsBytes(state.Finish({})));
   return absl::OkStatus();
@@ -78,10 +78,11 @@ const char* CopyFile(v1::Backup::Kind kind) {
   return kind == v1::Backup::KIND_KEYS ? "keystore.db" : "ledger.db";
 }
 
-absl::Status SealBackup(const std::string& directory, v1::BackupManifest* manifest) {
+absl::Status SealBackup(const std::string& directory, v1::BackupManifest* manifest, absl::FunctionRef<bool()> goes_on) {
   manifest->set_file(CopyFile(manifest->kind()));
   int64_t size = 0;
-  POSTERN_RETURN_IF_ERROR(Measure(absl::StrCat(directory, "/", manifest->file()), &size, manifest->mutable_sha256()));
+  POSTERN_RETURN_IF_ERROR(
+      Measure(absl::StrCat(directory, "/", manifest->file()), &size, manifest->mutable_sha256(), goes_on));
   manifest->set_size(size);
   std::string text;
   google::protobuf::TextFormat::PrintToString(*manifest, &text);
@@ -100,7 +101,7 @@ absl::StatusOr<v1::BackupManifest> OpenBackup(const std::string& directory) {
   if (!known || manifest.file() != CopyFile(manifest.kind())) return Unusable(directory, "its manifest names no copy");
   int64_t size = 0;
   std::string sha256;
-  POSTERN_RETURN_IF_ERROR(Measure(absl::StrCat(directory, "/", manifest.file()), &size, &sha256));
+  POSTERN_RETURN_IF_ERROR(Measure(absl::StrCat(directory, "/", manifest.file()), &size, &sha256, [] { return true; }));
   if (size != manifest.size() || sha256 != manifest.sha256()) {
     return Unusable(directory, "the copy is not what the manifest says");
   }

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "proto/postern/v1/maintenance_service.pb.h"
@@ -14,8 +15,9 @@ inline constexpr char kManifestFile[] = "manifest.txtpb";
 // Name of the copy: what the store that it is of calls its file.
 const char* CopyFile(v1::Backup::Kind kind);
 
-// Measures the copy in `directory`, and writes its manifest, durably. `manifest` has kind, origin and time.
-absl::Status SealBackup(const std::string& directory, v1::BackupManifest* manifest);
+// Measures the copy in `directory`, and writes its manifest, durably. `manifest` has kind, origin and time. CANCELLED
+// once `goes_on` is false.
+absl::Status SealBackup(const std::string& directory, v1::BackupManifest* manifest, absl::FunctionRef<bool()> goes_on);
 
 // The manifest of the backup in `directory`, whose copy is as long as it says and has its digest. INVALID_ARGUMENT
 // otherwise. Reads the whole copy.

@@ -34,22 +34,29 @@ class Backups {
     storage::Store* store = nullptr;
     const base::Logger* log = nullptr;
     std::function<absl::Time()> clock;
+    // False while the ledger fails: a backup ends then, for its reader keeps a failed ledger from being opened again.
+    std::function<bool()> healthy;
   };
-  explicit Backups(Parts parts) : parts_(std::move(parts)) {}
+  // Removes what a crash has left incomplete.
+  explicit Backups(Parts parts);
   ~Backups() { Stop(); }
 
-  // For `principal`, in the background; entered in the audit log before a byte is copied. OVERLOADED, NOT_FOUND for the
-  // folder, INVALID_ARGUMENT for the kind, FAILED_PRECONDITION where the ledger is not in a file.
+  // For `principal`, in the background; entered in the audit log before a byte is copied. OVERLOADED;
+  // INVALID_ARGUMENT for the kind; FAILED_PRECONDITION without a folder, or where the ledger is not in a file;
+  // LEDGER_UNAVAILABLE if the disk fails.
   absl::StatusOr<v1::StartBackupResponse> Begin(absl::string_view principal, const v1::StartBackupRequest& request);
   absl::StatusOr<v1::GetBackupResponse> Get() const;
 
-  // Ends what is being made, and deletes it. No backup begins after it.
+  // Has what is being made end soon, and be deleted. No backup begins after it.
+  void Cancel();
+  // The same, and waits for the end.
   void Stop();
 
  private:
-  void Make(v1::Backup backup, const std::string& directory);
+  void Make(v1::Backup backup, const std::string& name);
   absl::Status Copy(v1::Backup* backup, const std::string& directory);
   bool Tell(int64_t done, int64_t all);
+  bool GoesOn() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Parts parts_;
   mutable absl::Mutex mutex_;

@@ -23,6 +23,7 @@ CheckpointPublisher::CheckpointPublisher(storage::Store* store, const crypto::No
     : store_(store), signer_(signer), options_(std::move(options)) {}
 
 absl::Status CheckpointPublisher::VerifyLedger() {
+  absl::MutexLock lock(&publishing_);
   const absl::StatusOr<std::string> note = identity::ReadPublicFile(options_.file);
   if (absl::IsNotFound(note.status())) return VerifyUnpublished();
   POSTERN_RETURN_IF_ERROR(note.status());
@@ -46,7 +47,10 @@ absl::Status CheckpointPublisher::VerifyLedger() {
   if (tree.Root() != checkpoint.root) {
     return absl::DataLossError(absl::StrCat("the ledger is not the one that was published in ", options_.file));
   }
-  absl::MutexLock lock(&publishing_);
+  if (checkpoint.size < published_) {
+    return absl::DataLossError(
+        absl::StrCat("the checkpoint in ", options_.file, " is older than the last published one"));
+  }
   signed_ = std::move(tree);
   published_ = checkpoint.size;
   return absl::OkStatus();

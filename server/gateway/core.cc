@@ -11,11 +11,12 @@
 #include "server/base/log.h"
 #include "server/delivery/abandoned_exchanges.h"
 #include "server/gateway/event_log.h"
+#include "server/gateway/key_agreement.h"
+#include "server/gateway/open_ledger.h"
+#include "server/gateway/recovery.h"
 #include "server/identity/key_pair.h"
 #include "server/registry/audit_entry.h"
-#include "server/storage/postgres/postgres_store.h"
 #include "server/storage/sqlite/backup.h"
-#include "server/storage/sqlite/sqlite_store.h"
 
 namespace postern::gateway {
 namespace {
@@ -39,27 +40,13 @@ absl::Status OpenKeys(const config::Config& config, Core& core) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<storage::Store>> OpenLedger(const config::Config& config, const Clock& clock,
-                                                           Metrics* metrics) {
-  const auto on_sync = [metrics](absl::Duration time) { metrics->OnLedgerSync(time); };
-  if (!config.store().postgres().empty()) {
-    storage::PostgresStoreOptions store;
-    store.conninfo = config.store().postgres();
-    store.schema = config.store().postgres_schema();
-    store.clock = clock;
-    store.on_sync = on_sync;
-    return storage::OpenPostgresStore(store);
-  }
-  storage::SqliteStoreOptions store;
-  store.directory = absl::StrCat(config.data_dir(), "/ledger");
-  store.clock = clock;
-  store.on_sync = on_sync;
-  return storage::OpenSqliteStore(store);
-}
-
 absl::Status OpenStores(const config::Config& config, const Clock& clock, const base::Logger* log, Metrics* metrics,
                         Core& core) {
-  POSTERN_ASSIGN_OR_RETURN(core.store, OpenLedger(config, clock, metrics));
+  if (access(absl::StrCat(config.data_dir(), "/", kRecoveryFile).c_str(), F_OK) == 0) {
+    return absl::FailedPreconditionError("a recovery of the ledger was begun and not ended: run --recover again");
+  }
+  POSTERN_ASSIGN_OR_RETURN(core.store,
+                           OpenLedger(config, clock, [metrics](absl::Duration time) { metrics->OnLedgerSync(time); }));
 
   core.origin = absl::StrCat(config.audit_origin(), "/", core.store->instance().ToString());
   POSTERN_ASSIGN_OR_RETURN(crypto::PrivateKey audit_key,
@@ -78,6 +65,7 @@ absl::Status OpenStores(const config::Config& config, const Clock& clock, const 
   core.checkpoints = std::make_unique<CheckpointPublisher>(core.store.get(), &*core.signer, checkpoints);
   POSTERN_RETURN_IF_ERROR(core.checkpoints->VerifyLedger());
   POSTERN_RETURN_IF_ERROR(OpenKeys(config, core));
+  POSTERN_RETURN_IF_ERROR(CheckKeyAgreement(*core.store, *core.keys));
   if (core.keys->shredded_again() == 0) return absl::OkStatus();
   log->Warning("keys.shredded_again", {{"keys", static_cast<int64_t>(core.keys->shredded_again())}});
   return RecordLifecycle(core, clock, "key_store_brought_up_to_date");
@@ -157,7 +145,8 @@ absl::Status BuildMainPath(const config::Config& config, const Clock& clock, con
   return absl::OkStatus();
 }
 
-void BuildUpkeep(const config::Config& config, const Clock& clock, const base::Logger* log, Core& core) {
+void BuildUpkeep(const config::Config& config, const Clock& clock, const base::Logger* log, const ServingState* serving,
+                 Core& core) {
   KeyRotation::Options rotation;
   rotation.clock = clock;
   rotation.root_keyset_path = config.keys().root_keyset();
@@ -166,14 +155,17 @@ void BuildUpkeep(const config::Config& config, const Clock& clock, const base::L
   Backups::Parts backups;
   backups.directory = config.backup_dir();
   backups.origin = core.origin;
-  backups.copy_ledger = [folder = absl::StrCat(config.data_dir(), "/ledger")](const std::string& target,
-                                                                              const Backups::Progress& progress) {
-    return storage::BackUpLedger(folder, target, progress);
-  };
+  if (config.store().postgres().empty()) {
+    backups.copy_ledger = [folder = absl::StrCat(config.data_dir(), "/ledger")](const std::string& target,
+                                                                                const Backups::Progress& progress) {
+      return storage::BackUpLedger(folder, target, progress);
+    };
+  }
   backups.keys = core.keys.get();
   backups.store = core.store.get();
   backups.log = log;
   backups.clock = clock;
+  backups.healthy = [serving] { return serving->ledger(); };
   core.backups = std::make_unique<Backups>(std::move(backups));
   SelfCheck::Parts parts;
   parts.config = &config;
@@ -286,7 +278,7 @@ absl::StatusOr<std::unique_ptr<Core>> OpenCore(const config::Config& config, con
   POSTERN_RETURN_IF_ERROR(delivery::SettleAbandonedExchanges(*core->store, clock()));
   POSTERN_RETURN_IF_ERROR(BuildMainPath(config, clock, log, serving, metrics, *core));
   BuildOperatorsWork(clock, *core);
-  BuildUpkeep(config, clock, log, *core);
+  BuildUpkeep(config, clock, log, serving, *core);
   POSTERN_RETURN_IF_ERROR(core->terminator->ResumeTerminations());
   // Before anything listens: what ended while the gateway was down is never served.
   POSTERN_RETURN_IF_ERROR(core->contract_clock->RunOnce());
@@ -313,7 +305,7 @@ void StartCore(Core& core) {
 }
 
 void DrainCore(Core& core) {
-  core.backups->Stop();
+  core.backups->Cancel();
   core.self_check->Stop();
   core.rotation->Stop();
   core.statistics_counter->Stop();
@@ -325,6 +317,7 @@ void DrainCore(Core& core) {
   core.committer->Drain();
   core.outbound->Stop();
   core.hub->Drain();
+  core.backups->Stop();
 }
 
 void CloseLog(Core& core, const Clock& clock) {

@@ -29,6 +29,10 @@ class ServingState {
   void SetUp(bool up) {
     Change([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { up_ = up; });
   }
+  bool ledger() const {
+    absl::MutexLock lock(&mutex_);
+    return ledger_;
+  }
   bool serving() const {
     absl::MutexLock lock(&mutex_);
     return Serving();

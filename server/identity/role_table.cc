@@ -121,7 +121,8 @@ constexpr MethodRule kRules[] = {
     {"postern.v1.MaintenanceService.ListKeyGenerations", kOperatorSide, kLook, false, kRead},
     {"postern.v1.MaintenanceService.RotateKeys", kOperatorSide, kOperator},
     {"postern.v1.MaintenanceService.StartBackup", kOperatorSide, kOperator},
-    {"postern.v1.MaintenanceService.GetBackup", kOperatorSide, kLook, false, kRead},
+    // How far a copy is says nothing about anyone, and is asked again and again.
+    {"postern.v1.MaintenanceService.GetBackup", kOperatorSide, kLook},
 
     // What the program is and whether it serves: nothing about anyone, so these are no reads to account for.
     {"grpc.health.v1.Health.Check", kEverySide, kEveryRole},

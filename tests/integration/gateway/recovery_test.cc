@@ -40,10 +40,6 @@ class RecoveryTest : public ::testing::Test {
     shop_.gateway().process().Signal(SIGTERM);
     ASSERT_EQ(shop_.gateway().process().Wait(absl::Seconds(30)), 0);
   }
-  void Kill() {
-    shop_.gateway().process().Signal(SIGKILL);
-    ASSERT_NE(shop_.gateway().process().Wait(absl::Seconds(30)), -1);
-  }
   std::unique_ptr<v1::MaintenanceService::Stub> Maintenance(const std::string& person) {
     return v1::MaintenanceService::NewStub(shop_.gateway().Person(person));
   }
@@ -157,6 +153,29 @@ TEST_F(RecoveryTest, AKeyStoreFromABackupBringsNothingBack) {
 }
 
 // Clause: P1.5c
+TEST_F(RecoveryTest, AKeyStoreBehindTheLedgerServesOnlyAfterItsLossWasAccepted) {
+  Disclose("before");
+  const std::string keys = BackUp(v1::Backup::KIND_KEYS);
+  Disclose("after");
+  Stop();
+  ASSERT_EQ(Posternd("--restore", keys).exit_code, 0);
+  const absl::Status behind = shop_.gateway().TryStart({});
+  EXPECT_FALSE(behind.ok());
+  EXPECT_THAT(behind.message(), HasSubstr("the key store lacks keys"));
+  const Finished accepted = GatewayProcess::Run({"--config", shop_.gateway().config_path(), "--accept-key-loss"});
+  ASSERT_EQ(accepted.exit_code, 0) << accepted.output;
+  EXPECT_THAT(accepted.output, HasSubstr("2 keys count as destroyed")) << "the customer's and the order's";
+  shop_.gateway().Restart();
+  const auto received = shop_.Receive("swift-parcel", 1);
+  ASSERT_EQ(received.size(), 1u);
+  EXPECT_THAT(received[0].DebugString(), HasSubstr("before"));
+  EXPECT_TRUE(shop_.Settles("swift-parcel")) << "what cannot be opened any more was withdrawn";
+  const v1::TargetResult lost = shop_.Disclose(RecordOf(PlainShipment("after")), "swift-parcel", "delivery");
+  EXPECT_FALSE(lost.has_disclosure()) << "no other key comes into the lost one's place";
+  Disclose("another");
+}
+
+// Clause: P1.5c
 TEST_F(RecoveryTest, WithoutItsTombstonesAKeyStoreDoesNotServe) {
   Stop();
   const std::string log = shop_.gateway().Path("data/keystore.db.tombstones");
@@ -173,6 +192,7 @@ TEST_F(RecoveryTest, WithoutItsTombstonesAKeyStoreDoesNotServe) {
 TEST_F(RecoveryTest, AnOldLedgerServesOnlyAfterItsLogWasGivenUp) {
   Disclose("before");
   const std::string ledger = BackUp(v1::Backup::KIND_LEDGER);
+  const std::string keys = BackUp(v1::Backup::KIND_KEYS);
   const std::string old_origin = Origin();
   Disclose("after");
   Stop();
@@ -182,6 +202,7 @@ TEST_F(RecoveryTest, AnOldLedgerServesOnlyAfterItsLogWasGivenUp) {
   EXPECT_THAT(behind.message(), HasSubstr("were published"));
 
   EXPECT_NE(Posternd("--recover", old_origin + "x").exit_code, 0);
+  EXPECT_NE(Posternd("--recover", "").exit_code, 0);
   const Finished recovered = Posternd("--recover", old_origin);
   ASSERT_EQ(recovered.exit_code, 0) << recovered.output;
   EXPECT_THAT(recovered.output, HasSubstr(absl::StrCat("suspended ", kCarrier)));
@@ -205,8 +226,11 @@ TEST_F(RecoveryTest, AnOldLedgerServesOnlyAfterItsLogWasGivenUp) {
   ASSERT_TRUE(status.ok()) << status.error_message();
   Disclose("again");
   EXPECT_EQ(shop_.Receive("swift-parcel", 2).size(), 2u) << "what waited in the backup, and the new one";
+
+  // A backup of the keys from before is of the same ledger, under its old name.
   Stop();
-  shop_.gateway().Restart();
+  ASSERT_EQ(Posternd("--restore", keys).exit_code, 0);
+  EXPECT_THAT(shop_.gateway().TryStart({}).message(), HasSubstr("the key store lacks keys"));
 }
 
 TEST_F(RecoveryTest, ADamagedOrForeignBackupMovesNothing) {

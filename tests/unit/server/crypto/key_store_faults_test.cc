@@ -57,8 +57,12 @@ TEST_F(KeyStoreFaults, RefusesOtherFilesAndASecondOpener) {
   options_.create_if_missing = false;
   EXPECT_TRUE(absl::IsNotFound(KeyStore::Open(options_).status()));
   WriteFile(options_.path, std::string(8192, 'x'));
+  WriteFile(options_.path + ".tombstones", "");
   ::chmod(options_.path.c_str(), 0600);
-  EXPECT_TRUE(absl::IsFailedPrecondition(KeyStore::Open(options_).status()));
+  ::chmod((options_.path + ".tombstones").c_str(), 0600);
+  const absl::Status foreign = KeyStore::Open(options_).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(foreign)) << foreign;
+  EXPECT_NE(foreign.message().find("is not a key store"), absl::string_view::npos) << foreign;
   std::filesystem::remove(options_.path);
   options_.create_if_missing = true;
   Reopen();
