@@ -67,6 +67,14 @@ absl::StatusOr<std::unique_ptr<storage::DataDirectory>> Lock(const std::string& 
   return std::make_unique<storage::DataDirectory>(std::move(lock));
 }
 
+// A ledger that is not there is not made by looking at it.
+absl::StatusOr<std::unique_ptr<storage::Store>> OpenExisting(const config::Config& config) {
+  if (config.store().postgres().empty() && !Exists(absl::StrCat(LedgerFolder(config), "/ledger.db"))) {
+    return MakeError(v1::ERROR_REASON_NOT_FOUND, absl::StrCat("there is no ledger in ", LedgerFolder(config)));
+  }
+  return OpenLedger(config, absl::Now, nullptr);
+}
+
 absl::Status NeedsFiles(const config::Config& config) {
   return config.store().postgres().empty()
              ? absl::OkStatus()
@@ -96,7 +104,7 @@ absl::Status RestoreLedger(const config::Config& config, const std::string& copy
 // goes on under another name, and the checkpoint of the one that was given up is kept.
 absl::StatusOr<std::string> RebindTo(const config::Config& config, const std::string& origin) {
   if (config.store().postgres().empty() && !Exists(LedgerFolder(config))) return "";
-  POSTERN_ASSIGN_OR_RETURN(const std::unique_ptr<storage::Store> store, OpenLedger(config, absl::Now, nullptr));
+  POSTERN_ASSIGN_OR_RETURN(const std::unique_ptr<storage::Store> store, OpenExisting(config));
   const crypto::Uuid instance = store->instance();
   if (origin == absl::StrCat(config.audit_origin(), "/", instance.ToString())) return "";
   if (!Exists(absl::StrCat(config.data_dir(), "/checkpoint.", origin.substr(origin.rfind('/') + 1)))) {
@@ -195,7 +203,7 @@ absl::Status Recover(const config::Config& config, absl::string_view origin, abs
   const std::string pending = absl::StrCat(config.data_dir(), "/", kRecoveryFile);
   crypto::Uuid old;
   {
-    POSTERN_ASSIGN_OR_RETURN(const std::unique_ptr<storage::Store> store, OpenLedger(config, absl::Now, nullptr));
+    POSTERN_ASSIGN_OR_RETURN(const std::unique_ptr<storage::Store> store, OpenExisting(config));
     old = store->instance();
     const std::string now_origin = absl::StrCat(config.audit_origin(), "/", old.ToString());
     if (now_origin != origin && !Exists(pending)) {
@@ -220,7 +228,7 @@ absl::Status Recover(const config::Config& config, absl::string_view origin, abs
 }
 
 absl::Status AcceptKeyLoss(const config::Config& config, absl::Time now, Steps* steps) {
-  POSTERN_ASSIGN_OR_RETURN(const std::unique_ptr<storage::Store> store, OpenLedger(config, absl::Now, nullptr));
+  POSTERN_ASSIGN_OR_RETURN(const std::unique_ptr<storage::Store> store, OpenExisting(config));
   crypto::KeyStoreOptions options;
   options.path = KeyStoreFile(config);
   options.root_keyset_path = config.keys().root_keyset();
