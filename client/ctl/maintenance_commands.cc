@@ -1,4 +1,5 @@
 // check, store check|backup, keys list|rotate|check.
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -65,6 +66,7 @@ int BackUp(Session& session, v1::Backup::Kind kind) {
   grpc::Status status = (*gateway)->StartBackup(session.Call().get(), request, &started);
   if (!status.ok()) return session.FailRpc(status);
   v1::GetBackupResponse now;
+  absl::Duration pause = absl::Milliseconds(100);
   for (;;) {
     status = (*gateway)->GetBackup(session.Call().get(), {}, &now);
     if (!status.ok()) return session.FailRpc(status);
@@ -73,7 +75,9 @@ int BackUp(Session& session, v1::Backup::Kind kind) {
     }
     if (now.backup().state() != v1::Backup::STATE_RUNNING) break;
     session.out().Progress("bytes copied", now.backup().bytes_done(), now.backup().bytes_total());
-    absl::SleepFor(absl::Milliseconds(200));
+    // Every look is an entry of the audit log.
+    absl::SleepFor(pause);
+    pause = std::min(2 * pause, absl::Seconds(5));
   }
   session.out().EndProgress();
   const v1::Backup& backup = now.backup();

@@ -121,8 +121,7 @@ constexpr MethodRule kRules[] = {
     {"postern.v1.MaintenanceService.ListKeyGenerations", kOperatorSide, kLook, false, kRead},
     {"postern.v1.MaintenanceService.RotateKeys", kOperatorSide, kOperator},
     {"postern.v1.MaintenanceService.StartBackup", kOperatorSide, kOperator},
-    // How far a copy is says nothing about anyone, and is asked again and again.
-    {"postern.v1.MaintenanceService.GetBackup", kOperatorSide, kLook},
+    {"postern.v1.MaintenanceService.GetBackup", kOperatorSide, kLook, false, kRead},
 
     // What the program is and whether it serves: nothing about anyone, so these are no reads to account for.
     {"grpc.health.v1.Health.Check", kEverySide, kEveryRole},
