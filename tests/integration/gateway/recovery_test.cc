@@ -164,7 +164,7 @@ TEST_F(RecoveryTest, AKeyStoreBehindTheLedgerServesOnlyAfterItsLossWasAccepted) 
   EXPECT_THAT(behind.message(), HasSubstr("the key store lacks keys"));
   const Finished accepted = GatewayProcess::Run({"--config", shop_.gateway().config_path(), "--accept-key-loss"});
   ASSERT_EQ(accepted.exit_code, 0) << accepted.output;
-  EXPECT_THAT(accepted.output, HasSubstr("2 keys count as destroyed")) << "the customer's and the order's";
+  EXPECT_THAT(accepted.output, HasSubstr("3 keys count as destroyed")) << "the customer's, the order's and the recipient's";
   shop_.gateway().Restart();
   const auto received = shop_.Receive("swift-parcel", 1);
   ASSERT_EQ(received.size(), 1u);
