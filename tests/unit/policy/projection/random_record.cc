@@ -165,7 +165,8 @@ void RandomCase::FillAny(int depth, pb::Message* any) {
   const Descriptor& type = AnyMessageOf(*any->GetDescriptor());
   const pb::Reflection& reflection = *any->GetReflection();
   const std::unique_ptr<pb::Message> held(reflection.GetMessageFactory()->GetPrototype(&type)->New());
-  Fill(held.get(), depth + 1);
+  // Other people's schemas may have nothing to hold but another Any.
+  if (depth <= 4 || !IsAny(type)) Fill(held.get(), depth + 1);
   std::string value = held->SerializePartialAsString();
   if (Chance(50)) value = Shuffle(type, value, depth);
   if (Chance(5)) value += "\x0f";
