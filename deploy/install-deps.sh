@@ -6,7 +6,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 
 build_packages=(cmake ninja-build ccache g++ pkg-config mold
   libcurl4-openssl-dev libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev protobuf-compiler libabsl-dev libssl-dev libsqlite3-dev libpq-dev libre2-dev
-  libcli11-dev prometheus-cpp-dev zlib1g-dev libprotozero-dev libgtest-dev libgmock-dev)
+  libcli11-dev libjemalloc-dev prometheus-cpp-dev zlib1g-dev libprotozero-dev libgtest-dev libgmock-dev)
 demo_packages=(jq curl sqlite3 openssl)
 test_packages=(spin postgresql sqlite3 jq openssl curl systemd clang clang-tidy clang-format lld llvm libclang-rt-14-dev)
 bench_packages=(nginx-light)

@@ -11,7 +11,6 @@
 // names, is wrong.
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
-#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -29,6 +28,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "server/base/log.h"
+#include "server/gateway/allocator.h"
 #include "server/gateway/config.h"
 #include "server/gateway/gateway.h"
 #include "server/gateway/init_keys.h"
@@ -124,14 +124,7 @@ void StopLockGraph() {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 }
 
-// Under load glibc would give memory back and ask for it again, page by page, thousands of times a second; a batch of
-// records even gets a mapping of its own each time.
-void KeepHeap() {
-  mallopt(M_TRIM_THRESHOLD, 32 << 20);
-  mallopt(M_MMAP_THRESHOLD, 4 << 20);
-}
-
-// Likewise: a message that does not parse is its sender's mistake, and its bytes are nobody's business.
+// A message that does not parse is its sender's mistake, and its bytes are nobody's business.
 void LogOfProtobuf(google::protobuf::LogLevel, const char* file, int line, const std::string&) {
   const absl::string_view path = file;
   const base::Logger log(base::LogLevel::kWarning);
@@ -177,7 +170,7 @@ int Serve(const gateway::config::Config& config) {
     log.Error("gateway.failed", {{"error", base::ErrorText(gateway.status())}});
     return kFailed;
   }
-  malloc_trim(0);  // what reading policy and stores took for the time is given back once
+  gateway::ReturnFreedMemory();  // what reading policy and stores took for the time
   while (true) {
     int received = 0;
     if (sigwait(&signals, &received) != 0) continue;
@@ -201,7 +194,6 @@ int Main(int argc, char** argv) {
   }
   ProtectMemory();
   StopLockGraph();
-  KeepHeap();
   const auto config = gateway::LoadConfig(arguments.config);
   if (!config.ok()) {
     std::fprintf(stderr, "posternd: %s\n", std::string(config.status().message()).c_str());

@@ -1,0 +1,21 @@
+#include "server/gateway/allocator.h"
+
+#ifdef POSTERN_JEMALLOC
+#include <jemalloc/jemalloc.h>
+
+#include "absl/strings/str_cat.h"
+
+// Read by jemalloc before main. Two arenas serve the few threads that allocate much; more of them only keep more pages.
+extern "C" const char* malloc_conf = "narenas:2,dirty_decay_ms:5000,muzzy_decay_ms:0";
+#endif
+
+namespace postern::gateway {
+
+void ReturnFreedMemory() {
+#ifdef POSTERN_JEMALLOC
+  mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0);
+  mallctl(absl::StrCat("arena.", MALLCTL_ARENAS_ALL, ".purge").c_str(), nullptr, nullptr, nullptr, 0);
+#endif
+}
+
+}  // namespace postern::gateway
