@@ -68,7 +68,10 @@ std::vector<std::string> NamesOf(const Listener::Options& options) {
 }  // namespace
 
 Listener::Listener(const Options& options)
-    : gate_(options.gate), health_(options.gate, NamesOf(options)), reflection_(options.gate, NamesOf(options)) {}
+    : gate_(options.gate),
+      health_(options.gate, NamesOf(options)),
+      reflection_(options.gate, NamesOf(options)),
+      unknown_methods_(options.gate) {}
 
 absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(const Options& options) {
   std::unique_ptr<Listener> listener(new Listener(options));
@@ -81,6 +84,7 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(const Options& options
   for (const Options::Service& service : options.services) builder.RegisterService(service.service);
   builder.RegisterService(&listener->health_);
   if (options.reflection) builder.RegisterService(&listener->reflection_);
+  builder.RegisterCallbackGenericService(&listener->unknown_methods_);
 
   POSTERN_ASSIGN_OR_RETURN(listener->acceptor_,
                            Acceptor::Listen({options.address, options.max_connections}, options.connections));

@@ -16,6 +16,7 @@
 #include "server/rpc/health_service.h"
 #include "server/rpc/reflection_service.h"
 #include "server/rpc/tls.h"
+#include "server/rpc/unknown_methods.h"
 
 namespace postern::rpc {
 
@@ -57,6 +58,7 @@ class Listener {
   CallGate* const gate_;
   HealthService health_;
   ReflectionService reflection_;
+  UnknownMethods unknown_methods_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Acceptor> acceptor_;

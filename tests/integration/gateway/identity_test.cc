@@ -112,8 +112,9 @@ TEST_F(IdentityTest, EveryMethodOnItsListenerForItsRolesAndNoOthers) {
         continue;
       }
       if ((rule.listeners & identity::ListenerBit(caller.kind)) == 0) {
-        // The service is not there at all.
+        // The service is not there at all; the refusal has a reason all the same.
         EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED) << caller.listener << " " << rule.method;
+        EXPECT_EQ(ReasonOf(status), "ERROR_REASON_ROLE_DENIED") << caller.listener << " " << rule.method;
         continue;
       }
       bool allowed = false;
