@@ -32,7 +32,8 @@ if(POSTERN_SANITIZE)
   add_link_options(${_san})
   # What a sanitized test runs with: the first report ends it.
   set(POSTERN_SANITIZER_OPTIONS "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1"
-      "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1" "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
+      "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1" "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1"
+      "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/leaks_of_libraries.txt")
 else()
   add_compile_options(-g1)
 endif()

@@ -82,8 +82,7 @@ void UseBundle(const CompiledBundle& bundle) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const BundleSources* const sound = new BundleSources(SoundSources());
-  static const google::protobuf::LogSilencer* const quiet = new google::protobuf::LogSilencer;
-  (void)quiet;
+  static const google::protobuf::LogSilencer quiet;
   if (size == 0) return 0;
   const CompileResult result =
       Compile(SourcesWith(*sound, data[0] % 4, std::string(reinterpret_cast<const char*>(data) + 1, size - 1)));

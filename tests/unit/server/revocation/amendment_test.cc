@@ -91,7 +91,9 @@ TEST_F(AmendmentTest, WhatWasKeptIsDeletedAndTheCampaignCloses) {
   EXPECT_EQ(campaign.attested_count(), 1) << "an amended notice is one notice";
   ASSERT_EQ(Notice().amended_attestations_size(), 1);
   EXPECT_EQ(Notice().amended_attestations(0).SerializeAsString(), first.SerializeAsString());
-  for (const auto& outcome : *gateway_.store->ListHandleOutcomes(Notice().name())) {
+  const auto outcomes = gateway_.store->ListHandleOutcomes(Notice().name());
+  ASSERT_TRUE(outcomes.ok()) << outcomes.status();
+  for (const auto& outcome : *outcomes) {
     EXPECT_NE(outcome.result, Statement::RESULT_EXEMPTED);
   }
   EXPECT_EQ(ReasonOf(gateway_.keys->Get(*registry::KeyIdOf(gateway_.Row(kSwift).handle_key)).status()),
