@@ -118,10 +118,11 @@ class Reporter {
     return by_key;
   }
 
-  void Entries(const std::string& path, const pb::FieldDescriptor& field, const pb::Message& message) {
+  void Entries(const std::string& path, const pb::FieldDescriptor& field, const pb::Message& message,
+               const std::set<std::string>& skipped = {}) {
     const pb::FieldDescriptor& value = *field.message_type()->map_value();
     for (const auto& [key, entry] : ByKey(field, message))
-      Walk(path + ".", entry->GetReflection()->GetMessage(*entry, &value));
+      Walk(path + ".", entry->GetReflection()->GetMessage(*entry, &value), skipped);
   }
 
   void Granted(const LeafSpec& leaf, const std::string& path, const pb::FieldDescriptor& field,
@@ -134,8 +135,12 @@ class Reporter {
     }
     const bool unfit = field.is_map() ? SomeEntriesAreUnfit(leaf, field, message) : SomeAreUnfit(leaf, field, message);
     if (unfit) report_.emplace(path, WithheldReason::kUnfit);
-    if (field.message_type() == nullptr || field.is_map()) return;
+    if (field.message_type() == nullptr) return;
     const std::set<std::string> parts = {"seconds", "nanos", "year", "month", "day", "currency_code", "units"};
+    if (field.is_map()) {
+      if (field.message_type()->map_value()->message_type() != nullptr) Entries(path, field, message, parts);
+      return;
+    }
     const pb::Reflection& reflection = *message.GetReflection();
     for (int i = 0; i < (field.is_repeated() ? reflection.FieldSize(message, &field) : 1); ++i) {
       Walk(path + ".",
