@@ -2,7 +2,9 @@
 #include "policy/projection/amount.h"
 
 #include <limits>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -10,6 +12,7 @@
 #include "policy/projection/projector.h"
 #include "policy/projection/transform.h"
 #include "proto/errors/error.h"
+#include "tests/unit/policy/projection/naive_report.h"
 #include "tests/unit/policy/projection/test_schema.h"
 
 namespace postern::policy::testing {
@@ -98,6 +101,33 @@ TEST_F(AmountTest, LastPartsCountAndTheRestIsDropped) {
   EXPECT_EQ(ProjectedBytes("total", 10, BytesField(1, VarintField(2, 12)) + BytesField(1, BytesField(1, "EUR"))),
             "total { currency_code: \"EUR\" units: 10 }");
   EXPECT_EQ(ProjectedBytes("total", 10, BytesField(1, BytesField(1, "\xff"))), "RECORD_MALFORMED");
+}
+
+// An amount is a message also where it is a map's value: an unknown field of it is withheld, and named. The oracle has
+// to say so too.
+TEST_F(AmountTest, ExactReportsNameUnknownFieldsOfAmountsInMaps) {
+  const auto entry = [](const std::string& amount) {
+    return BytesField(3, BytesField(1, "a") + BytesField(2, amount));
+  };
+  const auto reported = [&](const std::string& record) {
+    EXPECT_NE(ProjectedBytes("named", 10, record), "RECORD_MALFORMED");
+    std::vector<WithheldField> withheld;
+    EXPECT_TRUE(ExplainWithheld(*engine_.plan, TestContext(), record, &withheld).ok());
+    Report exact;
+    for (const WithheldField& field : withheld) exact.emplace(field.path, field.reason);
+    PlanSpec spec = KeepSpec(type(), {});
+    spec.leaves = {Leaf(type(), "named", Step(10))};
+    const std::unique_ptr<google::protobuf::Message> parsed = schema_.New(type());
+    EXPECT_TRUE(parsed->ParseFromString(record));
+    EXPECT_EQ(exact, NaiveReport(spec, TestContext(), *parsed));
+    return exact;
+  };
+  const std::string plain = VarintField(2, 17), with_unknown = plain + VarintField(9, 1);
+  const Report unknown = {{"named.(unknown)", WithheldReason::kUnknown}};
+  EXPECT_EQ(reported(entry(plain)), Report());
+  EXPECT_EQ(reported(entry(with_unknown)), unknown);
+  EXPECT_EQ(reported(entry(plain) + entry(with_unknown)), unknown);
+  EXPECT_EQ(reported(entry(with_unknown) + entry(plain)), Report()) << "of entries with one key the last counts";
 }
 
 TEST_F(AmountTest, TheVerifierFindsFinerAmounts) {
