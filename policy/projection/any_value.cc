@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "policy/projection/wire.h"
+#include "policy/projection/delimited_fields.h"
 
 namespace postern::policy {
 
@@ -35,22 +35,10 @@ std::string TypeUrlOf(const google::protobuf::Descriptor& type) {
 AnyParts ReadAny(absl::Span<const absl::string_view> fragments) {
   AnyParts any;
   for (const absl::string_view fragment : fragments) {
-    const char* p = fragment.data();
-    const char* const end = p + fragment.size();
-    bool too_deep = false;
-    while (p != end) {
-      uint32_t tag = 0;
-      p = wire::ReadTag(p, end, &tag);
-      const bool is_url = tag == wire::MakeTag(kAnyTypeUrl, wire::kDelimited);
-      if (!is_url && tag != wire::MakeTag(kAnyValue, wire::kDelimited)) {
-        p = wire::SkipValue(tag, p, end, 0, &too_deep);
-        continue;
-      }
-      uint64_t size = 0;
-      p = wire::ReadLength(p, end, &size);
-      (is_url ? any.type_url : any.value) = absl::string_view(p, size);
-      p += size;
-    }
+    ForEachDelimited(fragment, [&any](uint32_t number, absl::string_view content) {
+      if (number == kAnyTypeUrl) any.type_url = content;
+      if (number == kAnyValue) any.value = content;
+    });
   }
   return any;
 }

@@ -4,6 +4,7 @@
 
 #include "absl/types/span.h"
 #include "policy/projection/any_value.h"
+#include "policy/projection/delimited_fields.h"
 #include "policy/projection/streaming_path.h"
 
 namespace postern::policy {
@@ -374,21 +375,9 @@ void GeneralPath::HandleEntry(const Field& map, const Entry& entry) {
 }
 
 void GeneralPath::PushValueFragments(const Field& value, absl::string_view content) {
-  const char* p = content.data();
-  const char* const end = p + content.size();
-  bool too_deep = false;
-  while (p != end) {
-    uint32_t tag = 0;
-    p = wire::ReadTag(p, end, &tag);
-    if (tag != wire::MakeTag(value.number, wire::kDelimited)) {
-      p = wire::SkipValue(tag, p, end, 0, &too_deep);
-      continue;
-    }
-    uint64_t size = 0;
-    p = wire::ReadLength(p, end, &size);
-    fragments_.emplace_back(p, size);
-    p += size;
-  }
+  ForEachDelimited(content, [&](uint32_t number, absl::string_view fragment) {
+    if (number == value.number) fragments_.push_back(fragment);
+  });
 }
 
 }  // namespace postern::policy

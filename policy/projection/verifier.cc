@@ -310,9 +310,8 @@ class Run {
   }
 
   static bool IsKnown(const FieldDescriptor& value, const RecordView& entry) {
-    if (value.type() != FieldDescriptor::TYPE_ENUM || entry.Values(value).empty()) return true;
-    if (value.file()->syntax() != google::protobuf::FileDescriptor::SYNTAX_PROTO2) return true;
-    return value.enum_type()->FindValueByNumber(static_cast<int32_t>(entry.Values(value)[0].number)) != nullptr;
+    const std::vector<ViewedValue>& values = entry.Values(value);
+    return values.empty() || !IsUnknownEnum(value, values[0].number);
   }
 
   const PlanSpec& spec_;
