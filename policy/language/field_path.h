@@ -1,7 +1,8 @@
 // Dotted paths of the language and the descriptors they name.
 //
 // A leaf is a scalar, string, bytes or enum field, or a map whose values are scalars. Repeated fields and maps have no
-// index in a path; below a map of messages the path goes straight to the fields of the value.
+// index in a path; below a map of messages the path goes straight to the fields of the value. What a
+// google.protobuf.Any holds is named by its type URL in brackets: "details[type.googleapis.com/shop.v1.Gift].note".
 #pragma once
 
 #include <string>
@@ -14,7 +15,7 @@
 
 namespace postern::policy {
 
-// "customs.items.hs_code". The value field of a map entry has no name in it.
+// "customs.items.hs_code", as DottedPath: the value field of a map entry has no name in it, nor that of an Any.
 std::string ToDotted(const FieldPath& path);
 
 struct PathResolution {
@@ -33,7 +34,7 @@ inline bool IsLeaf(const FieldPath& path) {
 }
 // True if a field of the path is repeated, so that a record can hold several values.
 bool IsRepeated(const FieldPath& path);
-// True if the path ends at or goes into a google.protobuf.Any, whose content has no schema here.
+// True if the path ends at or goes through a google.protobuf.Any, also where it names a type that the Any holds.
 bool EntersAny(const FieldPath& path);
 
 // Every leaf below a message, in declaration order. A message type that contains itself is entered once a path.

@@ -22,8 +22,8 @@ class ProjectionPlan {
   const std::vector<std::string>& consents() const;
   // What the plan may withhold, by path; the first bits of ProjectionResult::withheld_bits (those behind say which
   // granted members of oneofs were superseded). A message that the plan does not enter is one path, "marketing";
-  // unknown fields of a message are "customer.(unknown)"; a granted leaf that may be withheld for several reasons
-  // occurs once for each.
+  // unknown fields of a message are "customer.(unknown)"; what an Any holds begins "details[TYPE URL]."; a granted leaf
+  // that may be withheld for several reasons occurs once for each.
   const std::vector<std::string>& withheld_paths() const;
   // Leaves that may leave, by path, in field-number order.
   const std::vector<std::string>& granted_paths() const;
@@ -40,8 +40,8 @@ class ProjectionPlan {
 };
 
 // InvalidArgument if the spec contradicts itself (a leaf twice or inside another, more than 64 consents, a transform
-// that its field's type cannot take, a path that does not follow its descriptors or leads into google.protobuf.Any, a
-// role or condition on an unfit field).
+// that its field's type cannot take, a path that does not follow its descriptors or ends at a google.protobuf.Any or in
+// it instead of in what it holds, a role, condition or country in what an Any holds or on an unfit field).
 absl::StatusOr<std::shared_ptr<const ProjectionPlan>> BuildPlan(const PlanSpec& spec);
 
 }  // namespace postern::policy

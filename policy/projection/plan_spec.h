@@ -18,12 +18,12 @@
 
 namespace postern::policy {
 
-// Fields from the record type down to a leaf. For a map of scalars the map field itself is the leaf; a leaf below a map
-// of messages goes map field -> value field of the entry -> ... -> leaf.
+// Fields from the record type down to a leaf. For a map of scalars the map field itself is the leaf; into a map of
+// messages or an Any a path goes by the field `value` of the entry or the Any, then a field of what that holds.
 using FieldPath = std::vector<const google::protobuf::FieldDescriptor*>;
 
-// Names joined by dots, "recipient.address.street"; the value field of a map of messages is named too:
-// "parcels.value.weight".
+// Names joined by dots, "recipient.address.street", "parcels.weight": a map's `value` is not named, and an Any's stands
+// as the type that the Any holds, "details[type.googleapis.com/shop.v1.Gift].note".
 std::string DottedPath(const FieldPath& path);
 
 // A transform is the contract's own message; monostate keeps the value.
