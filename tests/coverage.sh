@@ -12,7 +12,8 @@ jobs=${JOBS:-$(nproc)}
 deploy/install-deps.sh build coverage
 cmake --preset coverage -B "$build" >/dev/null
 targets=(unit_policy_projection unit_policy_language unit_policy_report unit_policy_schemas)
-cmake --build "$build" --target "${targets[@]}" -j "$jobs" | grep -E 'FAILED|error' || true
+# Binaries of an earlier build must not be taken for what does not compile.
+cmake --build "$build" --target "${targets[@]}" -j "$jobs" >"$build/build.log" 2>&1 || { grep -E 'FAILED|error' "$build/build.log" >&2; exit 1; }
 find "$build" -name '*.gcda' -delete
 for target in "${targets[@]}"; do
   POSTERN_ORACLE_CASES=${POSTERN_ORACLE_CASES:-8000} "$build/bin/$target" --gtest_brief=1 >"$build/$target.log" 2>&1 || { tail -40 "$build/$target.log"; exit 1; }
