@@ -21,17 +21,9 @@ if [[ $store == sqlite ]]; then
   exit
 fi
 
-# PostgreSQL refuses root.
-as=()
-if ((EUID == 0)); then
-  as=(runuser -u postgres --)
-  chown postgres "$work"
-fi
-bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
-trap '"${as[@]}" "$bin/pg_ctl" -D "$work/data" -m immediate stop >/dev/null || true; rm -rf "$work"' EXIT
-cd /
-"${as[@]}" "$bin/initdb" -D "$work/data" -U postgres -A trust -E UTF8 --locale C >/dev/null
-"${as[@]}" "$bin/pg_ctl" -D "$work/data" -w -l "$work/log" \
-  -o "-k $work -c listen_addresses= -c shared_buffers=256MB -c max_wal_size=4GB" start >/dev/null
+# shellcheck source=tests/bench/support/postgres.sh
+source "$root/tests/bench/support/postgres.sh"
+trap 'stop_postgres; rm -rf "$work"' EXIT
+start_postgres
 mkdir "$work/raw"
-"$build/bin/bench-ledger" "$work/raw" --postgres "host=$work user=postgres dbname=postgres" "$@"
+"$build/bin/bench-ledger" "$work/raw" --postgres "$conninfo" "$@"

@@ -27,25 +27,13 @@ finish() {
 trap finish EXIT
 # shellcheck source=deploy/demo/gateway.sh
 source "$root/deploy/demo/gateway.sh"
+# shellcheck source=tests/bench/support/carriers.sh
+source "$root/tests/bench/support/carriers.sh"
 
 make_gateway || { tail -n 3 "$work/logs/posternd.log" >&2; exit 1; }
-partner_options=()
-for i in $(seq "$contracts"); do partner_options+=(--partner "carrier-$i"); done
-rm -rf "$work/pki"
-"$bin/posternctl" pki dev "$work/pki" "${partner_options[@]}" 2>>"$work/logs/posternctl.log"
-template=$work/bundle/contracts/swift-parcel.txtpb
-for i in $(seq "$contracts"); do
-  sed "s/swift-parcel/carrier-$i/g" "$template" >"$work/bundle/contracts/carrier-$i.txtpb"
-  sed "s/swift-parcel/carrier-$i/g; s/Swift Parcel/Carrier $i/" "$root/deploy/demo/partners/swift-parcel.txtpb" >"$work/bundle/partners/carrier-$i.txtpb"
-done
-rm "$work"/bundle/contracts/{swift-parcel,nordic-freight,clear-pay}.txtpb
-
+make_carriers "$contracts"
 start_gateway || { tail -n 3 "$work/logs/posternd.log" >&2; exit 1; }
-ctl alice apply -f "$work/bundle" -o json >"$work/apply.json" 2>>"$work/logs/posternctl.log" || { tail -n 5 "$work/logs/posternctl.log" >&2; exit 1; }
-for revision in $(jq -r '.revisions[] | select(.state == "STATE_PENDING") | .name' "$work/apply.json"); do
-  ctl bob activate "$revision" >>"$work/logs/posternctl.log" 2>&1
-done
-in_force=$(grep -c ' is active$' "$work/logs/posternctl.log" || true)
+apply_carriers "$contracts"
 
 # Three starts, the median counts.
 starts=()
@@ -66,10 +54,9 @@ rss_kb=$(awk '/VmRSS/ { print $2 }' "/proc/$gateway/status")
 met=true
 if ((start_ms >= 500 || rss_kb >= 40 * 1024)); then met=false; fi
 if ((json)); then
-  jq -n --argjson contracts "$in_force" --argjson start "$start_ms" --argjson rss "$rss_kb" --argjson met "$met" \
+  jq -n --argjson contracts "$contracts" --argjson start "$start_ms" --argjson rss "$rss_kb" --argjson met "$met" \
     '{contracts: $contracts, start_to_serving_ms: $start, idle_rss_kb: $rss, met: $met}'
 else
-  echo "$in_force contracts: serving after $start_ms ms (goal < 500), idle RSS $rss_kb kB (goal < 40960)"
+  echo "$contracts contracts: serving after $start_ms ms (goal < 500), idle RSS $rss_kb kB (goal < 40960)"
 fi
-((in_force == contracts)) || { echo "only $in_force of $contracts contracts are in force" >&2; exit 1; }
 if ((check)) && [[ $met == false ]]; then exit 1; fi

@@ -1,5 +1,6 @@
 // bench-gateway: the same records through Postern, straight to a partner, and through nginx, in turns.
 #include <algorithm>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -12,9 +13,9 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "client/transport/channel.h"
-#include "client/transport/request_id.h"
 #include "postern/bench/v1/sink_service.grpc.pb.h"
 #include "proto/postern/v1/storefront_service.grpc.pb.h"
+#include "tests/bench/gateway/disclosures.h"
 #include "tests/bench/gateway/process_cpu.h"
 #include "tests/bench/gateway/receiver_probe.h"
 #include "tests/bench/gateway/records.h"
@@ -27,6 +28,8 @@ namespace {
 namespace v1 = postern::v1;
 namespace client = postern::client;
 using namespace postern::bench;  // NOLINT(google-build-using-namespace)
+
+constexpr char kPartner[] = "partners/swift-parcel";
 
 struct Options {
   client::Endpoint postern, direct, nginx;
@@ -53,42 +56,12 @@ std::vector<Goal> Goals() {
           {"stream_16x64", "records_per_second", 0.25, true}};
 }
 
-void FillDisclosure(Records& records, v1::CreateDisclosureRequest& request) {
-  request.mutable_record()->set_type(kRecordType);
-  request.mutable_record()->set_data(records.Next());
-  auto& target = *request.add_targets();
-  target.set_partner("partners/swift-parcel");
-  target.set_purpose("delivery");
-  request.set_request_id(client::NewRequestId(absl::Now()));
-}
-
 void FillPut(Records& records, postern::bench::v1::PutRequest& request) {
   request.set_type(kRecordType);
   request.set_data(records.Next());
 }
 
-// Channels to one peer; callers and streams are spread over them.
-template <typename Service>
-class Stubs {
- public:
-  Stubs(const client::Endpoint& endpoint, int channels) {
-    for (int i = 0; i < channels; ++i) {
-      auto channel = client::Connect(endpoint);
-      if (!channel.ok()) {
-        std::cerr << channel.status().message() << "\n";
-        std::exit(2);
-      }
-      stubs_.push_back(Service::NewStub(*channel));
-    }
-  }
-  typename Service::StubInterface& For(int i) { return *stubs_[static_cast<size_t>(i) % stubs_.size()]; }
-
- private:
-  std::vector<std::unique_ptr<typename Service::StubInterface>> stubs_;
-};
-
 using SinkStubs = Stubs<postern::bench::v1::SinkService>;
-using PosternStubs = Stubs<v1::StorefrontService>;
 
 // What must live until a unary call is answered.
 template <typename Request, typename Response>
@@ -101,7 +74,7 @@ struct Call {
 UnaryCall DiscloseCall(PosternStubs& stubs, Records& records) {
   return [&](int caller, std::function<void(bool)> done) {
     auto call = std::make_shared<Call<v1::CreateDisclosureRequest, v1::CreateDisclosureResponse>>();
-    FillDisclosure(records, call->request);
+    FillDisclosure(records, {kPartner}, call->request);
     stubs.For(caller).async()->CreateDisclosure(
         &call->context, &call->request, &call->response, [call, done = std::move(done)](const grpc::Status& status) {
           done(status.ok() && call->response.results_size() == 1 && call->response.results(0).has_disclosure());
@@ -118,32 +91,12 @@ UnaryCall PutCall(SinkStubs& stubs, Records& records) {
   };
 }
 
-constexpr int kWindow = 1024;  // records on their way on one stream
 constexpr absl::Duration kWarmUp = absl::Seconds(2);
 constexpr absl::Duration kDeliveryPatience = absl::Seconds(30);
 
-LoadResult DiscloseStreams(PosternStubs& stubs, Records& records, int streams, int batch, absl::Duration duration) {
-  using Caller = StreamCaller<v1::StreamDisclosuresRequest, v1::StreamDisclosuresResponse>;
-  const absl::Time start = absl::Now();
-  std::vector<std::unique_ptr<Caller>> callers;
-  for (int i = 0; i < streams; ++i) {
-    callers.push_back(std::make_unique<Caller>(
-        start + duration, batch, kWindow,
-        [&records, batch](v1::StreamDisclosuresRequest& request) {
-          for (int n = 0; n < batch; ++n) FillDisclosure(records, *request.add_requests());
-        },
-        [](const v1::StreamDisclosuresResponse& response) {
-          int good = 0;
-          for (const auto& answer : response.answers())
-            good += answer.results_size() == 1 && answer.results(0).has_disclosure() ? 1 : 0;
-          return std::make_pair(good, response.answers_size() - good);
-        }));
-    stubs.For(i).async()->StreamDisclosures(&callers.back()->context(), callers.back().get());
-    callers.back()->Start();
-  }
-  std::vector<LoadResult> results;
-  for (auto& caller : callers) results.push_back(caller->Wait());
-  return Sum(results, start);
+// Whether a run of this length goes on.
+std::function<bool()> Until(absl::Time end) {
+  return [end] { return absl::Now() < end; };
 }
 
 LoadResult PutStreams(SinkStubs& stubs, Records& records, int streams, int batch, absl::Duration duration) {
@@ -152,9 +105,11 @@ LoadResult PutStreams(SinkStubs& stubs, Records& records, int streams, int batch
   std::vector<std::unique_ptr<Caller>> callers;
   for (int i = 0; i < streams; ++i) {
     callers.push_back(std::make_unique<Caller>(
-        start + duration, batch, kWindow,
-        [&records, batch](postern::bench::v1::PutStreamRequest& request) {
+        batch, kStreamWindow,
+        [&records, batch, more = Until(start + duration)](postern::bench::v1::PutStreamRequest& request) {
+          if (!more()) return false;
           for (int n = 0; n < batch; ++n) FillPut(records, *request.add_records());
+          return true;
         },
         [](const postern::bench::v1::PutStreamResponse& response) {
           return std::make_pair(static_cast<int>(response.taken()), 0);
@@ -223,7 +178,9 @@ class Bench {
     const absl::Duration duration = absl::Seconds(options_.seconds);
     const LoadResult result =
         peer == Peer::kPostern
-            ? DiscloseStreams(postern_, records_, options_.streams, batch, duration)
+            ? DiscloseStreams(postern_, records_,
+                              {options_.streams, batch, [] { return std::vector<std::string>{kPartner}; },
+                               Until(absl::Now() + duration)})
             : PutStreams(peer == Peer::kDirect ? direct_ : nginx_, records_, options_.streams, batch, duration);
     Count(peer, result);
     return result;

@@ -1,6 +1,7 @@
 #include "tests/bench/gateway/latency.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace postern::bench {
 
@@ -14,7 +15,8 @@ double Latencies::Quantile(double q) const {
   if (nanos_.empty()) return 0;
   std::vector<int64_t> sorted = nanos_;
   std::sort(sorted.begin(), sorted.end());
-  return static_cast<double>(sorted[static_cast<size_t>(q * static_cast<double>(sorted.size() - 1))]) / 1000.0;
+  const auto rank = static_cast<size_t>(std::ceil(q * static_cast<double>(sorted.size())));
+  return static_cast<double>(sorted[std::max<size_t>(rank, 1) - 1]) / 1000.0;
 }
 
 void Latencies::Clear() {

@@ -14,7 +14,8 @@ namespace postern::bench {
 class Latencies {
  public:
   void Add(absl::Duration latency);
-  // Microseconds at a quantile in [0, 1]; 0 without samples.
+  // Microseconds at a quantile in [0, 1], by nearest rank: of few samples a high quantile is the highest. 0 without
+  // samples.
   double Quantile(double q) const;
   void Clear();
 

@@ -53,8 +53,17 @@ double Report::Median(const std::string& load, Peer peer, const std::string& met
   return values[values.size() / 2];
 }
 
+std::vector<Verdict> Report::Judge(const std::vector<Goal>& goals) const {
+  std::vector<Verdict> verdicts;
+  for (const Goal& goal : goals) {
+    const double other = Median(goal.load, Peer::kNginx, goal.metric);
+    const double ratio = other > 0 ? Median(goal.load, Peer::kPostern, goal.metric) / other : 0;
+    verdicts.push_back({goal.load, goal.metric, "ratio", ratio, goal.bound, goal.at_least});
+  }
+  return verdicts;
+}
+
 std::string Report::ToJson(const std::vector<Goal>& goals, const std::string& extra, bool* met) const {
-  *met = true;
   std::string json = "{\"loads\":{";
   bool first = true;
   for (const std::string& load : Loads()) {
@@ -70,17 +79,9 @@ std::string Report::ToJson(const std::vector<Goal>& goals, const std::string& ex
     }
     absl::StrAppend(&json, "}");
   }
-  absl::StrAppend(&json, "},\"goals\":[");
-  for (const Goal& goal : goals) {
-    const double other = Median(goal.load, Peer::kNginx, goal.metric);
-    const double ratio = other > 0 ? Median(goal.load, Peer::kPostern, goal.metric) / other : 0;
-    const bool reached = ratio > 0 && (goal.at_least ? ratio >= goal.bound : ratio <= goal.bound);
-    *met = *met && reached;
-    absl::StrAppend(&json, &goal == &goals[0] ? "" : ",", "{\"load\":\"", goal.load, "\",\"metric\":\"", goal.metric,
-                    "\",\"ratio\":", absl::StrFormat("%.3f", ratio), ",\"", goal.at_least ? "at_least" : "at_most",
-                    "\":", goal.bound, ",\"met\":", reached ? "true" : "false", "}");
-  }
-  absl::StrAppend(&json, "],", extra, "}");
+  const std::vector<Verdict> verdicts = Judge(goals);
+  *met = AllMet(verdicts);
+  absl::StrAppend(&json, "},\"goals\":", bench::ToJson(verdicts), ",", extra, "}");
   return json;
 }
 
@@ -95,13 +96,7 @@ std::string Report::ToText(const std::vector<Goal>& goals) const {
                                              Median(load, peer, "commit_to_receipt_p50_us")));
     }
   }
-  for (const Goal& goal : goals) {
-    const double other = Median(goal.load, Peer::kNginx, goal.metric);
-    if (other == 0) continue;
-    const double ratio = Median(goal.load, Peer::kPostern, goal.metric) / other;
-    absl::StrAppend(&text, absl::StrFormat("%-14s %-20s postern/nginx %.3f, goal %s %.2f\n", goal.load, goal.metric,
-                                           ratio, goal.at_least ? ">=" : "<=", goal.bound));
-  }
+  absl::StrAppend(&text, bench::ToText(Judge(goals)));
   return text;
 }
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/bench/gateway/verdict.h"
+
 namespace postern::bench {
 
 enum class Peer { kPostern, kDirect, kNginx };
@@ -41,6 +43,7 @@ class Report {
 
  private:
   std::vector<std::string> Loads() const;
+  std::vector<Verdict> Judge(const std::vector<Goal>& goals) const;
   std::vector<RunResult> runs_;
 };
 

@@ -1,5 +1,5 @@
-// bench-sink: a partner that is called directly, with or without a proxy in front. mTLS, callback API, as fair a peer
-// as gRPC gives.
+// bench-sink: a partner that is called directly, with or without a proxy in front, and a bare stream between a shop and
+// partners. mTLS, callback API, as fair a peer as gRPC gives.
 #include <atomic>
 #include <csignal>
 #include <fstream>
@@ -14,6 +14,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "postern/bench/v1/sink_service.grpc.pb.h"
+#include "tests/bench/gateway/forwarder.h"
 
 namespace {
 
@@ -95,6 +96,11 @@ int main(int argc, char** argv) {
   int port = 0;
   builder.AddListeningPort(address, grpc::SslServerCredentials(tls), &port);
   builder.RegisterService(&sink);
+  postern::bench::ForwardLanes lanes;
+  postern::bench::ForwardServer forward(&lanes);
+  postern::bench::ForwardReceiveServer receive(&lanes);
+  builder.RegisterService(&forward);
+  builder.RegisterService(&receive);
   const auto server = builder.BuildAndStart();
   if (server == nullptr || port == 0) return 1;
   std::cout << port << std::endl;

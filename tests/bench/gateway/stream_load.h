@@ -19,11 +19,11 @@ namespace postern::bench {
 template <typename Request, typename Response>
 class StreamCaller : public grpc::ClientBidiReactor<Request, Response> {
  public:
-  using FillFn = std::function<void(Request&)>;                         // one message of `batch` records
+  using FillFn = std::function<bool(Request&)>;  // one message of `batch` records; false: there is no more to send
   using CountFn = std::function<std::pair<int, int>(const Response&)>;  // answered records: successes, errors
 
-  StreamCaller(absl::Time end, int batch, int window, FillFn fill, CountFn count)
-      : end_(end), batch_(batch), window_(window), fill_(std::move(fill)), count_(std::move(count)) {}
+  StreamCaller(int batch, int window, FillFn fill, CountFn count)
+      : batch_(batch), window_(window), fill_(std::move(fill)), count_(std::move(count)) {}
 
   grpc::ClientContext& context() { return context_; }
   // After the stub's async call.
@@ -66,21 +66,18 @@ class StreamCaller : public grpc::ClientBidiReactor<Request, Response> {
 
  private:
   void WriteMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (writing_ || closed_) return;
-    if (absl::Now() >= end_) {
+    if (writing_ || closed_ || on_the_way_ + batch_ > window_) return;
+    request_.Clear();
+    if (!fill_(request_)) {
       closed_ = true;
       this->StartWritesDone();
       return;
     }
-    if (on_the_way_ + batch_ > window_) return;
-    request_.Clear();
-    fill_(request_);
     on_the_way_ += batch_;
     writing_ = true;
     this->StartWrite(&request_);
   }
 
-  const absl::Time end_;
   const int batch_;
   const int window_;
   const FillFn fill_;
