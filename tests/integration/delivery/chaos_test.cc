@@ -4,19 +4,18 @@
 // POSTERN_CHAOS_SECONDS says how long (20), POSTERN_CHAOS_SEED with which numbers.
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <map>
 #include <random>
 #include <set>
 
 #include <gmock/gmock.h>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/partner/receive_loop.h"
 #include "policy/retail/shop/v1/shipment.pb.h"
 #include "tests/integration/delivery/delivery_fixture.h"
+#include "tests/support/environment.h"
 #include "tests/support/retail_shop.h"
 
 namespace postern::testing {
@@ -24,12 +23,6 @@ namespace {
 
 constexpr int kKeys = 12;
 constexpr int kWindow = 256;  // of the retail contracts
-
-int64_t FromEnvironment(const char* name, int64_t otherwise) {
-  const char* text = std::getenv(name);
-  int64_t value = 0;
-  return text != nullptr && absl::SimpleAtoi(text, &value) ? value : otherwise;
-}
 
 class ChaosTest : public OutboundFixture {
  protected:
