@@ -11,6 +11,7 @@
 #include "proto/errors/error.h"
 #include "server/registry/contract_terms.h"
 #include "server/registry/times.h"
+#include "server/storage/position_search.h"
 #include "server/supervision/acknowledgements.h"
 
 namespace postern::supervision {
@@ -20,41 +21,28 @@ using Finding = v1::SupervisionFinding;
 
 constexpr int kPage = 1000;
 
-// True if the outcome after position `position` is older than `since`; false also where there is none.
-absl::StatusOr<bool> IsOlder(storage::Store& store, int64_t position, absl::Time since) {
-  POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::OutcomeRow> rows, store.ReadOutcomes(position, 1));
-  return !rows.empty() && rows.front().time < since;
-}
-
-// A position after which outcomes of `since` and later come: times grow with positions, and nothing else leads to them.
-absl::StatusOr<int64_t> PositionBefore(storage::Store& store, absl::Time since) {
-  int64_t older = 0;  // what follows it is older, unless it is 0
-  int64_t step = 1;
-  for (;; step *= 2) {
-    POSTERN_ASSIGN_OR_RETURN(const bool further, IsOlder(store, older + step, since));
-    if (!further) break;
-    older += step;
-  }
-  for (; step > 0; step /= 2) {
-    POSTERN_ASSIGN_OR_RETURN(const bool further, IsOlder(store, older + step, since));
-    if (further) older += step;
-  }
-  return older;
+// A position that no outcome comes after, the first such: nothing else leads to the newest one, and positions have
+// gaps.
+absl::StatusOr<int64_t> EndOfOutcomes(storage::Store& store) {
+  const auto any_after = [&store](int64_t position) -> absl::StatusOr<bool> {
+    POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::OutcomeRow> rows, store.ReadOutcomes(position, 1));
+    return !rows.empty();
+  };
+  POSTERN_ASSIGN_OR_RETURN(const int64_t last, storage::LastWhere(any_after));
+  return last + 1;
 }
 
 using Histories = std::map<storage::PartnerId, AcknowledgementHistory>;
 
 absl::StatusOr<Histories> ReadAcknowledgements(storage::Store& store, const PastOptions& options) {
   Histories histories;
-  POSTERN_ASSIGN_OR_RETURN(int64_t after, PositionBefore(store, options.since));
-  // The last position cannot be later than what everything up to now is before; the rest is arithmetic.
-  POSTERN_ASSIGN_OR_RETURN(const int64_t last, PositionBefore(store, absl::InfiniteFuture()));
-  after = std::max(after, last - options.max_acknowledgements);
+  POSTERN_ASSIGN_OR_RETURN(const int64_t end, EndOfOutcomes(store));
+  int64_t after = std::max<int64_t>(0, end - options.max_acknowledgements);
   for (;;) {
     POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::OutcomeRow> rows, store.ReadOutcomes(after, kPage));
     for (const storage::OutcomeRow& row : rows) {
       after = row.position;
-      if (row.state != v1::DISCLOSURE_STATE_DELIVERED || row.disclosure.exchange || row.time < options.since) continue;
+      if (row.state != v1::DISCLOSURE_STATE_DELIVERED || row.disclosure.exchange) continue;
       histories[row.disclosure.partner].Add(row.disclosure.time, row.time);
     }
     if (rows.empty()) return histories;
@@ -68,7 +56,7 @@ absl::Status AddOverdueDeletions(storage::Store& store, const storage::PartnerRo
     const absl::Time due = registry::ToTime(row.campaign.due_time());
     const bool closed = row.campaign.has_close_time();
     const absl::Time end = closed ? registry::ToTime(row.campaign.close_time()) : options.now;
-    if (due < options.since || end <= due) continue;
+    if (end <= due) continue;
     Finding& finding = findings->emplace_back();
     finding.set_detector(Finding::DETECTOR_OVERDUE_DELETION);
     registry::SetTime(due, finding.mutable_time());
@@ -86,14 +74,12 @@ bool LeavesNoTrace(Finding::Detector detector) {
          detector == Finding::DETECTOR_NEW_NETWORK || detector == Finding::DETECTOR_CANARY;
 }
 
-absl::Status AddRecorded(storage::Store& store, const storage::PartnerRow& partner, const PastOptions& options,
-                         std::vector<Finding>* findings) {
+absl::Status AddRecorded(storage::Store& store, const storage::PartnerRow& partner, std::vector<Finding>* findings) {
   for (int64_t before = 0;;) {
     POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::FindingRow> rows,
                              store.ListFindings(partner.partner.name(), before, kPage));
     for (const storage::FindingRow& row : rows) {
       before = row.row;
-      if (registry::ToTime(row.finding.time()) < options.since) return absl::OkStatus();
       if (!LeavesNoTrace(row.finding.detector())) continue;
       findings->push_back(row.finding);
       findings->back().clear_action();
@@ -121,7 +107,7 @@ absl::StatusOr<std::vector<Finding>> ReplayPast(storage::Store& store, const std
       if (hours) add(history->second.OffSchedule(*hours));
     }
     POSTERN_RETURN_IF_ERROR(AddOverdueDeletions(store, partner, options, &findings));
-    POSTERN_RETURN_IF_ERROR(AddRecorded(store, partner, options, &findings));
+    POSTERN_RETURN_IF_ERROR(AddRecorded(store, partner, &findings));
     for (Finding& finding : findings) {
       finding.set_partner(partner.partner.name());
       all.push_back(std::move(finding));

@@ -12,7 +12,6 @@
 namespace postern::supervision {
 
 struct PastOptions {
-  absl::Time since;  // nothing before it is looked at
   absl::Time now;
   absl::Duration late_after;  // see SupervisorOptions
   // Acknowledgements of all partners that are looked at, at most, the newest ones.

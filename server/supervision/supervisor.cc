@@ -28,6 +28,8 @@ using Finding = v1::SupervisionFinding;
 constexpr int kPage = 1000;
 constexpr double kDefaultBurstScore = 6;
 constexpr int64_t kRedeliveryFloor = 100;
+// A response stays below what a client takes in one message.
+constexpr int kMaxReplayed = 5000;
 
 // "DETECTOR_LATE_ACKNOWLEDGEMENT" -> "late_acknowledgement".
 std::string NameOf(Finding::Detector detector) {
@@ -43,12 +45,6 @@ std::tuple<std::string, int, absl::CivilDay> KeyOf(const Finding& finding, absl:
 
 }  // namespace
 
-struct Supervisor::Counted {
-  absl::Time time;
-  storage::Mac16 record_key{};
-  storage::GrantId grant = 0;
-};
-
 Supervisor::Supervisor(registry::ControlPlane* control, revocation::Suspender* suspender,
                        revocation::Terminator* terminator, Sightings* sightings, SupervisorOptions options)
     : control_(*control),
@@ -56,6 +52,7 @@ Supervisor::Supervisor(registry::ControlPlane* control, revocation::Suspender* s
       terminator_(*terminator),
       sightings_(sightings),
       options_(std::move(options)),
+      contracts_(control->store),
       loop_(options.interval, [this] {
         if (!RunOnce().ok()) ++failed_rounds_;
       }) {}
@@ -79,13 +76,14 @@ absl::Status Supervisor::RunOnce() {
 
 absl::Status Supervisor::Look(const storage::PartnerRow& partner, absl::Time now) {
   Watched& watched = partners_[partner.partner.name()];
-  POSTERN_RETURN_IF_ERROR(CountNew(partner.id, now, &watched));
+  const CountRange fresh{watched.seen, now - absl::Hours(24) * kHistoryDays, options_.max_history_records};
+  POSTERN_ASSIGN_OR_RETURN(
+      watched.seen, CountDisclosures(*control_.store, partner.id, fresh, contracts_, kHistoryDays, &watched.usage));
   POSTERN_ASSIGN_OR_RETURN(const std::vector<v1::Contract> contracts,
                            registry::ReadActiveContracts(*control_.store, partner.id));
   for (const v1::Contract& contract : contracts) {
     DetectorLimits limits;
     limits.max_records_per_day = contract.supervision().max_records_per_day();
-    watched.limits[contract.name()] = limits.max_records_per_day;
     for (Finding& finding : Judge(watched.usage[contract.name()], limits, now)) {
       // Statistics ask for a look; what the contract agreed on is acted on.
       const bool agreed = finding.detector() == Finding::DETECTOR_VOLUME;
@@ -104,39 +102,6 @@ absl::Status Supervisor::Look(const storage::PartnerRow& partner, absl::Time now
     POSTERN_RETURN_IF_ERROR(Act(partner, "", v1::Supervision::ALERT, now, std::move(finding)));
   }
   return absl::OkStatus();
-}
-
-absl::Status Supervisor::CountNew(storage::PartnerId partner, absl::Time now, Watched* watched) {
-  const absl::Time oldest = now - absl::Hours(24) * kHistoryDays;
-  std::vector<Counted> fresh;  // newest first, as they are read
-  int64_t newest = watched->seen;
-  bool more = true;
-  for (int64_t before = 0; more && static_cast<int64_t>(fresh.size()) < options_.max_history_records;) {
-    POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::DisclosureRow> rows,
-                             control_.store->ListDisclosures(partner, before, kPage));
-    more = rows.size() == kPage;
-    for (const storage::DisclosureRow& row : rows) {
-      if (row.seq <= watched->seen || row.time < oldest) {
-        more = false;
-        break;
-      }
-      newest = std::max(newest, row.seq);
-      fresh.push_back({row.time, row.record_key, row.grant});
-    }
-    if (!rows.empty()) before = rows.back().seq;
-  }
-  for (auto counted = fresh.rbegin(); counted != fresh.rend(); ++counted) {
-    POSTERN_ASSIGN_OR_RETURN(const std::string contract, ContractOf(counted->grant));
-    watched->usage[contract].Add(counted->time, counted->record_key);
-  }
-  watched->seen = newest;
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::string> Supervisor::ContractOf(storage::GrantId grant) {
-  if (const auto known = contracts_.find(grant); known != contracts_.end()) return known->second;
-  POSTERN_ASSIGN_OR_RETURN(const storage::GrantRef ref, control_.store->ReadGrant(grant));
-  return contracts_[grant] = std::string(registry::ContractPart(ref.contract_revision));
 }
 
 absl::Status Supervisor::JudgeDelivery(const storage::PartnerRow& partner, absl::Time now,
@@ -311,44 +276,54 @@ absl::StatusOr<v1::ListSupervisionFindingsResponse> Supervisor::List(
   return response;
 }
 
-void Supervisor::ReplayCounted(const v1::ReplaySupervisionRequest& request,
-                               v1::ReplaySupervisionResponse* response) const {
-  absl::MutexLock lock(&mutex_);
-  for (const auto& [name, watched] : partners_) {
-    for (const auto& [contract, usage] : watched.usage) {
-      DetectorLimits limits;
-      const auto agreed = watched.limits.find(contract);
-      limits.max_records_per_day = request.max_records_per_day();
-      if (limits.max_records_per_day == 0 && agreed != watched.limits.end()) {
-        limits.max_records_per_day = agreed->second;
-      }
-      limits.burst_score = request.burst_score() == 0 ? kDefaultBurstScore : request.burst_score();
-      for (Finding& finding : supervision::Replay(usage, limits)) {
-        finding.set_partner(name);
-        finding.set_contract(contract);
-        *response->add_findings() = std::move(finding);
-      }
+absl::Status Supervisor::ReplayCounts(const storage::PartnerRow& partner, const v1::ReplaySupervisionRequest& request,
+                                      v1::ReplaySupervisionResponse* response) const {
+  // Nothing that rounds count in memory: they forget after four weeks, and go on meanwhile.
+  ContractNames names(control_.store);
+  UsageByContract counted;
+  POSTERN_RETURN_IF_ERROR(CountDisclosures(*control_.store, partner.id,
+                                           {0, absl::InfinitePast(), options_.max_history_records}, names, std::nullopt,
+                                           &counted)
+                              .status());
+  POSTERN_ASSIGN_OR_RETURN(const std::vector<v1::Contract> contracts,
+                           registry::ReadActiveContracts(*control_.store, partner.id));
+  for (const auto& [name, usage] : counted) {
+    DetectorLimits limits;
+    limits.burst_score = request.burst_score() == 0 ? kDefaultBurstScore : request.burst_score();
+    limits.max_records_per_day = request.max_records_per_day();
+    const auto agreed = std::find_if(contracts.begin(), contracts.end(),
+                                     [&name = name](const v1::Contract& contract) { return contract.name() == name; });
+    if (limits.max_records_per_day == 0 && agreed != contracts.end()) {
+      limits.max_records_per_day = agreed->supervision().max_records_per_day();
+    }
+    for (Finding& finding : supervision::Replay(usage, limits)) {
+      finding.set_partner(partner.partner.name());
+      finding.set_contract(name);
+      *response->add_findings() = std::move(finding);
     }
   }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::ReplaySupervisionResponse> Supervisor::Replay(const v1::ReplaySupervisionRequest& request) {
   if (request.max_records_per_day() < 0 || request.burst_score() < 0) {
     return registry::errors::InvalidField("limits", "must not be negative");
   }
+  POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::PartnerRow> partners, control_.store->ListPartners());
   v1::ReplaySupervisionResponse response;
-  ReplayCounted(request, &response);
-  // The rest comes from the ledger, page by page, and rounds go on meanwhile.
+  for (const storage::PartnerRow& partner : partners) {
+    POSTERN_RETURN_IF_ERROR(ReplayCounts(partner, request, &response));
+  }
   PastOptions past;
   past.now = control_.clock();
-  past.since = past.now - absl::Hours(24) * kHistoryDays;
   past.late_after = options_.late_after;
   past.max_acknowledgements = options_.max_history_records;
-  POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::PartnerRow> partners, control_.store->ListPartners());
   POSTERN_ASSIGN_OR_RETURN(std::vector<Finding> findings, ReplayPast(*control_.store, partners, past));
   for (Finding& finding : findings) *response.add_findings() = std::move(finding);
   std::stable_sort(response.mutable_findings()->begin(), response.mutable_findings()->end(),
                    [](const Finding& a, const Finding& b) { return a.time().seconds() < b.time().seconds(); });
+  const int too_many = response.findings_size() - kMaxReplayed;
+  if (too_many > 0) response.mutable_findings()->DeleteSubrange(0, too_many);
   return response;
 }
 

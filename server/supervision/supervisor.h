@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -25,8 +24,8 @@
 #include "server/revocation/background_loop.h"
 #include "server/revocation/suspender.h"
 #include "server/revocation/terminator.h"
+#include "server/supervision/ledger_counts.h"
 #include "server/supervision/sightings.h"
-#include "server/supervision/usage.h"
 
 namespace postern::supervision {
 
@@ -34,7 +33,7 @@ struct SupervisorOptions {
   absl::Duration interval = absl::Seconds(5);
   // A record that was handed over so long ago should be acknowledged.
   absl::Duration late_after = absl::Hours(24);
-  // History of one partner reaches back so many records at most; about 40 bytes each while it is read.
+  // Counts of one partner, and a replay, reach back so many records at most; about 40 bytes each while they are read.
   int64_t max_history_records = 500'000;
   // Records handed over to a partner since the start, and those of them that were handed over before. May be null.
   struct Deliveries {
@@ -74,22 +73,17 @@ class Supervisor {
 
  private:
   struct Watched {
-    int64_t seen = 0;                       // ledger position up to which is counted
-    std::map<std::string, Usage> usage;     // by contract
-    std::map<std::string, int64_t> limits;  // max_records_per_day, likewise
+    int64_t seen = 0;  // ledger position up to which is counted
+    UsageByContract usage;
     // Since when deliveries are compared, and how many there were then.
     absl::CivilDay day;
     SupervisorOptions::Deliveries before;
   };
-  struct Counted;
 
   // What was acted on before the start, so that nothing is acted on twice.
   absl::Status LoadActed(const std::vector<storage::PartnerRow>& partners, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Look(const storage::PartnerRow& partner, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status CountNew(storage::PartnerId partner, absl::Time now, Watched* watched)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<std::string> ContractOf(storage::GrantId grant) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status JudgeDelivery(const storage::PartnerRow& partner, absl::Time now,
                              std::vector<v1::SupervisionFinding>* findings) const;
   absl::Status JudgeSightings(const storage::PartnerRow& partner, std::vector<v1::SupervisionFinding>* findings)
@@ -98,8 +92,9 @@ class Supervisor {
                          std::vector<v1::SupervisionFinding>* findings) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void JudgeSchedule(const storage::PartnerRow& partner, const std::vector<v1::Contract>& contracts, absl::Time now,
                      std::vector<v1::SupervisionFinding>* findings) const;
-  // What is counted in memory, judged by other limits.
-  void ReplayCounted(const v1::ReplaySupervisionRequest& request, v1::ReplaySupervisionResponse* response) const;
+  // What the ledger's newest disclosures to the partner count up to, judged by other limits.
+  absl::Status ReplayCounts(const storage::PartnerRow& partner, const v1::ReplaySupervisionRequest& request,
+                            v1::ReplaySupervisionResponse* response) const;
   absl::Status JudgeDeletion(const storage::PartnerRow& partner, std::vector<v1::SupervisionFinding>* findings) const;
   absl::Status Act(const storage::PartnerRow& partner, const std::string& contract, v1::Supervision::OnBreach on_breach,
                    absl::Time now, v1::SupervisionFinding finding) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -116,7 +111,7 @@ class Supervisor {
 
   mutable absl::Mutex mutex_;  // taken before ControlPlane::mutex
   std::map<std::string, Watched> partners_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<storage::GrantId, std::string> contracts_ ABSL_GUARDED_BY(mutex_);
+  ContractNames contracts_ ABSL_GUARDED_BY(mutex_);
   bool loaded_ ABSL_GUARDED_BY(mutex_) = false;
   std::set<std::tuple<std::string, int, absl::CivilDay>> acted_ ABSL_GUARDED_BY(mutex_);
   std::array<std::atomic<int64_t>, v1::SupervisionFinding::Detector_ARRAYSIZE> counts_{};

@@ -11,8 +11,10 @@ void Usage::Add(absl::Time time, const storage::Mac16& record_key) {
   if (day > newest_day_) {
     newest_day_ = day;
     records_.clear();
-    hours_.erase(hours_.begin(), hours_.lower_bound(absl::CivilHour(day - kHistoryDays)));
-    most_repeated_.erase(most_repeated_.begin(), most_repeated_.lower_bound(day - kHistoryDays));
+    if (days_) {
+      hours_.erase(hours_.begin(), hours_.lower_bound(absl::CivilHour(day - *days_)));
+      most_repeated_.erase(most_repeated_.begin(), most_repeated_.lower_bound(day - *days_));
+    }
   }
   if (day != newest_day_) return;
   int64_t& most = most_repeated_[day];

@@ -68,6 +68,18 @@ TEST_F(ReplayTest, EveryDetectorSpeaksOfThePast) {
   v1::ReplaySupervisionRequest stricter;
   stricter.set_max_records_per_day(24);
   EXPECT_EQ(Replay(stricter).count(Finding::DETECTOR_VOLUME), 1u);
+
+  // Rounds forget after four weeks, the ledger does not; and a process that has just started knows as much.
+  world_.Advance(absl::Hours(24 * 60));
+  ASSERT_EQ(world_.Disclose(2, 2).reason, "");
+  world_.Reopen();
+  const auto later = Replay(stricter);
+  EXPECT_EQ(later.count(Finding::DETECTOR_VOLUME), 1u);
+  EXPECT_EQ(later.count(Finding::DETECTOR_REPEATS), 1u);
+  EXPECT_EQ(later.count(Finding::DETECTOR_LATE_ACKNOWLEDGEMENT), 1u);
+  EXPECT_EQ(later.count(Finding::DETECTOR_OVERDUE_DELETION), 1u);
+  EXPECT_EQ(later.count(Finding::DETECTOR_CANARY), 1u);
+  EXPECT_EQ(later.size(), 5u);
 }
 
 }  // namespace

@@ -108,5 +108,18 @@ TEST_F(DetectorsTest, AReplayFindsRecordsThatCameAgainAndAgainOnAnyDay) {
   EXPECT_THAT(Replay(usage_, limits), SizeIs(2));
 }
 
+TEST(UsageTest, ForgetsOldDaysUnlessAllAreWanted) {
+  Usage recent;
+  Usage all(std::nullopt);
+  for (Usage* const usage : {&recent, &all}) {
+    for (int i = 0; i < 25; ++i) usage->Add(At(1, 9), Key(1));
+    usage->Add(At(1, 9) + absl::Hours(24 * (kHistoryDays + 1)), Key(2));
+  }
+  EXPECT_THAT(Replay(recent, {}), IsEmpty());
+  EXPECT_EQ(recent.hours().size(), 1u);
+  EXPECT_THAT(Replay(all, {}), SizeIs(1));
+  EXPECT_EQ(all.hours().size(), 2u);
+}
+
 }  // namespace
 }  // namespace postern::supervision
