@@ -4,37 +4,11 @@
 #include "proto/errors/error.h"
 #include "server/storage/errors.h"
 #include "server/storage/sql/packing.h"
+#include "server/storage/sql/read_rows.h"
 #include "server/storage/sql/resources.h"
 
 namespace postern::storage {
 namespace {
-
-template <typename Message>
-absl::Status Parse(absl::string_view bytes, Message* message) {
-  return message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))
-             ? absl::OkStatus()
-             : errors::Inconsistent("a stored resource does not parse");
-}
-
-// Every row of `query`, made by `read`.
-template <typename Row>
-absl::StatusOr<std::vector<Row>> ReadAll(Query& query, absl::StatusOr<Row> (*read)(const Query&)) {
-  std::vector<Row> rows;
-  while (query.Next()) {
-    POSTERN_ASSIGN_OR_RETURN(Row row, read(query));
-    rows.push_back(std::move(row));
-  }
-  POSTERN_RETURN_IF_ERROR(query.status());
-  return rows;
-}
-
-// The only row of `query`, if there is one.
-template <typename Row>
-absl::StatusOr<std::optional<Row>> ReadOne(Query& query, absl::StatusOr<Row> (*read)(const Query&)) {
-  POSTERN_ASSIGN_OR_RETURN(std::vector<Row> rows, ReadAll(query, read));
-  if (rows.empty()) return std::optional<Row>();
-  return std::optional<Row>(std::move(rows.front()));
-}
 
 absl::StatusOr<PartnerRow> ReadPartnerRow(const Query& query) {
   PartnerRow row;

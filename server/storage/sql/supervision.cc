@@ -3,21 +3,25 @@
 #include <limits>
 
 #include "proto/errors/error.h"
-#include "server/storage/errors.h"
 #include "server/storage/sql/packing.h"
+#include "server/storage/sql/read_rows.h"
 
 namespace postern::storage {
 namespace {
 
-absl::StatusOr<std::vector<FindingRow>> All(Query& query) {
-  std::vector<FindingRow> rows;
-  while (query.Next()) {
-    FindingRow& row = rows.emplace_back();
-    row.row = query.Int(0);
-    if (!row.finding.ParseFromString(query.String(1))) return errors::Inconsistent("a finding does not parse");
-  }
-  POSTERN_RETURN_IF_ERROR(query.status());
-  return rows;
+absl::StatusOr<FindingRow> CurrentFinding(const Query& query) {
+  FindingRow row;
+  row.row = query.Int(0);
+  POSTERN_RETURN_IF_ERROR(Parse(query.Bytes(1), &row.finding));
+  return row;
+}
+
+absl::StatusOr<SeenRow> CurrentSeen(const Query& query) {
+  SeenRow row;
+  row.partner = query.Int(0);
+  row.kind = static_cast<SeenRow::Kind>(query.Int(1));
+  POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(2), &row.digest));
+  return row;
 }
 
 }  // namespace
@@ -43,25 +47,17 @@ absl::StatusOr<std::vector<FindingRow>> ListFindingsFrom(Connection& db, absl::s
   if (partner.empty()) {
     Query query(db, "SELECT row, resource FROM supervision_finding WHERE row < ? ORDER BY row DESC LIMIT ?");
     query.Bind(before).Bind(limit);
-    return All(query);
+    return ReadAll(query, CurrentFinding);
   }
   Query query(db,
               "SELECT row, resource FROM supervision_finding WHERE partner = ? AND row < ? ORDER BY row DESC LIMIT ?");
   query.BindText(partner).Bind(before).Bind(limit);
-  return All(query);
+  return ReadAll(query, CurrentFinding);
 }
 
 absl::StatusOr<std::vector<SeenRow>> ListSeenFrom(Connection& db) {
   Query query(db, "SELECT partner, kind, digest FROM supervision_seen");
-  std::vector<SeenRow> rows;
-  while (query.Next()) {
-    SeenRow& row = rows.emplace_back();
-    row.partner = query.Int(0);
-    row.kind = static_cast<SeenRow::Kind>(query.Int(1));
-    POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(2), &row.digest));
-  }
-  POSTERN_RETURN_IF_ERROR(query.status());
-  return rows;
+  return ReadAll(query, CurrentSeen);
 }
 
 }  // namespace postern::storage
