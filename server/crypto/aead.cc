@@ -2,13 +2,13 @@
 
 #include <openssl/crypto.h>
 
-#include <climits>
 #include <cstring>
-#include <initializer_list>
 #include <utility>
 
 #include "proto/errors/error.h"
+#include "server/crypto/cipher_context.h"
 #include "server/crypto/errors.h"
+#include "server/crypto/gcm.h"
 #include "server/crypto/openssl_scope.h"
 #include "server/crypto/random.h"
 #include "server/crypto/sha256.h"
@@ -16,16 +16,13 @@
 namespace postern::crypto {
 namespace {
 
-constexpr size_t kGcmNonceSize = 12;
 constexpr size_t kXaesNonceSize = 24;
 constexpr size_t kBlockSize = 16;
 constexpr size_t kHeaderSize = 1 + sizeof(EnvelopeKeyName);
 constexpr char kVersionXaes = 0x01;
 constexpr char kVersionSingleUse = 0x02;
-// OpenSSL takes lengths as int.
-constexpr size_t kMaxMessage = INT_MAX - 1024;
 
-using Parts = std::initializer_list<absl::string_view>;
+static_assert(kAeadKeySize == kGcmKeySize && kAeadTagSize == kGcmTagSize);
 
 const uint8_t* Data(absl::string_view bytes) {
   return reinterpret_cast<const uint8_t*>(bytes.data());
@@ -34,90 +31,11 @@ uint8_t* Data(std::string& bytes) {
   return reinterpret_cast<uint8_t*>(bytes.data());
 }
 
-// A context that knows its cipher, or null. Later it is initialised without naming the cipher again: OpenSSL would
-// throw its state away and allocate it anew.
-OpensslPtr<EVP_CIPHER_CTX> NewContext(const char* algorithm) {
-  const OpensslPtr<EVP_CIPHER> cipher(EVP_CIPHER_fetch(nullptr, algorithm, nullptr));
-  OpensslPtr<EVP_CIPHER_CTX> context(EVP_CIPHER_CTX_new());
-  if (cipher == nullptr || context == nullptr ||
-      EVP_EncryptInit_ex2(context.get(), cipher.get(), nullptr, nullptr, nullptr) != 1) {
-    return nullptr;
-  }
-  return context;
-}
-
 // Reused because setting a cipher up costs more than sealing a short record. Holds the last key's schedule until the
-// next use.
-struct CipherContexts {
-  OpensslPtr<EVP_CIPHER_CTX> gcm = NewContext("AES-256-GCM");
-  OpensslPtr<EVP_CIPHER_CTX> ecb = NewContext("AES-256-ECB");
-
-  bool usable() const { return gcm != nullptr && ecb != nullptr; }
-};
-
-CipherContexts& ThreadCipherContexts() {
-  thread_local CipherContexts contexts;
-  return contexts;
-}
-
-// Writes the ciphertext and its tag to `out`, plaintext.size() + kAeadTagSize bytes.
-absl::Status GcmSeal(const uint8_t* key, absl::string_view nonce, Parts aad, absl::string_view plaintext,
-                     uint8_t* out) {
-  const ErrorQueueGuard guard;
-  CipherContexts& contexts = ThreadCipherContexts();
-  if (!contexts.usable()) return errors::CryptoFailed("AES-256-GCM is not available");
-  if (plaintext.size() > kMaxMessage) return errors::Malformed("message too long to seal");
-  EVP_CIPHER_CTX* context = contexts.gcm.get();
-  int written = 0;
-  if (EVP_EncryptInit_ex2(context, nullptr, key, Data(nonce), nullptr) != 1) {
-    return errors::CryptoFailed("AES-256-GCM init");
-  }
-  for (absl::string_view part : aad) {
-    if (part.size() > kMaxMessage) return errors::Malformed("context too long");
-    if (EVP_EncryptUpdate(context, nullptr, &written, Data(part), static_cast<int>(part.size())) != 1) {
-      return errors::CryptoFailed("AES-256-GCM context");
-    }
-  }
-  if (EVP_EncryptUpdate(context, out, &written, Data(plaintext), static_cast<int>(plaintext.size())) != 1 ||
-      static_cast<size_t>(written) != plaintext.size() ||
-      EVP_EncryptFinal_ex(context, out + plaintext.size(), &written) != 1 ||
-      EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kAeadTagSize, out + plaintext.size()) != 1) {
-    return errors::CryptoFailed("AES-256-GCM seal");
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::string> GcmOpen(const uint8_t* key, absl::string_view nonce, Parts aad,
-                                    absl::string_view ciphertext_and_tag) {
-  const ErrorQueueGuard guard;
-  CipherContexts& contexts = ThreadCipherContexts();
-  if (!contexts.usable()) return errors::CryptoFailed("AES-256-GCM is not available");
-  if (ciphertext_and_tag.size() < kAeadTagSize || ciphertext_and_tag.size() > kMaxMessage)
-    return errors::CiphertextRejected();
-  const absl::string_view ciphertext = ciphertext_and_tag.substr(0, ciphertext_and_tag.size() - kAeadTagSize);
-  std::string tag(ciphertext_and_tag.substr(ciphertext.size()));
-  EVP_CIPHER_CTX* context = contexts.gcm.get();
-  int written = 0;
-  if (EVP_DecryptInit_ex2(context, nullptr, key, Data(nonce), nullptr) != 1 ||
-      EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kAeadTagSize, tag.data()) != 1) {
-    return errors::CryptoFailed("AES-256-GCM init");
-  }
-  for (absl::string_view part : aad) {
-    if (part.size() > kMaxMessage) return errors::CiphertextRejected();
-    if (EVP_DecryptUpdate(context, nullptr, &written, Data(part), static_cast<int>(part.size())) != 1) {
-      return errors::CryptoFailed("AES-256-GCM context");
-    }
-  }
-  std::string plaintext(ciphertext.size() + kBlockSize, '\0');
-  const bool authentic = EVP_DecryptUpdate(context, Data(plaintext), &written, Data(ciphertext),
-                                           static_cast<int>(ciphertext.size())) == 1 &&
-                         EVP_DecryptFinal_ex(context, Data(plaintext) + ciphertext.size(), &written) == 1;
-  if (!authentic) {
-    OPENSSL_cleanse(plaintext.data(), plaintext.size());
-    return errors::CiphertextRejected();
-  }
-  plaintext.resize(ciphertext.size());
-  return plaintext;
+// next use. Null if there is no such cipher.
+EVP_CIPHER_CTX* ThreadEcbContext() {
+  thread_local const OpensslPtr<EVP_CIPHER_CTX> context = NewCipherContext("AES-256-ECB");
+  return context.get();
 }
 
 // XAES-256-GCM derives a key for each nonce: two blocks of CMAC in counter mode (SP 800-108r1) over 'X' and the nonce's
@@ -133,9 +51,8 @@ class XaesDerivedKey {
     const ErrorQueueGuard guard;
     if (key.size() != kAeadKeySize) return errors::Malformed("an AEAD key has 32 bytes");
     if (nonce.size() != kXaesNonceSize) return errors::Malformed("an XAES-256-GCM nonce has 24 bytes");
-    CipherContexts& contexts = ThreadCipherContexts();
-    if (!contexts.usable()) return errors::CryptoFailed("AES-256 is not available");
-    EVP_CIPHER_CTX* ecb = contexts.ecb.get();
+    EVP_CIPHER_CTX* const ecb = ThreadEcbContext();
+    if (ecb == nullptr) return errors::CryptoFailed("AES-256 is not available");
     uint8_t subkey[kBlockSize] = {};
     uint8_t blocks[2 * kBlockSize];
     int written = 0;

@@ -101,6 +101,12 @@ absl::Status TombstonesDiverge(absl::string_view path, unsigned long long sequen
                                           " is damaged or is not the key store's: one of both is not of this history"));
 }
 
+absl::Status TombstoneLogCut(unsigned long long sequence) {
+  return absl::DataLossError(
+      absl::StrCat("the tombstone log has lost tombstone ", sequence,
+                   " or has another one: it was cut, or is an older copy; put the newest one in place"));
+}
+
 absl::Status KeyStoreUnavailable(absl::string_view operation, int code) {
   return MakeError(v1::ERROR_REASON_LEDGER_UNAVAILABLE,
                    absl::StrCat("store: ", operation, " failed with SQLite code ", code));

@@ -51,6 +51,8 @@ absl::Status TombstoneLogUnknown(absl::string_view path);
 absl::Status TombstoneLogMissing(absl::string_view path);
 // Key store and tombstone log do not tell one history. DATA_LOSS.
 absl::Status TombstonesDiverge(absl::string_view path, unsigned long long sequence);
+// The log lacks the entry that it ended with once: with it something would come back to life. DATA_LOSS.
+absl::Status TombstoneLogCut(unsigned long long sequence);
 // SQLite failed; `code` is its extended result code. LEDGER_UNAVAILABLE.
 absl::Status KeyStoreUnavailable(absl::string_view operation, int code);
 // FAILED_PRECONDITION: living keys are wrapped by this KEK generation, or it is the newest.

@@ -13,7 +13,9 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "proto/errors/error.h"
+#include "server/crypto/big_endian.h"
 #include "server/crypto/errors.h"
+#include "server/crypto/gcm.h"
 #include "server/crypto/openssl_scope.h"
 #include "server/crypto/random.h"
 #include "server/crypto/sha256.h"
@@ -23,8 +25,6 @@ namespace {
 
 constexpr char kP256[] = "prime256v1";
 constexpr size_t kCoordinate = 32;
-constexpr size_t kNonce = 12;
-constexpr size_t kTag = 16;
 constexpr absl::string_view kEncryption = "A256GCM";
 constexpr size_t kKeyBits = 256;
 
@@ -37,12 +37,6 @@ bool IsP256(const EVP_PKEY* key) {
 
 int NoPassphrase(char*, int, int, void*) {
   return -1;
-}
-
-std::string BigEndian32(size_t value) {
-  std::string bytes(4, '\0');
-  for (int i = 0; i < 4; ++i) bytes[i] = static_cast<char>(value >> (24 - 8 * i));
-  return bytes;
 }
 
 // A JSON string literal of UTF-8 text.
@@ -74,27 +68,15 @@ absl::StatusOr<std::string> PublicJwk(const EVP_PKEY* key) {
 
 struct Sealed {
   std::string nonce;
-  std::string ciphertext;
-  std::string tag;
+  std::string ciphertext_and_tag;
 };
 
 absl::StatusOr<Sealed> SealGcm(const SecretBytes& key, absl::string_view associated, absl::string_view plaintext) {
-  Sealed sealed{std::string(kNonce, '\0'), std::string(plaintext.size(), '\0'), std::string(kTag, '\0')};
-  POSTERN_RETURN_IF_ERROR(FillRandom(reinterpret_cast<uint8_t*>(sealed.nonce.data()), kNonce));
+  Sealed sealed{std::string(kGcmNonceSize, '\0'), std::string(plaintext.size() + kGcmTagSize, '\0')};
+  POSTERN_RETURN_IF_ERROR(FillRandom(reinterpret_cast<uint8_t*>(sealed.nonce.data()), sealed.nonce.size()));
   const auto* secret = reinterpret_cast<const uint8_t*>(key.Reveal(SecretAccess::Granted()).data());
-  const auto in = [](absl::string_view bytes) { return reinterpret_cast<const uint8_t*>(bytes.data()); };
-  const OpensslPtr<EVP_CIPHER_CTX> context(EVP_CIPHER_CTX_new());
-  int written = 0;
-  auto* out = reinterpret_cast<uint8_t*>(sealed.ciphertext.data());
-  if (context == nullptr ||
-      EVP_EncryptInit_ex2(context.get(), EVP_aes_256_gcm(), secret, in(sealed.nonce), nullptr) != 1 ||
-      EVP_EncryptUpdate(context.get(), nullptr, &written, in(associated), static_cast<int>(associated.size())) != 1 ||
-      EVP_EncryptUpdate(context.get(), out, &written, in(plaintext), static_cast<int>(plaintext.size())) != 1 ||
-      written != static_cast<int>(plaintext.size()) ||
-      EVP_EncryptFinal_ex(context.get(), out + written, &written) != 1 ||
-      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kTag, sealed.tag.data()) != 1) {
-    return errors::CryptoFailed("sealing a message");
-  }
+  POSTERN_RETURN_IF_ERROR(GcmSeal(secret, sealed.nonce, {associated}, plaintext,
+                                  reinterpret_cast<uint8_t*>(sealed.ciphertext_and_tag.data())));
   return sealed;
 }
 
@@ -127,8 +109,10 @@ absl::StatusOr<std::string> JweRecipient::Encrypt(absl::string_view content_type
   POSTERN_ASSIGN_OR_RETURN(const Sealed sealed,
                            SealGcm(ConcatKdf(agreed, kEncryption, "", "", kKeyBits), header, plaintext));
   // The second part, the encrypted key, is empty: the agreed key is the content key.
+  const absl::string_view bytes = sealed.ciphertext_and_tag;
   return absl::StrCat(header, "..", absl::WebSafeBase64Escape(sealed.nonce), ".",
-                      absl::WebSafeBase64Escape(sealed.ciphertext), ".", absl::WebSafeBase64Escape(sealed.tag));
+                      absl::WebSafeBase64Escape(bytes.substr(0, plaintext.size())), ".",
+                      absl::WebSafeBase64Escape(bytes.substr(plaintext.size())));
 }
 
 absl::StatusOr<SecretBytes> AgreeP256(EVP_PKEY* own, EVP_PKEY* other) {
@@ -147,8 +131,8 @@ SecretBytes ConcatKdf(const SecretBytes& agreed, absl::string_view algorithm, ab
                       absl::string_view consumer, size_t bits) {
   // One round gives 256 bits, which is all that is asked for.
   Sha256Digest derived =
-      Sha256({BigEndian32(1), agreed.Reveal(SecretAccess::Granted()), BigEndian32(algorithm.size()), algorithm,
-              BigEndian32(producer.size()), producer, BigEndian32(consumer.size()), consumer, BigEndian32(bits)});
+      Sha256({BigEndian32(1), agreed.Reveal(SecretAccess::Granted()), BigEndian(algorithm.size(), 4), algorithm,
+              BigEndian(producer.size(), 4), producer, BigEndian(consumer.size(), 4), consumer, BigEndian(bits, 4)});
   SecretBytes key = SecretBytes::CopyOf(AsBytes(derived).substr(0, bits / 8));
   OPENSSL_cleanse(derived.data(), derived.size());
   return key;

@@ -1,5 +1,6 @@
 #include "server/crypto/key_store.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "server/crypto/key_store_impl.h"
 #include "server/crypto/random.h"
 #include "server/crypto/root_keyset.h"
+#include "server/crypto/tombstone_mark.h"
 #include "server/crypto/tombstone_replay.h"
 
 namespace postern::crypto {
@@ -35,6 +37,18 @@ std::vector<KeyId> NewestOfEachName(absl::Span<const KeyId> ids) {
     }
   }
   return newest;
+}
+
+// Whether a root was renewed after the newest generation was made: then this may be a copy from before, and there may
+// be later ones with the same keys under the new root. What is destroyed from now on is final only without that one
+// too.
+bool RootsAreNewer(const Roots& roots, const std::vector<StoredKek>& keks) {
+  uint32_t newest = 0;
+  for (const StoredKek& kek : keks) newest = std::max(newest, kek.generation);
+  return std::any_of(keks.begin(), keks.end(), [&](const StoredKek& kek) {
+    const RootKeyset& root = kek.realm == KeyRealm::kMinors ? roots.minors : roots.standard;
+    return kek.generation == newest && kek.root_version < root.primary_version();
+  });
 }
 
 absl::StatusOr<TombstoneLog> OpenLog(const KeyStoreOptions& options) {
@@ -63,10 +77,14 @@ absl::Status KeyStore::Impl::Start(const Roots& roots) {
       POSTERN_ASSIGN_OR_RETURN(const bool any_key, table_.AnyKey());
       if (any_key) return errors::KeyStoreLayoutUnknown(options_.path);
       POSTERN_RETURN_IF_ERROR(AddKeks(roots, 1, absl::Now()));
+    } else if (RootsAreNewer(roots, keks)) {
+      POSTERN_RETURN_IF_ERROR(AddKeks(roots, keks_.current() + 1, absl::Now()));
     }
     // Before any key can be asked for.
     POSTERN_ASSIGN_OR_RETURN(shredded_again_,
                              ReplayTombstones(table_, keks_, tombstones_, options_.tombstone_log_path));
+    POSTERN_RETURN_IF_ERROR(CheckTombstoneMark(TombstoneMarkPath(options_.path), tombstones_));
+    POSTERN_RETURN_IF_ERROR(SetTombstoneMark(TombstoneMarkPath(options_.path), tombstones_));
     // A crash may have come between a shred and its scrub.
     scrub_wanted_ = true;
   }
@@ -193,7 +211,8 @@ absl::Status KeyStore::Impl::Shred(absl::Span<const KeyId> ids, absl::Time now) 
   scrub_wanted_ = scrub_wanted_ || written.ok();
   POSTERN_RETURN_IF_ERROR(written);
   POSTERN_FAILPOINT("keys.shredded");
-  return ExtendTombstoneLog(table_, tombstones_);
+  POSTERN_RETURN_IF_ERROR(ExtendTombstoneLog(table_, tombstones_));
+  return SetTombstoneMark(TombstoneMarkPath(options_.path), tombstones_);
 }
 
 KeyStore::KeyStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -34,11 +34,10 @@ std::string CheckOf(uint64_t sequence, absl::string_view body) {
   return std::string(AsBytes(digest).substr(0, kCheckSize));
 }
 
-std::string EntryOf(const KeyTombstone& tombstone) {
-  const std::string body = absl::StrCat(tombstone.id.AsBytes(),
-                                        BigEndian64(static_cast<uint64_t>(absl::ToUnixMillis(tombstone.shredded_at))),
-                                        BigEndian32(tombstone.last_generation));
-  return absl::StrCat(body, CheckOf(tombstone.sequence, body));
+std::string BodyOf(const KeyTombstone& tombstone) {
+  return absl::StrCat(tombstone.id.AsBytes(),
+                      BigEndian64(static_cast<uint64_t>(absl::ToUnixMillis(tombstone.shredded_at))),
+                      BigEndian32(tombstone.last_generation));
 }
 
 // Nothing at the file's end; errno is set where the disk fails.
@@ -68,6 +67,10 @@ bool WriteAt(int fd, off_t offset, absl::string_view bytes) {
 }
 
 }  // namespace
+
+std::string TombstoneCheck(const KeyTombstone& tombstone) {
+  return CheckOf(tombstone.sequence, BodyOf(tombstone));
+}
 
 absl::StatusOr<TombstoneLog> TombstoneLog::Open(const std::string& path) {
   POSTERN_RETURN_IF_ERROR(CheckPrivateFile(path));
@@ -122,7 +125,8 @@ absl::StatusOr<std::optional<KeyTombstone>> TombstoneLog::Read(uint64_t sequence
 absl::Status TombstoneLog::Write(absl::Span<const KeyTombstone> tombstones) {
   if (tombstones.empty()) return absl::OkStatus();
   std::string entries;
-  for (const KeyTombstone& tombstone : tombstones) entries += EntryOf(tombstone);
+  for (const KeyTombstone& tombstone : tombstones)
+    absl::StrAppend(&entries, BodyOf(tombstone), TombstoneCheck(tombstone));
   if (!WriteAt(fd_, OffsetOf(tombstones.front().sequence), entries)) {
     return errors::KeyFileUnusable(path_, "write", errno);
   }

@@ -22,6 +22,9 @@
 
 namespace postern::crypto {
 
+// The check of its entry.
+std::string TombstoneCheck(const KeyTombstone& tombstone);
+
 // Not thread-safe. Failures of the disk are LEDGER_UNAVAILABLE.
 class TombstoneLog {
  public:

@@ -289,6 +289,45 @@ TEST_F(KeyStoreTest, GenerationsReplaceEachOther) {
   for (size_t i = 1; i < keys.size(); ++i) EXPECT_TRUE(store_->Get(keys[i].id)->secret->Equals(*keys[i].secret));
 }
 
+// A copy of the store from after a renewal may hold, under the new root, a key that is destroyed in a store that was
+// put back from before it.
+TEST_F(KeyStoreTest, AfterARestoreFromBeforeARenewalNothingIsFinalWhileTheNewRootLives) {
+  const auto start_generation = [&] {
+    ASSERT_TRUE(store_->StartGeneration(now_).ok());
+    while (*store_->RewrapSome(100)) {
+    }
+  };
+  const auto destroy_older = [&] {
+    const std::vector<uint32_t> living = store_->LivingGenerations();
+    for (const uint32_t generation : living) {
+      if (generation != living.back()) ASSERT_TRUE(store_->DestroyGeneration(generation, now_).ok());
+    }
+  };
+  const std::string paths[] = {options_.root_keyset_path, options_.minors_root_keyset_path};
+  const KeyId alice = Ensure(Ask("alice"))->id;
+  store_.reset();
+  const std::string before = ReadFile(options_.path);
+  Reopen();
+  for (const std::string& path : paths) ASSERT_TRUE(RootKeyset::AddVersion(path).ok());
+  start_generation();
+  store_.reset();
+  ::unlink((options_.path + "-wal").c_str());
+  WriteFile(options_.path, before);
+
+  Reopen();
+  ASSERT_TRUE(store_->Shred({alice}, now_).ok());
+  const uint32_t last = store_->ListTombstones(0, 1)->at(0).last_generation;
+  start_generation();
+  destroy_older();
+  for (const std::string& path : paths) ASSERT_TRUE(RootKeyset::RemoveVersion(path, 1).ok());
+  EXPECT_FALSE(*store_->IsFinal(last)) << "the key is readable in a copy of the store that was lost";
+  for (const std::string& path : paths) ASSERT_TRUE(RootKeyset::AddVersion(path).ok());
+  start_generation();
+  destroy_older();
+  for (const std::string& path : paths) ASSERT_TRUE(RootKeyset::RemoveVersion(path, 2).ok());
+  EXPECT_TRUE(*store_->IsFinal(last));
+}
+
 TEST_F(KeyStoreTest, BelongsToOneLedger) {
   options_.ledger = "ledger one";
   Reopen();

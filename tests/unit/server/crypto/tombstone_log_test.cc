@@ -188,6 +188,62 @@ TEST_F(TombstoneLogTest, ABackupThatIsEndedLeavesNothing) {
   EXPECT_FALSE(std::filesystem::exists(copy));
 }
 
+// Towards: P1.5c
+TEST_F(TombstoneLogTest, ALogThatWasCutBetweenTwoEntriesIsNoticed) {
+  const KeyId alice = Make("alice");
+  const KeyId bob = Make("bob");
+  const KeyId carol = Make("carol");
+  ASSERT_TRUE(store_->Shred({carol}, now_).ok());
+  const std::string log_of_backup = ReadFile(log_path_);
+  TakeBackup();
+  ASSERT_TRUE(store_->Shred({alice}, now_).ok());
+  ASSERT_TRUE(store_->Shred({bob}, now_).ok());
+  Restore();
+  const std::string log = ReadFile(log_path_);
+  ASSERT_EQ(log.size(), kHeaderSize + 3 * kEntrySize);
+  // The last alone, all that the backup lacks (a copy of the same age), and everything.
+  for (const std::string& cut : {log.substr(0, log.size() - kEntrySize), log_of_backup, log.substr(0, kHeaderSize)}) {
+    Overwrite(log_path_, cut);
+    const absl::Status opened = TryOpen();
+    EXPECT_TRUE(absl::IsDataLoss(opened)) << cut.size() << ": " << opened;
+  }
+  Overwrite(log_path_, log);
+  ASSERT_TRUE(TryOpen().ok());
+  EXPECT_EQ(ReasonOf(store_->Get(alice).status()), kShredded);
+  EXPECT_EQ(ReasonOf(store_->Get(bob).status()), kShredded);
+}
+
+TEST_F(TombstoneLogTest, WhatTheStoreKnowsMendsALogThatWasCut) {
+  const KeyId alice = Make("alice");
+  const KeyId bob = Make("bob");
+  ASSERT_TRUE(store_->Shred({alice}, now_).ok());
+  ASSERT_TRUE(store_->Shred({bob}, now_).ok());
+  store_.reset();
+  const std::string log = ReadFile(log_path_);
+  Overwrite(log_path_, log.substr(0, log.size() - kEntrySize));
+  ASSERT_TRUE(TryOpen().ok());
+  EXPECT_EQ(ReadFile(log_path_), log);
+}
+
+TEST_F(TombstoneLogTest, AnotherHistoryOfTheSameLengthIsNoticed) {
+  const KeyId alice = Make("alice");
+  const KeyId bob = Make("bob");
+  TakeBackup();
+  const std::string empty = ReadFile(log_path_);
+  ASSERT_TRUE(store_->Shred({alice}, now_).ok());
+  const std::string mark = ReadFile(options_.path + ".tombstone-mark");
+  Restore();
+  Overwrite(log_path_, empty);
+  std::filesystem::remove(options_.path + ".tombstone-mark");
+  ASSERT_TRUE(TryOpen().ok()) << "nothing is left that says otherwise";
+  ASSERT_TRUE(store_->Shred({bob}, now_).ok());
+  store_.reset();
+  Overwrite(options_.path + ".tombstone-mark", mark);
+  EXPECT_TRUE(absl::IsDataLoss(TryOpen()));
+  Overwrite(options_.path + ".tombstone-mark", mark.substr(0, mark.size() - 10));
+  EXPECT_TRUE(absl::IsDataLoss(TryOpen())) << "a mark that is damaged says nothing";
+}
+
 TEST_F(TombstoneLogTest, AStoreWhoseLogIsGoneIsNotOpened) {
   const KeyId alice = Make("alice");
   ASSERT_TRUE(store_->Shred({alice}, now_).ok());
