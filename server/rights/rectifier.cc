@@ -17,6 +17,7 @@
 #include "server/registry/audit_entry.h"
 #include "server/registry/errors.h"
 #include "server/registry/times.h"
+#include "server/rights/deleted_copies.h"
 #include "server/rights/errors.h"
 #include "server/rights/granted_fields.h"
 #include "server/rights/recall.h"
@@ -41,6 +42,13 @@ bool Waits(const storage::DisclosureRow& row) {
   return row.state == v1::DISCLOSURE_STATE_PENDING || row.state == v1::DISCLOSURE_STATE_POSSIBLY_HELD ||
          row.state == v1::DISCLOSURE_STATE_DEAD_LETTERED;
 }
+
+// What one partner has of a record for one purpose, or waits for.
+struct Copy {
+  storage::Hash32 handle{};
+  absl::Time last = absl::InfinitePast();  // when the newest version was disclosed
+  bool waits = false;
+};
 
 // Waits for the answer.
 absl::StatusOr<v1::CreateDisclosureResponse> Create(disclosure::Discloser& discloser, const identity::Principal& caller,
@@ -84,14 +92,26 @@ absl::StatusOr<Rectifier::Targets> Rectifier::FindHolders(const Facts& facts, co
   std::map<storage::PartnerId, std::string> names;
   POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::PartnerRow> partners, plane_.store->ListPartners());
   for (const storage::PartnerRow& partner : partners) names[partner.id] = partner.partner.name();
-  Targets targets;
+  // By partner and purpose; all versions have one handle.
+  std::map<std::pair<storage::PartnerId, std::string>, Copy> copies;
   const auto add = [&](const storage::DisclosureRow& row) -> absl::Status {
     if (row.record_key != facts.record_key || (!row.may_be_held && !Waits(row))) return absl::OkStatus();
     POSTERN_ASSIGN_OR_RETURN(const GrantFacts* grant, grants.Of(row.grant));
-    if (grant->ref.record_type == record_type) targets.insert({names[row.partner], grant->ref.purpose});
+    if (grant->ref.record_type != record_type) return absl::OkStatus();
+    Copy& copy = copies[{row.partner, grant->ref.purpose}];
+    copy.handle = row.handle;
+    copy.last = std::max(copy.last, row.time);
+    // One on its way is handed over again should the stream break.
+    copy.waits = copy.waits || Waits(row);
     return absl::OkStatus();
   };
   POSTERN_RETURN_IF_ERROR(ForEachDisclosure(*plane_.store, {facts.order}, add));
+  Targets targets;
+  for (const auto& [key, copy] : copies) {
+    const auto& [partner, purpose] = key;
+    POSTERN_ASSIGN_OR_RETURN(const bool gone, AttestedGone(*plane_.store, partner, copy.handle, copy.last));
+    if (copy.waits || !gone) targets.insert({names[partner], purpose});
+  }
   return targets;
 }
 

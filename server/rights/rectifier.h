@@ -37,7 +37,7 @@ class Rectifier {
   using Targets = std::set<std::pair<std::string, std::string>>;  // partner, purpose
 
   absl::StatusOr<Facts> ReadFacts(const v1::Record& record, const registry::Snapshot& snapshot) const;
-  // Who has a version of the record, or waits for one.
+  // Who has a version of the record and has not attested that it is gone, or waits for one.
   absl::StatusOr<Targets> FindHolders(const Facts& facts, const std::string& record_type,
                                       std::shared_ptr<const registry::Snapshot> snapshot) const;
   absl::Status CheckReroute(const Facts& facts) const;

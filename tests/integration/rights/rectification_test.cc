@@ -62,6 +62,55 @@ TEST_F(RectificationTest, WhatStillWaitsIsReplaced) {
   EXPECT_EQ(Receive(1)[0].recipient().address().street(), "Bahnhofstrasse 2") << "the old one is never handed over";
 }
 
+// Clause: P1.5b, P1.5c
+TEST_F(RectificationTest, APartnerThatDeletedTheRecordIsSentNoCorrectionOfIt) {
+  ASSERT_EQ(Disclose(Moved("G-1", 1, "Seestrasse 1")).reason, "");
+  Receive(1);
+  ReportOrder("order-G-1", v1::ORDER_EVENT_AFTER_SALES_CLOSED);
+  const v1::SubjectRequest erasure = Ask("anna", v1::SubjectRequest::KIND_ERASURE);
+  v1::SubjectRequest run;
+  ASSERT_TRUE(Run(erasure.name(), &run).ok());
+  AwaitEffective(erasure.name());
+  v1::LiftSuppressionRequest lift;
+  lift.mutable_subject()->set_id("anna");
+  lift.set_evidence("a new account");
+  v1::Subject lifted;
+  ASSERT_TRUE(rights_->LiftSuppression(Deadline().get(), lift, &lifted).ok());
+
+  v1::RectifyRecordResponse response;
+  ASSERT_TRUE(Rectify(Moved("G-1", 2, "Bahnhofstrasse 2"), false, &response).ok());
+  EXPECT_THAT(response.results(), SizeIs(1)) << "it was asked to delete the record, and has not said that it did";
+  Receive(1);
+  // The notice names what was disclosed before it: of the correction it says nothing.
+  EXPECT_EQ(AnswerNotices(), 1);
+  ASSERT_TRUE(Rectify(Moved("G-1", 3, "Talstrasse 3"), false, &response).ok());
+  Receive(1);
+
+  const v1::SubjectRequest again = Ask("anna", v1::SubjectRequest::KIND_ERASURE);
+  ASSERT_TRUE(Run(again.name(), &run).ok());
+  AwaitEffective(again.name());
+  EXPECT_EQ(AnswerNotices(), 1);
+  ASSERT_TRUE(rights_->LiftSuppression(Deadline().get(), lift, &lifted).ok());
+  EXPECT_EQ(testing::ReasonOf(Rectify(Moved("G-1", 4, "Talstrasse 4"), false, &response)), "ERROR_REASON_NOT_FOUND");
+  // A new relationship may bring it to the partner again; from then on it is corrected there.
+  ASSERT_EQ(Disclose(Moved("G-1", 5, "Talstrasse 5")).reason, "");
+  Receive(1);
+  ASSERT_TRUE(Rectify(Moved("G-1", 6, "Talstrasse 6"), false, &response).ok());
+  EXPECT_EQ(Receive(1)[0].recipient().address().street(), "Talstrasse 6");
+}
+
+// Clause: P1.5b
+TEST_F(RectificationTest, WhoDeletedAPartOfTheRecordIsSentItsCorrection) {
+  SetConsent("anna", true);
+  ASSERT_EQ(Disclose(Moved("P-1", 1, "Seestrasse 1")).reason, "");
+  Receive(1);
+  SetConsent("anna", false);
+  ASSERT_EQ(AnswerNotices(), 1) << "the neighbour alone";
+  v1::RectifyRecordResponse response;
+  ASSERT_TRUE(Rectify(Moved("P-1", 2, "Bahnhofstrasse 2"), false, &response).ok());
+  EXPECT_EQ(Receive(1)[0].recipient().address().street(), "Bahnhofstrasse 2");
+}
+
 TEST_F(RectificationTest, NobodyIsToldOfARecordThatNobodyHas) {
   v1::RectifyRecordResponse response;
   EXPECT_EQ(testing::ReasonOf(Rectify(Moved("N-1", 2, "Bahnhofstrasse 2"), false, &response)),
