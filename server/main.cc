@@ -6,6 +6,9 @@
 //   posternd --config FILE --restore BACKUP  put a backup in place, while no gateway runs (deploy/RECOVERY.md)
 //   posternd --config FILE --accept-key-loss  go on with a key store that lacks keys of the ledger's records
 //   posternd --config FILE --recover ORIGIN  give up that audit log and go on with the ledger as it is
+//   posternd --config FILE --move-store FROM  move the SQLite ledger in that folder into PostgreSQL (`posternctl store
+//                                             move`)
+//   posternd --config FILE --migrate-store [--dry-run]  bring the ledger's tables forward (`posternctl store migrate`)
 //
 // Exit codes: 0 done; 1 the gateway could not start, or failed; 2 wrong usage; 3 the configuration, or something it
 // names, is wrong.
@@ -32,7 +35,9 @@
 #include "server/gateway/config.h"
 #include "server/gateway/gateway.h"
 #include "server/gateway/init_keys.h"
+#include "server/gateway/progress_line.h"
 #include "server/gateway/recovery.h"
+#include "server/gateway/store_upkeep.h"
 
 namespace postern {
 namespace {
@@ -43,7 +48,8 @@ constexpr int kUsage = 2;
 constexpr int kBadConfig = 3;
 
 constexpr char kHelp[] =
-    "usage: posternd --config FILE [--check | --init-keys | --restore BACKUP | --accept-key-loss | --recover ORIGIN]\n"
+    "usage: posternd --config FILE [--check | --init-keys | --restore BACKUP | --accept-key-loss | --recover ORIGIN |\n"
+    "                                --move-store FROM | --migrate-store [--dry-run]]\n"
     "  --check           check the configuration and everything it names, then exit\n"
     "  --init-keys       make the data directory and the key files that are missing, then exit\n"
     "  --restore BACKUP  put the backup in that folder in place, then exit; what is there is moved aside\n"
@@ -51,6 +57,9 @@ constexpr char kHelp[] =
     "  --recover ORIGIN  give up the audit log of that name and suspend every partner, then exit: for a ledger that "
     "is\n"
     "                    behind what was published\n"
+    "  --move-store FROM  move the SQLite ledger in that folder, or a backup of it, into the PostgreSQL that the\n"
+    "                    configuration names, verify the copy, then exit\n"
+    "  --migrate-store   bring the ledger's tables to this release's version, then exit; with --dry-run try it only\n"
     "exit codes: 0 done, 1 failed, 2 usage, 3 configuration\n";
 
 struct Arguments {
@@ -60,6 +69,9 @@ struct Arguments {
   bool accept_key_loss = false;
   std::optional<std::string> restore;
   std::optional<std::string> recover;
+  std::optional<std::string> move_store;
+  bool migrate_store = false;
+  bool dry_run = false;
   bool help = false;
 };
 
@@ -78,15 +90,21 @@ bool Parse(int argc, char** argv, Arguments* out) {
       out->restore = argv[++i];
     } else if (argument == "--recover" && i + 1 < argc) {
       out->recover = argv[++i];
+    } else if (argument == "--move-store" && i + 1 < argc) {
+      out->move_store = argv[++i];
+    } else if (argument == "--migrate-store") {
+      out->migrate_store = true;
+    } else if (argument == "--dry-run") {
+      out->dry_run = true;
     } else if (argument == "--help") {
       out->help = true;
     } else {
       return false;
     }
   }
-  const int modes =
-      out->check + out->init_keys + out->accept_key_loss + out->restore.has_value() + out->recover.has_value();
-  return out->help || (!out->config.empty() && modes <= 1);
+  const int modes = out->check + out->init_keys + out->accept_key_loss + out->restore.has_value() +
+                    out->recover.has_value() + out->move_store.has_value() + out->migrate_store;
+  return out->help || (!out->config.empty() && modes <= 1 && (!out->dry_run || out->migrate_store));
 }
 
 // Keys and records must not reach a core file, nor another process of this user.
@@ -150,6 +168,13 @@ int Report(absl::FunctionRef<absl::Status(gateway::Steps*)> work) {
   if (status.ok()) return kDone;
   std::fprintf(stderr, "posternd: %s\n", std::string(status.message()).c_str());
   return kFailed;
+}
+
+absl::Status MoveStore(const gateway::config::Config& config, const std::string& from, gateway::Steps* steps) {
+  gateway::ProgressLine line(stderr);
+  return gateway::MoveStore(
+      config, from, absl::Now(),
+      [&line](absl::string_view table, int64_t done, int64_t all) { line.Show(table, done, all); }, steps);
 }
 
 int Serve(const gateway::config::Config& config) {
@@ -216,6 +241,12 @@ int Main(int argc, char** argv) {
   }
   if (arguments.accept_key_loss) {
     return Report([&](gateway::Steps* steps) { return gateway::AcceptKeyLoss(*config, absl::Now(), steps); });
+  }
+  if (arguments.move_store.has_value()) {
+    return Report([&](gateway::Steps* steps) { return MoveStore(*config, *arguments.move_store, steps); });
+  }
+  if (arguments.migrate_store) {
+    return Report([&](gateway::Steps* steps) { return gateway::MigrateStore(*config, arguments.dry_run, steps); });
   }
   return Serve(*config);
 }

@@ -20,6 +20,7 @@ void AddStatisticsCommand(CLI::App& app, Session& session);           // statist
 void AddSuperviseCommands(CLI::App& app, Session& session);           // supervise
 void AddAuditCommands(CLI::App& app, Session& session);               // audit
 void AddMaintenanceCommands(CLI::App& app, Session& session);         // check, store, keys
+void AddStoreCommands(CLI::App& store, Session& session);             // store move|migrate (offline)
 void AddPartnerTestCommand(CLI::App& app, Session& session);          // partner-test (without a gateway)
 void AddPolicyCommands(CLI::App& app, Session& session);              // policy lint|explain|render
 void AddPreviewCommand(CLI::App& policy, Session& session);           // policy preview (offline)

@@ -110,6 +110,8 @@ void AddMaintenanceCommands(CLI::App& app, Session& session) {
       "--keys", [kind] { *kind = v1::Backup::KIND_KEYS; }, "Copy the key store instead; keep the two apart");
   session.OnRun(backup, [&session, kind] { return BackUp(session, *kind); });
 
+  AddStoreCommands(*store, session);
+
   CLI::App* keys = app.add_subcommand("keys", "The keys that wrap all others")->require_subcommand(1);
   CLI::App* list = keys->add_subcommand("list", "Generations, newest first");
   session.OnRun(list, [&session] { return ListKeys(session); });

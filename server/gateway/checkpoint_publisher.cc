@@ -10,6 +10,7 @@
 #include "server/base/failpoint.h"
 #include "server/crypto/big_endian.h"
 #include "server/gateway/atomic_file.h"
+#include "server/gateway/published_checkpoint.h"
 #include "server/identity/key_pair.h"
 
 namespace postern::gateway {
@@ -27,11 +28,8 @@ absl::Status CheckpointPublisher::VerifyLedger() {
   const absl::StatusOr<std::string> note = identity::ReadPublicFile(options_.file);
   if (absl::IsNotFound(note.status())) return VerifyUnpublished();
   POSTERN_RETURN_IF_ERROR(note.status());
-  absl::StatusOr<audit::Checkpoint> opened = audit::OpenCheckpoint(*note, signer_->VerifierKey());
-  for (const std::string& former : options_.former_verifier_keys) {
-    if (!opened.ok()) opened = audit::OpenCheckpoint(*note, former);
-  }
-  if (!opened.ok() || opened->origin != signer_->name()) {
+  const absl::StatusOr<audit::Checkpoint> opened = OpenOwnCheckpoint(*note, *signer_, options_.former_verifier_keys);
+  if (!opened.ok()) {
     return absl::DataLossError(
         absl::StrCat("the checkpoint in ", options_.file,
                      " was not signed for this ledger; if the audit signing key was replaced, the configuration's "

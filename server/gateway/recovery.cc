@@ -1,7 +1,6 @@
 #include "server/gateway/recovery.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -18,6 +17,7 @@
 #include "server/gateway/atomic_file.h"
 #include "server/gateway/backup_folder.h"
 #include "server/gateway/key_agreement.h"
+#include "server/gateway/move_aside.h"
 #include "server/gateway/open_ledger.h"
 #include "server/identity/key_pair.h"
 #include "server/registry/audit_entry.h"
@@ -40,26 +40,9 @@ std::string KeyStoreFile(const config::Config& config) {
   return absl::StrCat(config.data_dir(), "/keystore.db");
 }
 
-bool Exists(const std::string& path) {
-  struct stat info {};
-  return lstat(path.c_str(), &info) == 0;
-}
-
-// Never over what is there; `flags` as of renameat2.
-absl::Status Rename(const std::string& from, const std::string& to, unsigned flags = RENAME_NOREPLACE) {
-  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags) == 0) return absl::OkStatus();
-  return MakeError(v1::ERROR_REASON_LEDGER_UNAVAILABLE,
-                   absl::StrCat("cannot rename ", from, " to ", to, ": errno ", errno));
-}
-
-// Moves `path` to the name `as`, if it is there.
-absl::Status MoveAside(const std::string& path, const std::string& as, absl::Time now, Steps* steps) {
-  if (!Exists(path)) return absl::OkStatus();
-  const std::string aside =
-      absl::StrCat(as, ".replaced-", absl::FormatTime("%Y%m%dT%H%M%E3S", now, absl::UTCTimeZone()), "Z");
-  POSTERN_RETURN_IF_ERROR(Rename(path, aside));
-  steps->push_back(absl::StrCat("moved ", path, " to ", aside));
-  return absl::OkStatus();
+// Moves what stands at `path` out of the way under the name `as`, if it is there.
+absl::Status Replace(const std::string& path, const std::string& as, absl::Time now, Steps* steps) {
+  return Exists(path) ? MoveAside(path, absl::StrCat(as, ".replaced-"), now, steps) : absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<storage::DataDirectory>> Lock(const std::string& folder, bool create) {
@@ -96,7 +79,7 @@ absl::Status RestoreLedger(const config::Config& config, const std::string& copy
   // In one step: there is no moment without a ledger, in which a gateway would make a new one.
   POSTERN_RETURN_IF_ERROR(Rename(fresh, folder, old_lock == nullptr ? RENAME_NOREPLACE : RENAME_EXCHANGE));
   steps->push_back(absl::StrCat("restored ", folder));
-  POSTERN_RETURN_IF_ERROR(MoveAside(fresh, folder, now, steps));
+  POSTERN_RETURN_IF_ERROR(Replace(fresh, folder, now, steps));
   return SyncFolder(config.data_dir());
 }
 
@@ -127,7 +110,7 @@ absl::Status RestoreKeys(const config::Config& config, const v1::BackupManifest&
   if (!ledger.empty()) POSTERN_RETURN_IF_ERROR(crypto::KeyStore::Rebind(fresh, "", ledger));
   // The file before its log: a log without its file belongs to nobody, a file without its log would lack what it says.
   for (const char* suffix : {"", "-wal", "-shm"}) {
-    POSTERN_RETURN_IF_ERROR(MoveAside(absl::StrCat(target, suffix), absl::StrCat(target, suffix), now, steps));
+    POSTERN_RETURN_IF_ERROR(Replace(absl::StrCat(target, suffix), absl::StrCat(target, suffix), now, steps));
   }
   POSTERN_RETURN_IF_ERROR(Rename(fresh, target));
   steps->push_back(absl::StrCat("restored ", target, "; the tombstone log is gone over at the next start"));
@@ -163,7 +146,7 @@ absl::Status KeepCheckpoint(const config::Config& config, absl::Time now, Steps*
   POSTERN_ASSIGN_OR_RETURN(const std::string note, identity::ReadPublicFile(checkpoint));
   const std::string origin = note.substr(0, note.find('\n'));
   const std::string kept = absl::StrCat(checkpoint, ".", origin.substr(origin.rfind('/') + 1));
-  if (Exists(kept)) return MoveAside(checkpoint, kept, now, steps);
+  if (Exists(kept)) return Replace(checkpoint, kept, now, steps);
   POSTERN_RETURN_IF_ERROR(Rename(checkpoint, kept));
   steps->push_back(absl::StrCat("kept the last checkpoint of the old log as ", kept));
   return absl::OkStatus();

@@ -3,18 +3,16 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/gateway/config.h"
+#include "server/gateway/steps.h"
 
 namespace postern::gateway {
 
-// What was done, one line each, for whoever does it; also where an error ended it. All are FAILED_PRECONDITION while
-// the gateway runs, and may be repeated after a crash.
-using Steps = std::vector<std::string>;
+// All are FAILED_PRECONDITION while the gateway runs, and may be repeated after a crash.
 
 // In data_dir while Recover is under way: the gateway does not start before it was ended.
 inline constexpr char kRecoveryFile[] = "recovery-pending";

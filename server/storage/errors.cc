@@ -108,6 +108,21 @@ absl::Status SchemaInUse(absl::string_view schema) {
   return absl::FailedPreconditionError(absl::StrCat("database schema ", schema, " is in use by another gateway"));
 }
 
+absl::Status MoveUnfinished(absl::string_view schema) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "database schema ", schema, " holds a ledger that is being moved into it and is not all there: move it again"));
+}
+
+absl::Status SchemaNotEmpty(absl::string_view schema) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("database schema ", schema, " holds a ledger already: it is never written over"));
+}
+
+absl::Status SchemaTooOld(int found, int known) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("the store has schema version ", found, ", and this release has ", known, ": migrate it first"));
+}
+
 absl::Status PathExposed(absl::string_view path, absl::string_view why) {
   return absl::FailedPreconditionError(absl::StrCat(path, " ", why));
 }

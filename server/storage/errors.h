@@ -29,6 +29,12 @@ absl::Status LaneSpanUnsupported();
 absl::Status DirectoryInUse(absl::string_view path);
 // FAILED_PRECONDITION: another gateway has the database schema.
 absl::Status SchemaInUse(absl::string_view schema);
+// FAILED_PRECONDITION: a ledger is being moved into it, and is not all there.
+absl::Status MoveUnfinished(absl::string_view schema);
+// FAILED_PRECONDITION: it holds a ledger, over which none is moved.
+absl::Status SchemaNotEmpty(absl::string_view schema);
+// FAILED_PRECONDITION: written by an earlier release.
+absl::Status SchemaTooOld(int found, int known);
 // FAILED_PRECONDITION: not a plain file or directory of this user that nobody else may access.
 absl::Status PathExposed(absl::string_view path, absl::string_view why);
 // LEDGER_UNAVAILABLE; `error_number` is errno.

@@ -12,15 +12,16 @@ namespace postern::storage {
 
 class ArrayParameter {
  public:
-  // Of bytea or of int8.
+  // Of bytea, text or int8.
   explicit ArrayParameter(Oid element);
 
   void Add(int64_t value);
   void Add(absl::string_view bytes);
   void AddNull();
 
-  Oid type() const { return element_ == kInt8 ? kInt8Array : kByteaArray; }
+  Oid type() const { return element_ == kInt8 ? kInt8Array : element_ == kText ? kTextArray : kByteaArray; }
   int size() const { return size_; }
+  size_t bytes() const { return bytes_.size(); }
   // The whole of it, for the time being.
   absl::string_view Encoded();
 

@@ -1,6 +1,5 @@
 #include "server/storage/postgres/commit.h"
 
-#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -11,18 +10,13 @@
 #include "server/storage/postgres/group_rows.h"
 #include "server/storage/postgres/record_versions.h"
 #include "server/storage/sql/admission.h"
+#include "server/storage/sql/group_commit.h"
 #include "server/storage/sql/packing.h"
 #include "server/storage/sql/queue.h"
 #include "server/storage/sql/statistics.h"
 
 namespace postern::storage {
 namespace {
-
-struct Count {
-  PartnerId partner = 0;
-  int64_t records = 0;
-  int64_t exchanges = 0;
-};
 
 class GroupCommit {
  public:
@@ -35,13 +29,11 @@ class GroupCommit {
  private:
   absl::Status ReadOriginals();
   absl::Status ReadVersions();
-  absl::StatusOr<int64_t> ScopeOf(GrantId grant);
   // Whether the request is in the ledger, or was made by an entry before: its result is the original's then.
   bool IsRepeated(size_t i);
   // What speaks against this one entry.
   absl::Status Admit(const NewDisclosure& entry);
   void Append(size_t i);
-  void CountOne(const NewDisclosure& entry);
   absl::Status Write();
 
   PostgresConnection& db_;
@@ -54,7 +46,7 @@ class GroupCommit {
   GroupVersions versions_;
   GroupRows rows_;
   std::vector<crypto::MerkleNode> completed_;
-  std::vector<Count> counts_;
+  GroupCounts counts_;
   UncountedGroup uncounted_;
 };
 
@@ -103,18 +95,10 @@ absl::Status GroupCommit::ReadOriginals() {
 absl::Status GroupCommit::ReadVersions() {
   for (const NewDisclosure& entry : group_) {
     if (!entry.has_record_version) continue;
-    POSTERN_ASSIGN_OR_RETURN(const int64_t scope, ScopeOf(entry.grant));
+    POSTERN_ASSIGN_OR_RETURN(const int64_t scope, ScopeOfGrant(db_, entry.grant, &grant_scopes_));
     versions_.Want(scope, entry.record_key);
   }
   return versions_.Read(db_);
-}
-
-absl::StatusOr<int64_t> GroupCommit::ScopeOf(GrantId grant) {
-  if (const auto known = grant_scopes_.find(grant); known != grant_scopes_.end()) return known->second;
-  Query query(db_, "SELECT scope FROM grant_ref WHERE id = ?");
-  query.Bind(grant);
-  if (!query.Next()) return query.status().ok() ? errors::NotFound("grant") : query.status();
-  return grant_scopes_[grant] = query.Int(0);
 }
 
 bool GroupCommit::IsRepeated(size_t i) {
@@ -163,22 +147,14 @@ void GroupCommit::Append(size_t i) {
   result.time = entry.time;
   rows_.Add(entry, result.seq, result.leaf_index);
   claimed_.emplace(absl::StrCat(View(entry.request_id), View(entry.principal), View(entry.target)), i);
-  CountOne(entry);
+  counts_.Add(entry);
   uncounted_.Add(result.seq, entry.observation);
-}
-
-void GroupCommit::CountOne(const NewDisclosure& entry) {
-  auto count = std::find_if(counts_.begin(), counts_.end(), [&](const Count& c) { return c.partner == entry.partner; });
-  if (count == counts_.end()) count = counts_.insert(counts_.end(), Count{entry.partner});
-  ++(entry.exchange ? count->exchanges : count->records);
 }
 
 absl::Status GroupCommit::Write() {
   POSTERN_RETURN_IF_ERROR(rows_.Insert(db_));
   POSTERN_RETURN_IF_ERROR(versions_.Write(db_));
-  for (const Count& count : counts_) {
-    POSTERN_RETURN_IF_ERROR(CountCommitted(scope_, count.partner, count.records, count.exchanges));
-  }
+  POSTERN_RETURN_IF_ERROR(counts_.Write(scope_));
   return uncounted_.Write(scope_);
 }
 

@@ -3,18 +3,14 @@
 
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "server/storage/postgres/connection.h"
+#include "server/storage/sql/group_commit.h"
 #include "server/storage/sql/write_scope.h"
 #include "server/storage/store.h"
 
 namespace postern::storage {
-
-// What record versions are counted in, by grant. Grants never change, so what was read once holds. Used inside write
-// transactions only.
-using GrantScopes = absl::flat_hash_map<GrantId, int64_t>;
 
 // As Store::CommitGroup. Entries of one group see those before them as committed. A mark that a backlog's end overtook
 // is left out.

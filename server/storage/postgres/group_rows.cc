@@ -1,8 +1,7 @@
 #include "server/storage/postgres/group_rows.h"
 
-#include <algorithm>
-
 #include "proto/errors/error.h"
+#include "server/storage/sql/indexed_names.h"
 #include "server/storage/sql/packing.h"
 
 namespace postern::storage {
@@ -47,13 +46,8 @@ void GroupRows::Add(const NewDisclosure& entry, int64_t seq, uint64_t leaf_index
   leaves_.Add(absl::string_view(entry.audit_leaf));
 }
 
-// A disclosure may name a subject twice.
 void GroupRows::AddSubjects(const NewDisclosure& entry, int64_t seq) {
-  std::vector<Mac16> names = entry.subjects;
-  names.push_back(entry.order);
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  for (const Mac16& name : names) {
+  for (const Mac16& name : IndexedNames(entry.subjects, entry.order)) {
     subjects_.Add(View(name));
     subject_seqs_.Add(seq);
   }

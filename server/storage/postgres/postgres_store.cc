@@ -13,6 +13,7 @@
 #include "server/storage/postgres/postgres_writer.h"
 #include "server/storage/postgres/session_pool.h"
 #include "server/storage/sql/check.h"
+#include "server/storage/sql/indexed_names.h"
 #include "server/storage/sql/packing.h"
 #include "server/storage/sql/settle.h"
 #include "server/storage/sql/sql_store.h"
@@ -24,20 +25,18 @@ namespace {
 constexpr absl::Duration kWalkTimeout = absl::Hours(24);
 
 absl::Status IndexSubjects(Connection& db, int64_t seq) {
-  std::vector<Mac16> names;
+  std::vector<Mac16> subjects;
+  Mac16 order;
   {
     Query query(db, "SELECT subjects, order_mac FROM disclosure WHERE seq = ?");
     query.Bind(seq);
     if (!query.Next()) return query.status();
-    POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(0), &names));
-    POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(1), &names.emplace_back()));
+    POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(0), &subjects));
+    POSTERN_RETURN_IF_ERROR(Unpack(query.Bytes(1), &order));
   }
-  for (const Mac16& name : names) {
+  for (const Mac16& name : IndexedNames(std::move(subjects), order)) {
     POSTERN_RETURN_IF_ERROR(
-        Query(db, "INSERT INTO disclosure_subject(subject, seq) VALUES(?, ?) ON CONFLICT DO NOTHING")
-            .Bind(View(name))
-            .Bind(seq)
-            .Run());
+        Query(db, "INSERT INTO disclosure_subject(subject, seq) VALUES(?, ?)").Bind(View(name)).Bind(seq).Run());
   }
   return absl::OkStatus();
 }

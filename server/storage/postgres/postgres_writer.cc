@@ -8,7 +8,9 @@
 #include "server/crypto/random.h"
 #include "server/storage/errors.h"
 #include "server/storage/postgres/failure.h"
+#include "server/storage/postgres/move_marker.h"
 #include "server/storage/postgres/schema.h"
+#include "server/storage/postgres/schema_lock.h"
 #include "server/storage/postgres/server_check.h"
 #include "server/storage/sql/ledger_head.h"
 
@@ -63,7 +65,9 @@ absl::Status PostgresWriter::Reopen(absl::Duration lock_wait) {
 absl::Status PostgresWriter::Prepare(PostgresConnection& db, absl::Duration lock_wait) {
   POSTERN_RETURN_IF_ERROR(CheckServer(db));
   POSTERN_RETURN_IF_ERROR(TakeLock(db, lock_wait));
-  return MigratePostgres(db, session_.schema);
+  POSTERN_ASSIGN_OR_RETURN(const std::string moving, ReadMoveMarker(db));
+  if (!moving.empty()) return errors::MoveUnfinished(session_.schema);
+  return MigratePostgres(db, session_.schema).status();
 }
 
 absl::Status PostgresWriter::TakeLock(PostgresConnection& db, absl::Duration wait) {
@@ -76,10 +80,7 @@ absl::Status PostgresWriter::TakeLock(PostgresConnection& db, absl::Duration wai
   }
   const absl::Time deadline = absl::Now() + wait;
   while (true) {
-    Query query(db, "SELECT pg_try_advisory_lock(hashtextextended('postern:' || ?, 0))");
-    query.BindText(session_.schema);
-    const bool taken = query.Next() && query.Int(0) != 0;
-    POSTERN_RETURN_IF_ERROR(query.status());
+    POSTERN_ASSIGN_OR_RETURN(const bool taken, TrySchemaLock(db, session_.schema));
     if (taken) {
       old_backend_ = 0;
       return absl::OkStatus();

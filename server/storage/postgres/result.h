@@ -22,6 +22,7 @@ inline constexpr Oid kBytea = 17;
 inline constexpr Oid kInt8 = 20;
 inline constexpr Oid kText = 25;
 inline constexpr Oid kByteaArray = 1001;
+inline constexpr Oid kTextArray = 1009;
 inline constexpr Oid kInt8Array = 1016;
 
 }  // namespace postern::storage

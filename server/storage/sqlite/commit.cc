@@ -1,6 +1,5 @@
 #include "server/storage/sqlite/commit.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include "server/storage/errors.h"
 #include "server/storage/sql/admission.h"
 #include "server/storage/sql/disclosure_rows.h"
+#include "server/storage/sql/group_commit.h"
 #include "server/storage/sql/packing.h"
 #include "server/storage/sql/queue.h"
 #include "server/storage/sql/statistics.h"
@@ -16,16 +16,10 @@
 namespace postern::storage {
 namespace {
 
-struct Count {
-  PartnerId partner = 0;
-  int64_t records = 0;
-  int64_t exchanges = 0;
-};
-
 class GroupCommit {
  public:
-  GroupCommit(SqliteWriteScope& scope, VersionScopes& version_scopes)
-      : scope_(scope), db_(scope.db()), version_scopes_(version_scopes) {}
+  GroupCommit(SqliteWriteScope& scope, GrantScopes& grant_scopes)
+      : scope_(scope), db_(scope.db()), grant_scopes_(grant_scopes) {}
 
   // Fills `result`; a status that is not OK is the whole group's.
   absl::Status Commit(const NewDisclosure& entry, CommitResult* result);
@@ -39,14 +33,12 @@ class GroupCommit {
   // Sets `verdict` to what speaks against this one entry.
   absl::Status Admit(const NewDisclosure& entry, absl::Status* verdict);
   absl::StatusOr<bool> AdvanceVersion(const NewDisclosure& entry);
-  absl::StatusOr<int64_t> VersionScope(GrantId grant);
   absl::Status Insert(const NewDisclosure& entry, int64_t seq, uint64_t leaf_index);
-  void CountOne(const NewDisclosure& entry);
 
   SqliteWriteScope& scope_;
   Connection& db_;
-  VersionScopes& version_scopes_;
-  std::vector<Count> counts_;
+  GrantScopes& grant_scopes_;
+  GroupCounts counts_;
   UncountedGroup uncounted_;
 };
 
@@ -59,7 +51,7 @@ absl::Status GroupCommit::Commit(const NewDisclosure& entry, CommitResult* resul
   POSTERN_ASSIGN_OR_RETURN(const WriteScope::Leaf leaf, scope_.AppendLeaf(entry.audit_leaf));
   const int64_t seq = scope_.NextSeq();
   POSTERN_RETURN_IF_ERROR(Insert(entry, seq, leaf.index));
-  CountOne(entry);
+  counts_.Add(entry);
   uncounted_.Add(seq, entry.observation);
   result->seq = seq;
   result->id = entry.id;
@@ -114,16 +106,8 @@ absl::Status GroupCommit::Admit(const NewDisclosure& entry, absl::Status* verdic
 }
 
 absl::StatusOr<bool> GroupCommit::AdvanceVersion(const NewDisclosure& entry) {
-  POSTERN_ASSIGN_OR_RETURN(const int64_t version_scope, VersionScope(entry.grant));
+  POSTERN_ASSIGN_OR_RETURN(const int64_t version_scope, ScopeOfGrant(db_, entry.grant, &grant_scopes_));
   return scope_.record_versions().Advance(db_, version_scope, entry.record_key, entry.record_version);
-}
-
-absl::StatusOr<int64_t> GroupCommit::VersionScope(GrantId grant) {
-  if (const auto known = version_scopes_.find(grant); known != version_scopes_.end()) return known->second;
-  Query query(db_, "SELECT scope FROM grant_ref WHERE id = ?");
-  query.Bind(grant);
-  if (!query.Next()) return query.status().ok() ? errors::NotFound("grant") : query.status();
-  return version_scopes_[grant] = query.Int(0);
 }
 
 absl::Status GroupCommit::Insert(const NewDisclosure& entry, int64_t seq, uint64_t leaf_index) {
@@ -163,26 +147,17 @@ absl::Status GroupCommit::Insert(const NewDisclosure& entry, int64_t seq, uint64
       .Run();
 }
 
-void GroupCommit::CountOne(const NewDisclosure& entry) {
-  auto count = std::find_if(counts_.begin(), counts_.end(), [&](const Count& c) { return c.partner == entry.partner; });
-  if (count == counts_.end()) count = counts_.insert(counts_.end(), Count{entry.partner});
-  ++(entry.exchange ? count->exchanges : count->records);
-}
-
 absl::Status GroupCommit::WriteCounts() {
-  for (const Count& count : counts_) {
-    POSTERN_RETURN_IF_ERROR(CountCommitted(scope_, count.partner, count.records, count.exchanges));
-  }
+  POSTERN_RETURN_IF_ERROR(counts_.Write(scope_));
   return uncounted_.Write(scope_);
 }
 
 }  // namespace
 
-absl::Status CommitGroupIn(SqliteWriteScope& scope, VersionScopes& version_scopes,
-                           absl::Span<const NewDisclosure> group, absl::Span<const DispatchMark> marks,
-                           std::vector<CommitResult>* results) {
+absl::Status CommitGroupIn(SqliteWriteScope& scope, GrantScopes& grant_scopes, absl::Span<const NewDisclosure> group,
+                           absl::Span<const DispatchMark> marks, std::vector<CommitResult>* results) {
   results->assign(group.size(), CommitResult{});
-  GroupCommit commit(scope, version_scopes);
+  GroupCommit commit(scope, grant_scopes);
   for (size_t i = 0; i < group.size(); ++i) POSTERN_RETURN_IF_ERROR(commit.Commit(group[i], &(*results)[i]));
   POSTERN_RETURN_IF_ERROR(commit.WriteCounts());
   for (const DispatchMark& mark : marks) POSTERN_RETURN_IF_ERROR(MoveDispatchMark(scope, mark).status());

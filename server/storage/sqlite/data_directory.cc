@@ -40,6 +40,12 @@ absl::Status SyncDirectory(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<DataDirectory> DataDirectory::Open(const std::string& path, bool create_if_missing) {
+  POSTERN_ASSIGN_OR_RETURN(std::optional<DataDirectory> opened, TryOpen(path, create_if_missing));
+  if (!opened.has_value()) return errors::DirectoryInUse(path);
+  return *std::move(opened);
+}
+
+absl::StatusOr<std::optional<DataDirectory>> DataDirectory::TryOpen(const std::string& path, bool create_if_missing) {
   if (create_if_missing && mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
     return errors::PathUnusable(path, "mkdir", errno);
   POSTERN_RETURN_IF_ERROR(CheckDirectory(path));
@@ -55,9 +61,10 @@ absl::StatusOr<DataDirectory> DataDirectory::Open(const std::string& path, bool 
   if (directory.lock_ < 0) return errors::PathUnusable(lock_path, "open", errno);
   // flock belongs to the open file and not to the process, so a second store of the same process is refused too.
   if (flock(directory.lock_, LOCK_EX | LOCK_NB) != 0) {
-    return errno == EWOULDBLOCK ? errors::DirectoryInUse(path) : errors::PathUnusable(lock_path, "lock", errno);
+    if (errno == EWOULDBLOCK) return std::nullopt;
+    return errors::PathUnusable(lock_path, "lock", errno);
   }
-  return directory;
+  return std::optional<DataDirectory>(std::move(directory));
 }
 
 DataDirectory::~DataDirectory() {

@@ -1,6 +1,7 @@
 // The directory that one store owns while it is open.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,8 @@ class DataDirectory {
   // FAILED_PRECONDITION if `path` is a symbolic link, not a directory, of another user or open to others, or if another
   // store has it.
   static absl::StatusOr<DataDirectory> Open(const std::string& path, bool create_if_missing);
+  // The same; nothing if another store has it.
+  static absl::StatusOr<std::optional<DataDirectory>> TryOpen(const std::string& path, bool create_if_missing);
   DataDirectory(DataDirectory&& other) noexcept
       : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
   DataDirectory& operator=(DataDirectory&&) = delete;

@@ -43,7 +43,7 @@ absl::Status LedgerWriter::Reopen() {
   }
   POSTERN_ASSIGN_OR_RETURN(db_, SqliteConnection::Open(path_, SqliteConnection::Mode::kReadWrite, vfs_, kCacheKib));
   absl::Status status = db_->Execute(kSetup, "set up the ledger");
-  if (status.ok()) status = Migrate(*db_);
+  if (status.ok()) status = Migrate(*db_).status();
   if (status.ok()) {
     const absl::StatusOr<bool> copied = CheckpointLocked(/*truncate=*/true);
     status = copied.ok() && !*copied ? errors::SqliteFailed("checkpoint", SQLITE_BUSY) : copied.status();

@@ -1,16 +1,19 @@
-// The tables of ledger.db. Migrations go forward only; each is one transaction.
+// The tables of ledger.db.
 #pragma once
 
-#include "absl/status/status.h"
-#include "server/storage/sqlite/connection.h"
+#include "absl/status/statusor.h"
+#include "server/storage/schema_versions.h"
+#include "server/storage/sql/connection.h"
 
 namespace postern::storage {
 
 // The version that this release writes.
 inline constexpr int kSchemaVersion = 4;
 
-// Brings the database to kSchemaVersion, from nothing if it is empty. FAILED_PRECONDITION if it is newer;
-// LEDGER_UNAVAILABLE.
-absl::Status Migrate(Connection& db);
+// 0 for a database without tables.
+absl::StatusOr<int> ReadSchemaVersion(Connection& db);
+
+// Brings the database to kSchemaVersion: see MigrateBy.
+absl::StatusOr<SchemaVersions> Migrate(Connection& db, bool dry_run = false);
 
 }  // namespace postern::storage

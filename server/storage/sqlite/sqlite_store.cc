@@ -42,7 +42,7 @@ class SqliteStore final : public SqlStore {
   absl::Status CommitGroup(absl::Span<const NewDisclosure> group, absl::Span<const DispatchMark> marks,
                            std::vector<CommitResult>* results) override {
     return AfterWrite(writer_->Write(
-        [&](SqliteWriteScope& scope) { return CommitGroupIn(scope, version_scopes_, group, marks, results); }));
+        [&](SqliteWriteScope& scope) { return CommitGroupIn(scope, grant_scopes_, group, marks, results); }));
   }
 
   absl::StatusOr<uint64_t> ReadFenceVersion() override { return writer_->fence_version(); }
@@ -78,8 +78,8 @@ class SqliteStore final : public SqlStore {
   const std::unique_ptr<LedgerWriter> writer_;
   const std::unique_ptr<ReaderPool> readers_;
   const std::unique_ptr<SubjectIndex> index_;
-  VersionScopes version_scopes_;  // touched inside write transactions only, which the writer runs one at a time
-  Maintenance maintenance_;       // last, so that its thread ends first
+  GrantScopes grant_scopes_;  // touched inside write transactions only, which the writer runs one at a time
+  Maintenance maintenance_;   // last, so that its thread ends first
 };
 
 }  // namespace
