@@ -21,6 +21,8 @@ namespace postern::storage {
 namespace {
 
 constexpr int kCacheKib = 4 * 1024;
+// For a session that has just ended.
+constexpr absl::Duration kLockWait = absl::Seconds(2);
 // A migration may rewrite whole tables.
 constexpr absl::Duration kMigrationTimeout = absl::Hours(24);
 
@@ -59,7 +61,7 @@ absl::StatusOr<SchemaVersions> MigratePostgresStore(const std::string& conninfo,
   session.application_name = "posternd-migrate";
   session.statement_timeout = kMigrationTimeout;
   POSTERN_ASSIGN_OR_RETURN(const std::unique_ptr<PostgresConnection> db, PostgresConnection::Open(session));
-  POSTERN_ASSIGN_OR_RETURN(const bool locked, TrySchemaLock(*db, schema));
+  POSTERN_ASSIGN_OR_RETURN(const bool locked, TakeSchemaLock(*db, schema, kLockWait));
   if (!locked) return errors::SchemaInUse(schema);
   POSTERN_ASSIGN_OR_RETURN(const int found, ReadPostgresSchemaVersion(*db));
   if (found == 0) return errors::NotFound("ledger");

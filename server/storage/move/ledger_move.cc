@@ -104,7 +104,7 @@ absl::Status Move::Verify(absl::Span<const TreeHead> published, Progress progres
   if (same.ok()) same = CheckLedger(*target_);
   if (!target_->status().ok()) return same;
   POSTERN_RETURN_IF_ERROR(target_->Execute("COMMIT", "end a comparison"));
-  if (same.ok()) return target_->Execute("ANALYZE", "count the rows");
+  if (same.ok()) return same;
   for (const TablePlan& plan : plans_) {
     POSTERN_RETURN_IF_ERROR(target_->Execute(plan.empty.c_str(), "empty a table"));
   }

@@ -18,6 +18,9 @@ namespace {
 // Of one statement: some walk the whole ledger.
 constexpr absl::Duration kWalkTimeout = absl::Hours(24);
 
+// For a session that has just ended.
+constexpr absl::Duration kLockWait = absl::Seconds(2);
+
 // Sessions that serve have plans which follow from the indexes alone; here whole tables are joined.
 constexpr char kPlans[] =
     "SET enable_seqscan = on; SET enable_bitmapscan = on; SET enable_hashjoin = on; SET enable_mergejoin = on";
@@ -62,7 +65,7 @@ absl::StatusOr<std::unique_ptr<PostgresConnection>> OpenTarget(const std::string
   session.statement_timeout = kWalkTimeout;
   POSTERN_ASSIGN_OR_RETURN(std::unique_ptr<PostgresConnection> db, PostgresConnection::Open(session));
   POSTERN_RETURN_IF_ERROR(CheckServer(*db));
-  POSTERN_ASSIGN_OR_RETURN(const bool locked, TrySchemaLock(*db, schema));
+  POSTERN_ASSIGN_OR_RETURN(const bool locked, TakeSchemaLock(*db, schema, kLockWait));
   if (!locked) return errors::SchemaInUse(schema);
   POSTERN_ASSIGN_OR_RETURN(const std::string moving, ReadMoveMarker(*db));
   if (!moving.empty() && moving != instance.AsBytes()) return errors::SchemaNotEmpty(schema);

@@ -23,7 +23,6 @@ constexpr int kAttempts = 4;
 constexpr absl::Duration kFirstBackoff = absl::Milliseconds(20);
 constexpr absl::Duration kLastBackoff = absl::Seconds(2);
 // While the server ends a session that is lost, and with it frees the lock.
-constexpr absl::Duration kLockRetry = absl::Milliseconds(5);
 constexpr absl::Duration kLockWaitAfterLoss = absl::Milliseconds(500);
 // The cause where another gateway has the lock.
 constexpr char kInUse[] = "store_in_use";
@@ -78,17 +77,10 @@ absl::Status PostgresWriter::TakeLock(PostgresConnection& db, absl::Duration wai
     query.Next();
     POSTERN_RETURN_IF_ERROR(query.status());
   }
-  const absl::Time deadline = absl::Now() + wait;
-  while (true) {
-    POSTERN_ASSIGN_OR_RETURN(const bool taken, TrySchemaLock(db, session_.schema));
-    if (taken) {
-      old_backend_ = 0;
-      return absl::OkStatus();
-    }
-    if (absl::Now() >= deadline) break;
-    absl::SleepFor(kLockRetry);
-  }
-  return errors::LedgerUnavailable("take the lock", kInUse);
+  POSTERN_ASSIGN_OR_RETURN(const bool taken, TakeSchemaLock(db, session_.schema, wait));
+  if (!taken) return errors::LedgerUnavailable("take the lock", kInUse);
+  old_backend_ = 0;
+  return absl::OkStatus();
 }
 
 absl::Status PostgresWriter::RequireKnownState() {

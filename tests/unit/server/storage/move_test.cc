@@ -301,7 +301,7 @@ TEST_F(MoveTest, ACopyThatIsNotTheLedgerIsFoundAndMadeAnew) {
       "DELETE FROM moved.disclosure_subject WHERE seq = 20",
       "UPDATE moved.disclosure_subject SET subject = '\\x00' WHERE seq = 20",
       "UPDATE moved.meta SET value = '\\x00' WHERE key = 'instance'",
-      "UPDATE moved.outcome SET result_type = '' WHERE last = 1",
+      "UPDATE moved.outcome SET result_type = '' WHERE last = (SELECT min(last) FROM moved.outcome)",
   };
   for (const char* tampering : kTamperings) {
     SCOPED_TRACE(tampering);
