@@ -119,9 +119,27 @@ class HostileTest : public ::testing::Test {
     RecordProperty("kib_peak", absl::StrCat(peak_kib_));
     RecordProperty("bystander_records", absl::StrCat(bystander_->promised()));
     RecordProperty("bystander_slowest_ms", absl::StrCat(absl::ToInt64Milliseconds(bystander_->slowest())));
+    EXPECT_EQ(LiveStreamsAfterAWhile(), 0) << "streams of the attacker are left over";
     // And the attacker itself is served again.
     EXPECT_TRUE(shop_.Disclose(RecordOf(PlainShipment("afterwards")), kHostile, "delivery").has_disclosure());
     EXPECT_EQ(shop_.Receive(kHostile, 1).size(), 1u);
+  }
+
+  // Of the attacker, once the gateway has noticed that they are gone.
+  int LiveStreamsAfterAWhile() {
+    const auto alice = shop_.Operator("alice");
+    v1::SuspendPartnerRequest request;
+    request.set_name(PartnerName(kHostile));
+    request.set_reason("test");
+    request.set_validate_only(true);
+    v1::SuspendPartnerResponse response;
+    const absl::Time deadline = absl::Now() + kPatience;
+    do {
+      EXPECT_TRUE(alice->SuspendPartner(Deadline().get(), request, &response).ok());
+      if (response.effect().live_streams() == 0) break;
+      absl::SleepFor(absl::Milliseconds(50));
+    } while (absl::Now() < deadline);
+    return response.effect().live_streams();
   }
 
   std::string RandomBytes(size_t most) {
