@@ -9,20 +9,10 @@ options=()
 for option in "$@"; do
   if [[ $option == --quick ]]; then options+=(--seconds 1 --rounds 1); else options+=("$option"); fi
 done
-build=${POSTERN_BENCH_BUILD:-$root/build/release}
-if [[ -z ${POSTERN_BENCH_BUILD:-} ]]; then
-  (cd "$root" && cmake --preset release >/dev/null && cmake --build --preset release -j "$(nproc)" --target \
-    posternd posternctl bench-gateway bench-sink bench-receiver retail_descriptor_set >&2)
-fi
-bin=$build/bin
-work=$(mktemp -d "${TMPDIR:-/tmp}/postern-bench.XXXXXX")
-pids=()
-finish() {
-  ((${#pids[@]})) && kill "${pids[@]}" 2>/dev/null
-  wait 2>/dev/null || true
-  if [[ -n ${POSTERN_BENCH_KEEP:-} ]]; then echo "files are in $work" >&2; else rm -rf "$work"; fi
-}
-trap finish EXIT
+# shellcheck source=tests/bench/support/release.sh
+source "$root/tests/bench/support/release.sh"
+release_build posternd posternctl bench-gateway bench-sink bench-receiver retail_descriptor_set
+scratch_folder
 # shellcheck source=deploy/demo/gateway.sh
 source "$root/deploy/demo/gateway.sh"
 

@@ -10,20 +10,18 @@ if [[ ${1:-} == --store ]]; then store=${2:?}; shift 2; fi
 groups=(build)
 if [[ $store == postgres ]]; then groups+=(test); fi
 "$root/deploy/install-deps.sh" "${groups[@]}" >&2
-build=${POSTERN_BENCH_BUILD:-$root/build/release}
-if [[ -z ${POSTERN_BENCH_BUILD:-} ]]; then
-  (cd "$root" && cmake --preset release >/dev/null && cmake --build --preset release -j "$(nproc)" --target bench-ledger >&2)
-fi
-work=$(mktemp -d "${TMPDIR:-/tmp}/postern-bench.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+# shellcheck source=tests/bench/support/release.sh
+source "$root/tests/bench/support/release.sh"
+release_build bench-ledger
+scratch_folder
 if [[ $store == sqlite ]]; then
-  "$build/bin/bench-ledger" "$work" "$@"
+  "$bin/bench-ledger" "$work" "$@"
   exit
 fi
 
 # shellcheck source=tests/bench/support/postgres.sh
 source "$root/tests/bench/support/postgres.sh"
-trap 'stop_postgres; rm -rf "$work"' EXIT
+also_at_end() { stop_postgres; }
 start_postgres
 mkdir "$work/raw"
-"$build/bin/bench-ledger" "$work/raw" --postgres "$conninfo" "$@"
+"$bin/bench-ledger" "$work/raw" --postgres "$conninfo" "$@"

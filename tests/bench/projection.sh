@@ -4,8 +4,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 "$root/deploy/install-deps.sh" build >&2
-build=${POSTERN_BENCH_BUILD:-$root/build/release}
-if [[ -z ${POSTERN_BENCH_BUILD:-} ]]; then
-  (cd "$root" && cmake --preset release >/dev/null && cmake --build --preset release -j "$(nproc)" --target bench-projection >&2)
-fi
+# shellcheck source=tests/bench/support/release.sh
+source "$root/tests/bench/support/release.sh"
+release_build bench-projection
 exec "$build/bin/bench-projection" "$@"

@@ -12,19 +12,10 @@ for option in "$@"; do
   esac
 done
 "$root/deploy/install-deps.sh" build demo >&2
-build=${POSTERN_BENCH_BUILD:-$root/build/release}
-if [[ -z ${POSTERN_BENCH_BUILD:-} ]]; then
-  (cd "$root" && cmake --preset release >/dev/null && cmake --build --preset release -j "$(nproc)" --target posternd posternctl retail_descriptor_set >&2)
-fi
-bin=$build/bin
-work=$(mktemp -d "${TMPDIR:-/tmp}/postern-bench.XXXXXX")
-pids=()
-finish() {
-  ((${#pids[@]})) && kill "${pids[@]}" 2>/dev/null
-  wait 2>/dev/null || true
-  rm -rf "$work"
-}
-trap finish EXIT
+# shellcheck source=tests/bench/support/release.sh
+source "$root/tests/bench/support/release.sh"
+release_build posternd posternctl retail_descriptor_set
+scratch_folder
 # shellcheck source=deploy/demo/gateway.sh
 source "$root/deploy/demo/gateway.sh"
 # shellcheck source=tests/bench/support/carriers.sh
