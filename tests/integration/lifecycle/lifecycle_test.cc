@@ -3,8 +3,9 @@
 // the model says: verdicts, what the carrier gets, where records are, what it was asked to delete. At times, and at the
 // end, about everybody.
 //
-// POSTERN_LIFECYCLE_SEED repeats a run; POSTERN_LIFECYCLE_SECONDS (20) is how long it goes on, and
-// POSTERN_LIFECYCLE_PEOPLE (400) how many take part: the more, the more orders a step has.
+// POSTERN_LIFECYCLE_SEED repeats a run; POSTERN_LIFECYCLE_SECONDS (20) is how long it goes on at least, and longer
+// until there were POSTERN_LIFECYCLE_ORDERS (0) orders; POSTERN_LIFECYCLE_PEOPLE (400) is how many take part: the more,
+// the more orders a step has.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -203,6 +204,8 @@ class LifecycleTest : public ::testing::Test {
 
   void Step() {
     const int choice = Pick(100);
+    // No two steps at the same time: a record that was disclosed after a notice was is not what that one names.
+    world_.Advance(absl::Milliseconds(1));
     if (OneIn(8)) world_.CrashAt(kCrashes[Pick(std::size(kCrashes))]);
     if (choice < 28) return Sell();
     if (choice < 36) return Receive();
@@ -292,6 +295,7 @@ class LifecycleTest : public ::testing::Test {
       ASSERT_TRUE(noticed_.contains(handles_[static_cast<size_t>(order)])) << "order " << order << " is in no notice";
     }
     ASSERT_EQ(noticed_.size(), expected) << "a notice names what nobody is to delete";
+    model_.AnswerNotices();
   }
 
   void CheckEverything() {
@@ -323,8 +327,9 @@ TEST_F(LifecycleTest, WhatIsStoredReleasableAndHeldIsWhatPolicyConsentAndRequest
   const absl::Time began = absl::Now();
   const absl::Time end = began + absl::Seconds(FromEnvironment("POSTERN_LIFECYCLE_SECONDS", 20));
   const int64_t first_day = world_.now();
+  const auto orders = static_cast<size_t>(FromEnvironment("POSTERN_LIFECYCLE_ORDERS", 0));
   int64_t steps = 0;
-  while (absl::Now() < end || steps < 200) {
+  while (absl::Now() < end || steps < 200 || model_.orders().size() < orders) {
     ASSERT_NO_FATAL_FAILURE(Step()) << "step " << steps;
     if (world_.Crashed()) Reopen();
     ++steps;

@@ -51,8 +51,9 @@ Verdict Model::Disclose(int person, int64_t now) {
 
 Verdict Model::Rectify(int order, int64_t now) {
   Order& of = OrderAt(order);
-  const bool anybody = std::any_of(of.records.begin(), of.records.end(),
-                                   [&](int record) { return RecordAt(record).place != Place::kWithdrawn; });
+  const bool anybody = std::any_of(of.records.begin(), of.records.end(), [&](int record) {
+    return RecordAt(record).place != Place::kWithdrawn && !RecordAt(record).gone;
+  });
   if (!anybody) return Verdict::kNobodyHasIt;
   if (const auto refusal = Refusal(At(of.person), of)) return *refusal;
   for (const int record : of.records) {
@@ -81,6 +82,11 @@ void Model::Receive() {
     if (RecordAt(record).place == Place::kWaiting) RecordAt(record).place = Place::kHeld;
   }
   queue_.clear();
+}
+
+void Model::AnswerNotices() {
+  for (const int record : asked_) RecordAt(record).gone = true;
+  asked_.clear();
 }
 
 bool Model::SetConsent(int person, bool granted, bool by_guardian, int64_t now) {
@@ -127,10 +133,15 @@ void Model::Begin(Erasure* erasure) {
   erasure->state = Erasure::State::kBegun;
   At(erasure->person).suppressed = true;
   At(erasure->person).consent = false;
-  ForEachRecord(erasure->person, [](Order& order, Record& record) {
-    if (record.place == Place::kWaiting) record.place = Place::kWithdrawn;
-    if (record.place == Place::kHeld) order.noticed = true;
-  });
+  for (const int number : At(erasure->person).orders) {
+    for (const int one : OrderAt(number).records) {
+      Record& record = RecordAt(one);
+      if (record.place == Place::kWaiting) record.place = Place::kWithdrawn;
+      if (record.place != Place::kHeld) continue;
+      OrderAt(number).noticed = true;
+      asked_.push_back(one);
+    }
+  }
 }
 
 const Erasure* Model::Erase(int person, bool by_guardian, int64_t now) {

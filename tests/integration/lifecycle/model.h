@@ -8,12 +8,12 @@
 //   guardian is a minor until the day of majority; until then the guardian consents, and afterwards the person;
 //   consents that were given stay a guardian's link takes back what waits and was projected as an adult's a withdrawal
 //   takes back waiting records with a neighbour's name, and asks for those that were handed over a restriction takes
-//   back everything that waits a correction goes to the carrier if it has the record or waits for it, and takes back
-//   older versions that wait an erasure waits until no legal hold is in force and after-sales service of every order is
-//   closed; then it takes back what waits, asks for what was handed over, and forgets consents; a guardian's that waits
-//   ends with the link 30 whole days after after-sales service is closed the recipient's data is over: waiting records
-//   go, the others are asked for; after 90 everything is, and the order's key goes; while a legal hold is in force
-//   nothing of this happens
+//   back everything that waits a correction goes to the carrier if it has the record, which it has deleted if it was
+//   asked to, or waits for it, and takes back older versions that wait an erasure waits until no legal hold is in force
+//   and after-sales service of every order is closed; then it takes back what waits, asks for what was handed over, and
+//   forgets consents; a guardian's that waits ends with the link 30 whole days after after-sales service is closed the
+//   recipient's data is over: waiting records go, the others are asked for; after 90 everything is, and the order's key
+//   goes; while a legal hold is in force nothing of this happens
 #pragma once
 
 #include <cstdint>
@@ -34,6 +34,7 @@ struct Record {
   bool neighbour = false;
   bool as_minor = false;
   Place place = Place::kWaiting;
+  bool gone = false;  // the partner has attested that it deleted it
 };
 
 struct Order {
@@ -64,6 +65,8 @@ class Model {
   // Numbers of records that wait, the oldest first.
   std::vector<int> Waiting() const;
   void Receive();
+  // The partner deletes whole records that it was asked to delete.
+  void AnswerNotices();
   // False if it is refused: somebody else must say it.
   bool SetConsent(int person, bool granted, bool by_guardian, int64_t now);
   void SetRestricted(int person, bool restricted);
@@ -117,6 +120,7 @@ class Model {
   std::vector<size_t> waiting_;     // erasures that do
   std::vector<int> closed_orders_;  // that are not over
   std::vector<int> queue_;          // records that wait, or did
+  std::vector<int> asked_;          // whole records that notices name which are not answered
   int64_t over_ = 0;
 };
 
