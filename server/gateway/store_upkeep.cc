@@ -117,7 +117,7 @@ absl::Status MoveStore(const config::Config& config, const std::string& from, ab
   options.directory = from;
   options.conninfo = config.store().postgres();
   options.schema = config.store().postgres_schema();
-  POSTERN_ASSIGN_OR_RETURN(const std::unique_ptr<storage::LedgerMove> move, storage::LedgerMove::Begin(options));
+  POSTERN_ASSIGN_OR_RETURN(std::unique_ptr<storage::LedgerMove> move, storage::LedgerMove::Begin(options));
   POSTERN_ASSIGN_OR_RETURN(const std::vector<storage::TreeHead> published,
                            PublishedHeads(config, *move, {outside, move->checkpoint()}));
   POSTERN_RETURN_IF_ERROR(move->Copy(progress));
@@ -135,6 +135,7 @@ absl::Status MoveStore(const config::Config& config, const std::string& from, ab
   }
   const storage::TreeHead head = move->head();
   POSTERN_RETURN_IF_ERROR(move->Release());
+  move.reset();  // its session holds the lock that a store needs
   return EnterInAuditLog(config, head, now);
 }
 

@@ -181,12 +181,14 @@ void Model::EndTerms(int64_t now) {
       rest.push_back(number);
       continue;
     }
+    order.over = now >= EndOf(*order.closed, 90);
     for (const int one : order.records) {
       Record& record = RecordAt(one);
       if (record.place == Place::kWaiting) record.place = Place::kWithdrawn;
-      if (record.place == Place::kHeld) order.noticed = true;
+      if (record.place != Place::kHeld) continue;
+      order.noticed = true;
+      if (order.over) asked_.push_back(one);
     }
-    order.over = now >= EndOf(*order.closed, 90);
     order.over ? void(++over_) : rest.push_back(number);
   }
   closed_orders_ = std::move(rest);

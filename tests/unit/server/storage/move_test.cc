@@ -299,7 +299,7 @@ TEST_F(MoveTest, ACopyThatIsNotTheLedgerIsFoundAndMadeAnew) {
       "DELETE FROM moved.pending WHERE queue_key = (SELECT max(queue_key) FROM moved.pending)",
       "UPDATE moved.settlement SET reason = 'x' WHERE seq = 7",
       "DELETE FROM moved.disclosure_subject WHERE seq = 20",
-      "UPDATE moved.disclosure_subject SET subject = '\\x00' WHERE seq = 20",
+      "UPDATE moved.disclosure_subject SET subject = substring(subject FROM 2) || '\\x00'::bytea WHERE seq = 20",
       "UPDATE moved.meta SET value = '\\x00' WHERE key = 'instance'",
       "UPDATE moved.outcome SET result_type = '' WHERE last = (SELECT min(last) FROM moved.outcome)",
   };

@@ -33,10 +33,10 @@ class PostgresFaultTest : public ::testing::Test {
     proxy_ = std::make_unique<CuttingProxy>(server().folder(), folder_.Path("proxy"));
     options_.conninfo = proxy_->Conninfo();
     Open();
-    // The migration, the identity, and the first round of the background, which looks for backlogs and old requests:
-    // none of its commits may take a cut that is meant for another.
-    for (int i = 0; i < 1000 && proxy_->commits() < 4; ++i) absl::SleepFor(absl::Milliseconds(10));
-    ASSERT_EQ(proxy_->commits(), 4);
+    // The identity, and the first round of the background, which looks for backlogs and old requests: none of its
+    // commits may take a cut that is meant for another. That of a migration is in no pipeline and does not count.
+    for (int i = 0; i < 1000 && proxy_->commits() < 3; ++i) absl::SleepFor(absl::Milliseconds(10));
+    ASSERT_EQ(proxy_->commits(), 3);
   }
 
   NewDisclosure Entry() {
