@@ -80,7 +80,6 @@ absl::StatusOr<std::unique_ptr<GatewayProcess>> GatewayProcess::Start(const std:
     }
     if (absl::Now() - begin > kStartTimeout) return absl::DeadlineExceededError("posternd does not start");
   }
-  process->start_time_ = absl::Now() - begin;
   const std::string json = ReadWholeFile(listeners);
   const std::regex line("\"(\\w+)\": \"([^\"]+)\"");
   for (std::sregex_iterator match(json.begin(), json.end(), line), end; match != end; ++match) {

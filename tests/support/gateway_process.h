@@ -33,8 +33,6 @@ class GatewayProcess {
 
   // "127.0.0.1:port" of "shop", "partners", "operators" or "operations".
   const std::string& Address(const std::string& listener) const { return addresses_.at(listener); }
-  // From fork to the listeners' file.
-  absl::Duration start_time() const { return start_time_; }
   pid_t pid() const { return pid_; }
   void Signal(int signal) const;
   // Waits for the end; -1 if it still runs after `timeout`.
@@ -50,7 +48,6 @@ class GatewayProcess {
   pid_t pid_;
   const std::string log_;
   int exit_code_ = -1;
-  absl::Duration start_time_;
   std::map<std::string, std::string> addresses_;
 };
 
