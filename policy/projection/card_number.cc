@@ -152,20 +152,10 @@ Ranges Search(absl::string_view text, absl::Span<const Range> skipped) {
   return found;
 }
 
-// True if the text may hold 13 digits: every digit outside ASCII takes two bytes or more.
-bool MayHoldNumber(absl::string_view text) {
-  size_t ascii = 0, high = 0;
-  for (const char c : text) {
-    ascii += static_cast<unsigned>(c - '0') < 10u;
-    high += static_cast<uint8_t>(c) >= 0x80;
-  }
-  return ascii + high / 2 >= kMinDigits;
-}
-
 }  // namespace
 
 void FindCardNumbers(absl::string_view text, absl::FunctionRef<void(size_t begin, size_t end)> found) {
-  if (text.size() < kMinDigits || !MayHoldNumber(text)) return;
+  if (!MayHoldDigits(text, kMinDigits)) return;
   Ranges cards = Search(text, {});
   if (cards.empty()) return;
   // One account number in ten passes for a card number. What has the check digits of an IBAN is one.

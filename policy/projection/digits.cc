@@ -1,7 +1,10 @@
 #include "policy/projection/digits.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
+
+#include "policy/projection/text_chunk.h"
 
 namespace postern::policy {
 namespace {
@@ -14,6 +17,20 @@ constexpr uint32_t kZeros[] = {0x0030,  0x0660,  0x06f0,  0x07c0,  0x0966,  0x09
                                0x110f0, 0x11136, 0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650, 0x116c0, 0x11730, 0x118e0,
                                0x11950, 0x11c50, 0x11d50, 0x11da0, 0x11f50, 0x16a60, 0x16ac0, 0x16b50, 0x1d7ce, 0x1d7d8,
                                0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140, 0x1e2f0, 0x1e4f0, 0x1e950, 0x1fbf0};
+
+// 1 for bytes that are a digit or begin one, in UTF-8; nothing of the scripts of Europe and East Asia.
+constexpr auto kBegins = [] {
+  std::array<uint8_t, 256> begins{};
+  for (const uint32_t zero : kZeros) {
+    for (uint32_t digit = zero; digit < zero + 10; ++digit) {
+      begins[digit < 0x80      ? digit
+             : digit < 0x800   ? 0xc0 | digit >> 6
+             : digit < 0x10000 ? 0xe0 | digit >> 12
+                               : 0xf0 | digit >> 18] = 1;
+    }
+  }
+  return begins;
+}();
 
 }  // namespace
 
@@ -58,6 +75,24 @@ bool IsDigitSeparator(uint32_t code_point) {
       // Spaces and zero-width characters U+2000 to U+200F, hyphens and dashes U+2010 to U+2015.
       return code_point >= 0x2000 && code_point <= 0x2015;
   }
+}
+
+bool MayHoldDigits(absl::string_view text, size_t count) {
+  if (text.size() < count) return false;
+  size_t digits = 0;
+  if (text.size() >= TextChunk::kSize) {
+    // Digits in ASCII; the last chunk overlaps the one before, and counts some of them twice.
+    uint32_t high = 0;
+    for (size_t at = 0; at < text.size(); at += TextChunk::kSize) {
+      const TextChunk chunk(text.data() + std::min(at, text.size() - TextChunk::kSize));
+      digits += CountBits(chunk.Digits());
+      high |= chunk.NotAscii();
+    }
+    if (digits >= count || high == 0) return digits >= count;
+    digits = 0;
+  }
+  for (const char c : text) digits += kBegins[static_cast<uint8_t>(c)];
+  return digits >= count;
 }
 
 bool IsPlus(uint32_t code_point) {

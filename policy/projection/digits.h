@@ -1,7 +1,10 @@
 // Digits and letters that look the same to a reader: decimal digits of every script, full-width Latin letters.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+
+#include "absl/strings/string_view.h"
 
 namespace postern::policy {
 
@@ -13,6 +16,10 @@ uint32_t FoldToAscii(uint32_t code_point);
 
 // True for what people put between groups of digits: spaces, dashes, dots, and characters that do not show.
 bool IsDigitSeparator(uint32_t code_point);
+
+// False if `text`, of any encoding, has fewer than `count` digits for certain; a pass over its bytes that decodes
+// nothing.
+bool MayHoldDigits(absl::string_view text, size_t count);
 
 // The sign before an international telephone number, in any of its widths.
 bool IsPlus(uint32_t code_point);

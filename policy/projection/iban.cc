@@ -1,8 +1,7 @@
 #include "policy/projection/iban.h"
 
-#include <algorithm>
+#include <array>
 #include <cstdint>
-#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "policy/projection/digits.h"
@@ -11,14 +10,15 @@
 namespace postern::policy {
 namespace {
 
-constexpr size_t kMinLength = 15;
+constexpr size_t kMinLength = 15;  // Norway
+constexpr size_t kMaxLength = 34;
+constexpr size_t kCheckDigitsEnd = 4;  // two letters for the country, two check digits
 
-// Length by country, from the SWIFT IBAN registry; 0 for countries that have none.
-size_t LengthOf(char first, char second) {
-  static constexpr struct {
-    char country[3];
-    uint8_t length;
-  } kLengths[] = {{"AD", 24}, {"AE", 23}, {"AL", 28}, {"AT", 20}, {"AZ", 28}, {"BA", 20}, {"BE", 16}, {"BG", 22},
+// Lengths by country, from the SWIFT IBAN registry.
+constexpr struct {
+  char country[3];
+  uint8_t length;
+} kCountries[] = {{"AD", 24}, {"AE", 23}, {"AL", 28}, {"AT", 20}, {"AZ", 28}, {"BA", 20}, {"BE", 16}, {"BG", 22},
                   {"BH", 22}, {"BI", 27}, {"BR", 29}, {"BY", 28}, {"CH", 21}, {"CR", 22}, {"CY", 28}, {"CZ", 24},
                   {"DE", 22}, {"DJ", 27}, {"DK", 18}, {"DO", 28}, {"EE", 20}, {"EG", 29}, {"ES", 24}, {"FI", 18},
                   {"FK", 18}, {"FO", 18}, {"FR", 27}, {"GB", 22}, {"GE", 22}, {"GI", 23}, {"GL", 18}, {"GR", 27},
@@ -29,32 +29,32 @@ size_t LengthOf(char first, char second) {
                   {"PS", 29}, {"PT", 25}, {"QA", 29}, {"RO", 24}, {"RS", 22}, {"RU", 33}, {"SA", 24}, {"SC", 31},
                   {"SD", 18}, {"SE", 24}, {"SI", 19}, {"SK", 24}, {"SM", 27}, {"SO", 23}, {"ST", 25}, {"SV", 28},
                   {"TL", 23}, {"TN", 24}, {"TR", 26}, {"UA", 29}, {"VA", 22}, {"VG", 24}, {"XK", 20}, {"YE", 30}};
-  for (const auto& entry : kLengths) {
-    if (entry.country[0] == first && entry.country[1] == second) return entry.length;
-  }
-  return 0;
-}
+
+// By the letters of the country; 0 for countries that have none.
+constexpr auto kLengths = [] {
+  std::array<std::array<uint8_t, 26>, 26> lengths{};
+  for (const auto& entry : kCountries) lengths[entry.country[0] - 'A'][entry.country[1] - 'A'] = entry.length;
+  return lengths;
+}();
 
 struct Character {
-  char folded;  // '\0' if neither letter nor digit
+  char folded;  // upper-case ASCII; '\0' if neither letter nor digit
   bool separator;
-  size_t begin, end;
+  size_t end;  // in the text
 };
 
-std::vector<Character> Decode(absl::string_view text) {
-  std::vector<Character> characters;
-  for (size_t at = 0; at < text.size();) {
-    uint32_t code_point = 0;
-    const size_t decoded = utf8::Decode(text, at, &code_point);
-    const size_t size = std::max<size_t>(1, decoded);
-    if (decoded == 0) code_point = 0xfffd;
-    const uint32_t ascii = FoldToAscii(code_point);
-    const bool alnum = ascii < 0x80 && absl::ascii_isalnum(static_cast<unsigned char>(ascii));
-    characters.push_back({alnum ? absl::ascii_toupper(static_cast<unsigned char>(ascii)) : '\0',
-                          IsDigitSeparator(code_point), at, at + size});
-    at += size;
-  }
-  return characters;
+Character Read(absl::string_view text, size_t at) {
+  uint32_t code_point = 0;
+  const size_t decoded = utf8::Decode(text, at, &code_point);
+  if (decoded == 0) return {'\0', false, at + 1};
+  const uint32_t ascii = FoldToAscii(code_point);
+  const bool alnum = ascii < 0x80 && absl::ascii_isalnum(static_cast<unsigned char>(ascii));
+  return {alnum ? absl::ascii_toupper(static_cast<unsigned char>(ascii)) : '\0', !alnum && IsDigitSeparator(code_point),
+          at + decoded};
+}
+
+bool IsLetter(char folded) {
+  return folded >= 'A';
 }
 
 // ISO/IEC 7064 MOD 97-10 over the number with its first four characters moved to the end.
@@ -69,41 +69,51 @@ bool CheckDigitsHold(absl::string_view iban) {
   return rest == 1;
 }
 
-// Index after the number that starts at `start`, or `start`.
-size_t MatchAt(const std::vector<Character>& text, size_t start) {
-  if (text.size() - start < kMinLength || !absl::ascii_isupper(static_cast<unsigned char>(text[start].folded)) ||
-      !absl::ascii_isupper(static_cast<unsigned char>(text[start + 1].folded))) {
-    return start;
-  }
-  const size_t length = LengthOf(text[start].folded, text[start + 1].folded);
-  char iban[34];
-  size_t count = 0, at = start;
-  bool after_separator = true;
-  while (count < length && at < text.size()) {
-    if (text[at].folded != '\0') {
-      iban[count++] = text[at].folded;
+// Where the number ends that begins with the letter at `start`, or `start`.
+size_t MatchAt(absl::string_view text, size_t start) {
+  const Character first = Read(text, start);
+  if (first.end == text.size()) return start;
+  const Character second = Read(text, first.end);
+  if (!IsLetter(second.folded)) return start;
+  const size_t length = kLengths[first.folded - 'A'][second.folded - 'A'];
+  if (length == 0) return start;
+  char iban[kMaxLength] = {first.folded, second.folded};
+  size_t count = 2, at = second.end;
+  bool after_separator = false;
+  while (count < length) {
+    if (at == text.size()) return start;
+    const Character next = Read(text, at);
+    if (next.folded != '\0') {
+      if (count < kCheckDigitsEnd && IsLetter(next.folded)) return start;  // as most words end here
+      iban[count++] = next.folded;
       after_separator = false;
-    } else if (text[at].separator && !after_separator) {
+    } else if (next.separator && !after_separator) {
       after_separator = true;
     } else {
       return start;
     }
-    ++at;
+    at = next.end;
   }
-  if (length == 0 || count < length || (at < text.size() && text[at].folded != '\0')) return start;
-  return CheckDigitsHold(absl::string_view(iban, count)) ? at : start;
+  const bool ends = at == text.size() || Read(text, at).folded == '\0';
+  return ends && CheckDigitsHold(absl::string_view(iban, count)) ? at : start;
 }
 
 }  // namespace
 
 void FindIbans(absl::string_view text, absl::FunctionRef<void(size_t begin, size_t end)> found) {
-  if (text.size() < kMinLength) return;
-  const std::vector<Character> characters = Decode(text);
-  for (size_t i = 0; i < characters.size();) {
-    const bool at_border = i == 0 || characters[i - 1].folded == '\0';
-    const size_t after = at_border ? MatchAt(characters, i) : i;
-    if (after > i) found(characters[i].begin, characters[after - 1].end);
-    i = after > i ? after : i + 1;
+  bool at_border = true;
+  for (size_t at = 0; at + kMinLength <= text.size();) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    if (byte < 0x80 && !(at_border && absl::ascii_isalpha(byte))) {  // most of a text
+      at_border = !absl::ascii_isalnum(byte);
+      ++at;
+      continue;
+    }
+    const Character next = Read(text, at);
+    const size_t end = at_border && IsLetter(next.folded) ? MatchAt(text, at) : at;
+    if (end > at) found(at, end);
+    at_border = end == at && next.folded == '\0';
+    at = end > at ? end : next.end;
   }
 }
 

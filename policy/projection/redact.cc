@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "policy/projection/card_number.h"
+#include "policy/projection/digits.h"
 #include "policy/projection/iban.h"
 #include "policy/projection/phone_number.h"
 
@@ -89,7 +90,8 @@ void Redactor::Append(absl::string_view text, std::string* out) const {
   if (card_number_) FindCardNumbers(text, add(kCard));
   if (iban_) FindIbans(text, add("[iban]"));
   if (email_ && HasAtSign(text)) FindMatches(email_->Get(), text, "[email]", nullptr, &findings);
-  if (phone_) FindMatches(phone_->Get(), text, "[phone]", &IsPhoneNumber, &findings);
+  if (phone_ && MayHoldDigits(text, kPhoneCandidateDigits))
+    FindMatches(phone_->Get(), text, "[phone]", &IsPhoneNumber, &findings);
   AppendReplaced(text, &findings, out);
 }
 

@@ -47,6 +47,18 @@ policy::TransformSpec TransformOf(const std::string& path) {
   return {};
 }
 
+policy::LeafSpec RedactedRemark() {
+  ::postern::v1::Redact redact;
+  for (const auto detector : {::postern::v1::Redact::CARD_NUMBER, ::postern::v1::Redact::IBAN,
+                              ::postern::v1::Redact::EMAIL, ::postern::v1::Redact::PHONE}) {
+    redact.add_detectors(detector);
+  }
+  policy::LeafSpec leaf;
+  leaf.path = PathOf("remark");
+  leaf.transform = redact;
+  return leaf;
+}
+
 }  // namespace
 
 std::vector<std::string> CarrierPaths() {
@@ -96,6 +108,7 @@ policy::PlanSpec MakeSpec(const std::vector<std::string>& paths, Meaning meaning
     }
     spec.leaves.push_back(leaf);
   }
+  if (meaning == Meaning::kRedacts) spec.leaves.push_back(RedactedRemark());
   if (meaning != Meaning::kGrant) {
     spec.roles.push_back({::postern::v1::FIELD_ROLE_RECORD_KEY, PathOf("order_id")});
     spec.roles.push_back({::postern::v1::FIELD_ROLE_SUBJECT_ID, PathOf("customer.customer_id")});

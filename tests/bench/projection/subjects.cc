@@ -98,6 +98,7 @@ struct CellSubjects::Impl {
         grant(MakeSpec(paths, Meaning::kGrant)),
         roles(MakeSpec(paths, Meaning::kRoles)),
         transforms(MakeSpec(paths, Meaning::kTransforms)),
+        redacts(MakeSpec(paths, Meaning::kRedacts)),
         decided(MakeSpec(paths, Meaning::kDecided)),
         four(paths),
         generated(paths),
@@ -118,6 +119,7 @@ struct CellSubjects::Impl {
     add("project", [this] { grant.Project(record); });
     add("project_roles", [this] { roles.Project(record); });
     add("project_transforms", [this] { transforms.Project(record); });
+    add("project_redacts", [this] { redacts.Project(record); });
     add("project_decided", [this] { decided.Project(record); });
     add("project_varied", [this] { grant.Project(varied[next_project++ % kVaried]); });
     add("project_four", [this] { four.Project(record); });
@@ -155,7 +157,7 @@ struct CellSubjects::Impl {
     if (out != grant.result.bytes) return "protozero gives other bytes";
     if (!generated.Project(bytes, &out) || out != grant.result.bytes) return "generated TrimMessage gives other bytes";
     if (!dynamic.Project(bytes, &out) || out != grant.result.bytes) return "dynamic TrimMessage gives other bytes";
-    for (Engine* engine : {&roles, &transforms, &decided}) {
+    for (Engine* engine : {&roles, &transforms, &redacts, &decided}) {
       engine->Project(bytes);
       const absl::Status other = engine->verifier->Verify(Context(), bytes, engine->result.bytes);
       if (!other.ok()) return absl::StrCat("verifier: ", other.ToString());
@@ -169,7 +171,7 @@ struct CellSubjects::Impl {
   const std::string record;
   std::vector<std::string> varied;
   std::string copy, out;
-  Engine grant, roles, transforms, decided;
+  Engine grant, roles, transforms, redacts, decided;
   FourEngines four;
   GeneratedPeer generated;
   DynamicPeer dynamic;

@@ -1,12 +1,15 @@
 #include "policy/projection/card_number.h"
 
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "policy/projection/digits.h"
 #include "policy/projection/iban.h"
 #include "policy/projection/phone_number.h"
+#include "tests/unit/policy/projection/card_corpus.h"
 
 namespace postern::policy {
 namespace {
@@ -99,6 +102,47 @@ TEST(IbanTest, ChecksCountryLengthAndDigits) {
   EXPECT_FALSE(HasIban("DE88 3704 0044 0532 0130 00"));
   EXPECT_FALSE(HasIban("ZZ89370400440532013000"));
   EXPECT_FALSE(HasIban("XDE89370400440532013000"));
+  EXPECT_FALSE(HasIban("NOLZ11111111111"));  // letters for check digits, though they hold
+  EXPECT_FALSE(HasIban("DE893704004405320130000"));
+  EXPECT_FALSE(HasIban("D E89370400440532013000"));
+  EXPECT_FALSE(HasIban("DE89  370400440532013000"));
+  EXPECT_TRUE(
+      HasIban("\xff"
+              "DE89.3704-0044\u00a00532\u200b0130_00\xff"));
+  EXPECT_TRUE(HasIban("ＤＥ８９３７０４００４４０５３２０１３０００"));
+}
+
+TEST(IbanTest, FindsEveryNumberOfAText) {
+  const std::string german = "DE89 3704 0044 0532 0130 00", norwegian = "NO9386011117947";
+  const std::string text = absl::StrCat("de ", german, norwegian, " ", norwegian, ",", german, " DE");
+  std::vector<absl::string_view> found;
+  FindIbans(text,
+            [&](size_t begin, size_t end) { found.push_back(absl::string_view(text).substr(begin, end - begin)); });
+  EXPECT_EQ(found, (std::vector<absl::string_view>{norwegian, german}));  // the first has letters directly behind it
+}
+
+TEST(DigitsTest, NoDigitIsOverlooked) {
+  int scripts = 0;
+  for (uint32_t code_point = 0; code_point <= 0x10ffff; ++code_point) {
+    if (DigitValue(code_point) != 0) continue;
+    ++scripts;
+    std::string digit;
+    for (uint32_t value = code_point; value < code_point + 10; ++value) {
+      digit = testing::Utf8(value);
+      for (const size_t around : {0, 7, 31, 32, 40}) {
+        const std::string letters(around, 'x');
+        EXPECT_TRUE(MayHoldDigits(absl::StrCat(letters, digit, letters, digit), 2)) << value;
+      }
+    }
+  }
+  EXPECT_EQ(scripts, 68);
+}
+
+TEST(DigitsTest, TextWithoutDigitsIsKnownAtOnce) {
+  for (const char* text : {"", "Straße der Pariser Kommune", "神奈川県横浜市西区みなとみらい", "Ηρακλείου Αττικής",
+                           "улица Льва Толстого, дом 16", "1 2 3 4 5"}) {
+    EXPECT_FALSE(MayHoldDigits(text, 6)) << text;
+  }
 }
 
 TEST(PhoneNumberTest, TellsNumbersFromDatesAndCounts) {
