@@ -114,13 +114,6 @@ bool IsRepeated(const FieldPath& path) {
   return std::any_of(path.begin(), path.end(), [](const FieldDescriptor* f) { return f->is_repeated(); });
 }
 
-bool EntersAny(const FieldPath& path) {
-  return std::any_of(path.begin(), path.end(), [](const FieldDescriptor* f) {
-    const Descriptor* below = MessageBelow(*f);
-    return below != nullptr && below->full_name() == "google.protobuf.Any";
-  });
-}
-
 PathResolution ResolvePath(const Descriptor& root, absl::string_view dotted) {
   if (dotted.empty()) return {{}, "the path is empty", ""};
   PathResolution result;

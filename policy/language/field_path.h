@@ -34,8 +34,6 @@ inline bool IsLeaf(const FieldPath& path) {
 }
 // True if a field of the path is repeated, so that a record can hold several values.
 bool IsRepeated(const FieldPath& path);
-// True if the path ends at or goes through a google.protobuf.Any, also where it names a type that the Any holds.
-bool EntersAny(const FieldPath& path);
 
 // Every leaf below a message, in declaration order. A message type that contains itself is entered once a path.
 struct LeafList {

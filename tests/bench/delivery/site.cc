@@ -80,12 +80,17 @@ Site::Filled Site::Fill(const std::vector<int>& partners, int64_t records) {
   return filled;
 }
 
-postern::v1::RevocationEffect Site::Effect(int partner) {
-  postern::v1::GetPartnerRequest get;
-  get.set_name(PartnerName(partner));
+postern::v1::Partner Site::Now(int partner) {
+  postern::v1::GetPartnerRequest request;
+  request.set_name(PartnerName(partner));
   postern::v1::Partner now;
-  grpc::ClientContext get_context;
-  RequireOk(operator_->GetPartner(&get_context, get, &now), get.name());
+  grpc::ClientContext context;
+  RequireOk(operator_->GetPartner(&context, request, &now), request.name());
+  return now;
+}
+
+postern::v1::RevocationEffect Site::Effect(int partner) {
+  const postern::v1::Partner now = Now(partner);
   postern::v1::TerminatePartnerRequest request;
   request.set_name(now.name());
   request.set_etag(now.etag());
@@ -111,11 +116,7 @@ void Site::AwaitEffect(int partner, int streams, int64_t delivered, int64_t held
 }
 
 Site::Termination Site::Terminate(int partner) {
-  postern::v1::GetPartnerRequest get;
-  get.set_name(PartnerName(partner));
-  postern::v1::Partner now;
-  grpc::ClientContext get_context;
-  RequireOk(operator_->GetPartner(&get_context, get, &now), get.name());
+  const postern::v1::Partner now = Now(partner);
   postern::v1::TerminatePartnerRequest request;
   request.set_name(now.name());
   request.set_etag(now.etag());

@@ -63,6 +63,8 @@ class Site {
   postern::v1::DeletionCampaign AwaitEnumeration(const std::string& name, absl::Duration interval);
 
  private:
+  postern::v1::Partner Now(int partner);
+
   const SiteAddresses addresses_;
   PosternStubs shop_;
   std::unique_ptr<postern::v1::OperatorService::StubInterface> operator_;

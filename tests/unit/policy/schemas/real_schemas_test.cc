@@ -18,6 +18,7 @@
 #include "policy/language/compiler.h"
 #include "policy/language/field_path.h"
 #include "policy/language/schema.h"
+#include "policy/projection/any_value.h"
 #include "tests/unit/policy/bundle/bundle_files.h"
 #include "tests/unit/policy/projection/oracle.h"
 #include "tests/unit/policy/projection/random_case.h"
@@ -113,7 +114,9 @@ std::string Grants(const RealSchemas& schemas, const Schema& schema, size_t* fie
                     "\" justification: \"all of it\"\n  fields { path: \"id\" }\n");
     size_t leaf = 0;
     for (const FieldPath& path : LeavesOf(*schema.FindMessage(type)).leaves) {
-      if (path.size() == 1 || EntersAny(path) || (++leaf % 3 == 0 && !path.back()->is_required())) continue;
+      if (path.size() == 1 || IsAny(*path.back()->containing_type()) ||
+          (++leaf % 3 == 0 && !path.back()->is_required()))
+        continue;
       absl::StrAppend(&text, "  fields { path: \"", ToDotted(path), "\" }\n");
       ++*fields;
     }
