@@ -1,17 +1,6 @@
-// posternd: the gateway process.
+// posternd: the gateway process. --help says what it can be asked to do.
 //
-//   posternd --config FILE              serve until SIGTERM or SIGINT, which drain; SIGHUP reloads certificates
-//   posternd --config FILE --check      check the configuration and everything it names; serve nothing
-//   posternd --config FILE --init-keys  make the data directory and the key files that are missing
-//   posternd --config FILE --restore BACKUP  put a backup in place, while no gateway runs (deploy/RECOVERY.md)
-//   posternd --config FILE --accept-key-loss  go on with a key store that lacks keys of the ledger's records
-//   posternd --config FILE --recover ORIGIN  give up that audit log and go on with the ledger as it is
-//   posternd --config FILE --move-store FROM  move the SQLite ledger in that folder into PostgreSQL (`posternctl store
-//                                             move`)
-//   posternd --config FILE --migrate-store [--dry-run]  bring the ledger's tables forward (`posternctl store migrate`)
-//
-// Exit codes: 0 done; 1 the gateway could not start, or failed; 2 wrong usage; 3 the configuration, or something it
-// names, is wrong.
+// It serves until SIGTERM or SIGINT, which drain; SIGHUP reloads certificates.
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <signal.h>
@@ -19,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -47,21 +37,6 @@ constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 constexpr int kBadConfig = 3;
 
-constexpr char kHelp[] =
-    "usage: posternd --config FILE [--check | --init-keys | --restore BACKUP | --accept-key-loss | --recover ORIGIN |\n"
-    "                                --move-store FROM | --migrate-store [--dry-run]]\n"
-    "  --check           check the configuration and everything it names, then exit\n"
-    "  --init-keys       make the data directory and the key files that are missing, then exit\n"
-    "  --restore BACKUP  put the backup in that folder in place, then exit; what is there is moved aside\n"
-    "  --accept-key-loss  go on with a key store that lacks keys of the ledger's records, then exit: they are lost\n"
-    "  --recover ORIGIN  give up the audit log of that name and suspend every partner, then exit: for a ledger that "
-    "is\n"
-    "                    behind what was published\n"
-    "  --move-store FROM  move the SQLite ledger in that folder, or a backup of it, into the PostgreSQL that the\n"
-    "                    configuration names, verify the copy, then exit\n"
-    "  --migrate-store   bring the ledger's tables to this release's version, then exit; with --dry-run try it only\n"
-    "exit codes: 0 done, 1 failed, 2 usage, 3 configuration\n";
-
 struct Arguments {
   std::string config;
   bool check = false;
@@ -72,39 +47,36 @@ struct Arguments {
   std::optional<std::string> move_store;
   bool migrate_store = false;
   bool dry_run = false;
-  bool help = false;
 };
 
-bool Parse(int argc, char** argv, Arguments* out) {
-  for (int i = 1; i < argc; ++i) {
-    const absl::string_view argument = argv[i];
-    if (argument == "--config" && i + 1 < argc) {
-      out->config = argv[++i];
-    } else if (argument == "--check") {
-      out->check = true;
-    } else if (argument == "--init-keys") {
-      out->init_keys = true;
-    } else if (argument == "--accept-key-loss") {
-      out->accept_key_loss = true;
-    } else if (argument == "--restore" && i + 1 < argc) {
-      out->restore = argv[++i];
-    } else if (argument == "--recover" && i + 1 < argc) {
-      out->recover = argv[++i];
-    } else if (argument == "--move-store" && i + 1 < argc) {
-      out->move_store = argv[++i];
-    } else if (argument == "--migrate-store") {
-      out->migrate_store = true;
-    } else if (argument == "--dry-run") {
-      out->dry_run = true;
-    } else if (argument == "--help") {
-      out->help = true;
-    } else {
-      return false;
-    }
-  }
-  const int modes = out->check + out->init_keys + out->accept_key_loss + out->restore.has_value() +
-                    out->recover.has_value() + out->move_store.has_value() + out->migrate_store;
-  return out->help || (!out->config.empty() && modes <= 1 && (!out->dry_run || out->migrate_store));
+void AddOptions(CLI::App* app, Arguments* arguments) {
+  app->footer("Exit codes: 0 done, 1 failed, 2 usage, 3 configuration.");
+  app->add_option("--config", arguments->config, "The configuration, config.proto as text")
+      ->required()
+      ->type_name("FILE");
+  CLI::Option_group* const instead = app->add_option_group("Instead of serving");
+  instead->require_option(0, 1);
+  instead->add_flag("--check", arguments->check, "Check the configuration and everything it names");
+  instead->add_flag("--init-keys", arguments->init_keys, "Make the data directory and the key files that are missing");
+  instead
+      ->add_option("--restore", arguments->restore,
+                   "Put the backup in that folder in place, while no gateway runs; what is there is moved aside")
+      ->type_name("BACKUP");
+  instead->add_flag("--accept-key-loss", arguments->accept_key_loss,
+                    "Go on with a key store that lacks keys of the ledger's records: those records are lost");
+  instead
+      ->add_option("--recover", arguments->recover,
+                   "Give up the audit log of that name and suspend every partner: for a ledger that is behind what "
+                   "was published")
+      ->type_name("ORIGIN");
+  instead
+      ->add_option("--move-store", arguments->move_store,
+                   "Move the SQLite ledger in that folder, or a backup of it, into the PostgreSQL that the "
+                   "configuration names, and verify the copy")
+      ->type_name("FROM");
+  CLI::Option* const migrate = instead->add_flag("--migrate-store", arguments->migrate_store,
+                                                 "Bring the ledger's tables to this release's version");
+  app->add_flag("--dry-run", arguments->dry_run, "Only try whether the tables can be brought forward")->needs(migrate);
 }
 
 // Keys and records must not reach a core file, nor another process of this user.
@@ -207,16 +179,7 @@ int Serve(const gateway::config::Config& config) {
   return kDone;
 }
 
-int Main(int argc, char** argv) {
-  Arguments arguments;
-  if (!Parse(argc, argv, &arguments)) {
-    std::fputs(kHelp, stderr);
-    return kUsage;
-  }
-  if (arguments.help) {
-    std::fputs(kHelp, stdout);
-    return kDone;
-  }
+int Run(const Arguments& arguments) {
   ProtectMemory();
   StopLockGraph();
   const auto config = gateway::LoadConfig(arguments.config);
@@ -255,5 +218,13 @@ int Main(int argc, char** argv) {
 }  // namespace postern
 
 int main(int argc, char** argv) {
-  return postern::Main(argc, argv);
+  CLI::App app("posternd: the gateway between a shop and its partners", "posternd");
+  postern::Arguments arguments;
+  postern::AddOptions(&app, &arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? postern::kDone : postern::kUsage;
+  }
+  return postern::Run(arguments);
 }
