@@ -5,9 +5,11 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -20,7 +22,25 @@ struct ChunkEntry {
   std::array<uint8_t, 16> name{};
   uint64_t value = 0;
 
-  friend auto operator<=>(const ChunkEntry&, const ChunkEntry&) = default;
+  // By words instead of bytes: writing and merging runs is comparing.
+  friend std::strong_ordering CompareNames(const ChunkEntry& a, const ChunkEntry& b) {
+    const std::strong_ordering order = a.Word(0) <=> b.Word(0);
+    return order != 0 ? order : a.Word(8) <=> b.Word(8);
+  }
+  friend std::strong_ordering operator<=>(const ChunkEntry& a, const ChunkEntry& b) {
+    const std::strong_ordering order = CompareNames(a, b);
+    return order != 0 ? order : a.value <=> b.value;
+  }
+  friend bool operator==(const ChunkEntry& a, const ChunkEntry& b) { return (a <=> b) == 0; }
+
+ private:
+  // Of the name, to be compared as its bytes are.
+  uint64_t Word(size_t at) const {
+    static_assert(std::endian::native == std::endian::little);
+    uint64_t word = 0;
+    std::memcpy(&word, name.data() + at, sizeof(word));
+    return __builtin_bswap64(word);
+  }
 };
 
 inline constexpr size_t kChunkEntrySize = 24;

@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
+#include "server/crypto/key_name_map.h"
 #include "server/crypto/key_store.h"
 
 namespace postern::crypto {
@@ -29,7 +29,7 @@ class KeyCache {
   absl::Mutex mutex_;
   std::list<KeyHandle> by_use_ ABSL_GUARDED_BY(mutex_);  // the most recent first
   // Keyed by the id with incarnation 0.
-  absl::flat_hash_map<KeyId, std::list<KeyHandle>::iterator> by_name_ ABSL_GUARDED_BY(mutex_);
+  KeyNameMap<std::list<KeyHandle>::iterator> by_name_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace postern::crypto

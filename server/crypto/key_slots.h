@@ -10,11 +10,11 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/base/sorted_chunk.h"
 #include "server/crypto/key_id.h"
+#include "server/crypto/key_name_map.h"
 #include "server/crypto/sorted_runs.h"
 #include "server/crypto/sqlite_file.h"
 
@@ -75,7 +75,7 @@ class KeySlots {
   SqliteStatement set_written_;
   SortedRuns runs_;
   // By name; the newest state. All of blocks and tombstones that the runs do not reach is here.
-  absl::flat_hash_map<KeyId, KeySlot> recent_;
+  KeyNameMap<KeySlot> recent_;
   std::vector<Change> changed_;  // in the transaction under way
   Reach newest_;                 // of recent_ and runs_ together
 

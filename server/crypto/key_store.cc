@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "proto/errors/error.h"
@@ -27,7 +26,7 @@ constexpr uint8_t kLastIncarnation = 255;
 
 std::vector<KeyId> NewestOfEachName(absl::Span<const KeyId> ids) {
   std::vector<KeyId> newest;
-  absl::flat_hash_map<KeyId, size_t> places;
+  KeyNameMap<size_t> places;
   for (const KeyId& id : ids) {
     const auto [place, first] = places.try_emplace(id.WithIncarnation(0), newest.size());
     if (first) {
@@ -114,7 +113,7 @@ absl::Status KeyStore::Impl::EnsureKeys(absl::Span<KeyRequest> requests) {
 absl::Status KeyStore::Impl::EnsureMissing(absl::Span<KeyRequest* const> missing) {
   // Keys made here; they are valid once the transaction is durable.
   std::vector<KeyHandle> made;
-  absl::flat_hash_map<KeyId, KeyHandle> by_name;
+  KeyNameMap<KeyHandle> by_name;
   made.reserve(missing.size());
   by_name.reserve(missing.size());
   POSTERN_ASSIGN_OR_RETURN(const SecretBytes fresh, RandomSecret(missing.size() * kDekSize));

@@ -14,7 +14,10 @@
 namespace postern::crypto {
 namespace {
 
-constexpr absl::string_view kSalt = "postern payload key v1";
+const HmacState& Salt() {
+  static const HmacState* const salt = new HmacState("postern payload key v1");
+  return *salt;
+}
 
 void AppendPart(std::string& out, absl::string_view part) {
   absl::StrAppend(&out, BigEndian32(part.size()), part);
@@ -67,7 +70,7 @@ absl::StatusOr<SingleUseKey> DerivePayloadKey(const PayloadKeyParts& parts, cons
     material.push_back(part->secret.get());
     absl::StrAppend(&info, part->id.AsBytes());
   }
-  const SecretBytes pseudorandom_key = HkdfExtract(kSalt, material);
+  const SecretBytes pseudorandom_key = HkdfExtract(Salt(), material);
   POSTERN_ASSIGN_OR_RETURN(const SecretBytes output,
                            HkdfExpand(pseudorandom_key, info, kAeadKeySize + sizeof(EnvelopeKeyName)));
 

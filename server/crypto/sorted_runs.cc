@@ -171,12 +171,12 @@ absl::StatusOr<std::vector<ChunkEntry>> SortedRuns::TakeMerged(size_t count) {
     for (const Cursor& input : job_->inputs) {
       if (input.place == input.chunk.size()) continue;
       const ChunkEntry& entry = input.chunk[input.place];
-      if (least == nullptr || entry.name <= least->name) least = &entry;
+      if (least == nullptr || CompareNames(entry, *least) <= 0) least = &entry;
     }
     if (least == nullptr) break;
     merged.push_back(*least);
     for (Cursor& input : job_->inputs) {
-      if (input.place < input.chunk.size() && input.chunk[input.place].name == merged.back().name) {
+      if (input.place < input.chunk.size() && CompareNames(input.chunk[input.place], merged.back()) == 0) {
         POSTERN_RETURN_IF_ERROR(Advance(input));
       }
     }

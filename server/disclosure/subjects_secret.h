@@ -10,8 +10,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "server/crypto/hkdf.h"
 #include "server/crypto/key_store.h"
-#include "server/crypto/secret.h"
 #include "server/crypto/sha256.h"
 #include "server/crypto/uuid7.h"
 #include "server/storage/store.h"
@@ -29,7 +29,7 @@ class SubjectsSecret {
   absl::StatusOr<std::string> SealSalt(const crypto::Uuid& id, absl::string_view salt) const;
 
  private:
-  const crypto::SecretBytes secret_;
+  const crypto::HkdfKey secret_;
 };
 
 }  // namespace postern::disclosure

@@ -1,6 +1,7 @@
 #include "server/statistics/counter.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "proto/errors/error.h"
@@ -60,39 +61,56 @@ absl::StatusOr<bool> Counter::CountPage() {
                            store_.ListUncounted(options_.page_disclosures));
   if (page.empty()) return false;
   ReleasedCategories released(&store_, snapshots_.Get());
-  std::set<storage::StatisticsKey> changed;
+  Places places;
   storage::ChangeSet change;
   change.statistics.counted_to = page.back().seq;
   // From here on memory is ahead of the store: an error means to read it again.
   loaded_ = false;
   for (const storage::UncountedDisclosure& one : page) {
-    POSTERN_RETURN_IF_ERROR(Count(one, &released, &changed, &change.statistics));
+    POSTERN_RETURN_IF_ERROR(Count(one, &released, &places, &change.statistics));
   }
-  for (const storage::StatisticsKey& key : changed) change.statistics.cells.push_back({key, cells_[key]});
+  const auto by_key = [](const Cells::value_type* a, const Cells::value_type* b) { return a->first < b->first; };
+  std::set<const Cells::value_type*, decltype(by_key)> changed(by_key);
+  for (const auto& [source, cells] : places) changed.insert(cells.begin(), cells.end());
+  for (const Cells::value_type* cell : changed) change.statistics.cells.push_back({cell->first, cell->second});
   POSTERN_RETURN_IF_ERROR(Write(std::move(change)));
   return true;
 }
 
-absl::Status Counter::Count(const storage::UncountedDisclosure& one, ReleasedCategories* released,
-                            std::set<storage::StatisticsKey>* changed, storage::StatisticsChange* change) {
+absl::Status Counter::Count(const storage::UncountedDisclosure& one, ReleasedCategories* released, Places* places,
+                            storage::StatisticsChange* change) {
   v1::StatisticsObservation observation;
   if (!observation.ParseFromString(one.observation)) {
     return registry::errors::StoreInconsistent("an observation does not parse");
   }
-  POSTERN_ASSIGN_OR_RETURN(const ReleasedCategories::Facts* facts, released->Of(one.grant, one.withheld_bits));
-  POSTERN_ASSIGN_OR_RETURN(const storage::StatisticsPeriodRow* period, OpenPeriod(one.time, change));
-  POSTERN_ASSIGN_OR_RETURN(const std::string kind, KindOf(one.partner));
-  const std::string tag = TagOf(period->salt, one.person);
-  for (const std::string& category : facts->categories) {
-    storage::StatisticsKey key{period->period, category, facts->purpose, kind, observation.region()};
-    v1::StatisticsTally& tally = cells_[key];
-    AddDisclosure(tag, &tally);
+  Source source;
+  POSTERN_ASSIGN_OR_RETURN(source.facts, released->Of(one.grant, one.withheld_bits));
+  POSTERN_ASSIGN_OR_RETURN(source.period, OpenPeriod(one.time, change));
+  source.partner = one.partner;
+  source.region = observation.region();
+  auto place = places->find(source);
+  if (place == places->end()) {
+    POSTERN_ASSIGN_OR_RETURN(std::vector<Cells::value_type*> cells, CellsOf(source));
+    place = places->emplace(std::move(source), std::move(cells)).first;
+  }
+  const std::string tag = TagOf(place->first.period->salt, one.person);
+  for (Cells::value_type* cell : place->second) {
+    AddDisclosure(tag, &cell->second);
     for (const v1::StatisticsObservation::Amount& amount : observation.amounts()) {
-      if (amount.category() == category) AddAmount(tag, amount, &tally);
+      if (amount.category() == cell->first.category) AddAmount(tag, amount, &cell->second);
     }
-    changed->insert(std::move(key));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Counter::Cells::value_type*>> Counter::CellsOf(const Source& source) {
+  POSTERN_ASSIGN_OR_RETURN(const std::string kind, KindOf(source.partner));
+  std::vector<Cells::value_type*> cells;
+  for (const std::string& category : source.facts->categories) {
+    storage::StatisticsKey key{source.period->period, category, source.facts->purpose, kind, source.region};
+    cells.push_back(&*cells_.try_emplace(std::move(key)).first);
+  }
+  return cells;
 }
 
 absl::StatusOr<const storage::StatisticsPeriodRow*> Counter::OpenPeriod(absl::Time time,

@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -50,13 +50,28 @@ class Counter {
 
  private:
   using Cells = std::map<storage::StatisticsKey, v1::StatisticsTally>;
+  // What decides which cells a disclosure counts in: many of a page have it in common.
+  struct Source {
+    const ReleasedCategories::Facts* facts = nullptr;
+    const storage::StatisticsPeriodRow* period = nullptr;
+    storage::PartnerId partner = 0;
+    std::string region;
+
+    friend bool operator==(const Source&, const Source&) = default;
+    template <typename H>
+    friend H AbslHashValue(H state, const Source& source) {
+      return H::combine(std::move(state), source.facts, source.period, source.partner, source.region);
+    }
+  };
+  // The cells of the sources that a page has met: one a category, in the facts' order.
+  using Places = absl::flat_hash_map<Source, std::vector<Cells::value_type*>>;
 
   // What is in memory of the store, at the first round and after a write that failed.
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<bool> CountPage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status Count(const storage::UncountedDisclosure& one, ReleasedCategories* released,
-                     std::set<storage::StatisticsKey>* changed, storage::StatisticsChange* change)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Count(const storage::UncountedDisclosure& one, ReleasedCategories* released, Places* places,
+                     storage::StatisticsChange* change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::vector<Cells::value_type*>> CellsOf(const Source& source) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The open period that a disclosure of `time` counts in, made if there was none.
   absl::StatusOr<const storage::StatisticsPeriodRow*> OpenPeriod(absl::Time time, storage::StatisticsChange* change)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
