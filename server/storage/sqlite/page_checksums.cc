@@ -9,6 +9,7 @@
 #include <new>
 
 #include "absl/strings/str_cat.h"
+#include "server/storage/sqlite/wal_write_batch.h"
 
 namespace postern::storage {
 namespace {
@@ -41,6 +42,7 @@ bool IsHole(const char* page) {
 struct File {
   sqlite3_file base;
   bool database;
+  WalWriteBatch* log;  // null for what is no write-ahead log
   sqlite3_file* below() { return reinterpret_cast<sqlite3_file*>(this + 1); }
 };
 
@@ -54,11 +56,17 @@ const sqlite3_io_methods& Methods(sqlite3_file* file) {
   return *Below(file)->pMethods;
 }
 
+// Before anything but a write is done with the file.
+int FlushLog(sqlite3_file* file) {
+  return Of(file)->log == nullptr ? SQLITE_OK : Of(file)->log->Flush(Below(file));
+}
+
 bool IsPage(int size, sqlite3_int64 offset) {
   return size == kPage && offset % kPage == 0;
 }
 
 int Read(sqlite3_file* file, void* data, int size, sqlite3_int64 offset) {
+  if (const int code = FlushLog(file); code != SQLITE_OK) return code;
   const int code = Methods(file).xRead(Below(file), data, size, offset);
   if (code != SQLITE_OK || !Of(file)->database || size < kSmallestPage) return code;
   if (!IsPage(size, offset)) return SQLITE_IOERR_DATA;  // the header lies about the size of a page
@@ -69,6 +77,7 @@ int Read(sqlite3_file* file, void* data, int size, sqlite3_int64 offset) {
 }
 
 int Write(sqlite3_file* file, const void* data, int size, sqlite3_int64 offset) {
+  if (Of(file)->log != nullptr) return Of(file)->log->Write(Below(file), data, size, offset);
   if (!Of(file)->database || !IsPage(size, offset)) return Methods(file).xWrite(Below(file), data, size, offset);
   std::array<char, kPage> page;
   std::memcpy(page.data(), data, kPage - kChecksum);
@@ -78,15 +87,19 @@ int Write(sqlite3_file* file, const void* data, int size, sqlite3_int64 offset) 
 }
 
 int Close(sqlite3_file* file) {
+  delete Of(file)->log;
   return Methods(file).xClose(Below(file));
 }
 int Truncate(sqlite3_file* file, sqlite3_int64 size) {
+  if (const int code = FlushLog(file); code != SQLITE_OK) return code;
   return Methods(file).xTruncate(Below(file), size);
 }
 int Sync(sqlite3_file* file, int flags) {
+  if (const int code = FlushLog(file); code != SQLITE_OK) return code;
   return Methods(file).xSync(Below(file), flags);
 }
 int FileSize(sqlite3_file* file, sqlite3_int64* size) {
+  if (const int code = FlushLog(file); code != SQLITE_OK) return code;
   return Methods(file).xFileSize(Below(file), size);
 }
 int Lock(sqlite3_file* file, int lock) {
@@ -190,7 +203,10 @@ class PageChecksums::Vfs {
     auto* self = new (file) File{};
     self->database = (flags & SQLITE_OPEN_MAIN_DB) != 0;
     const int code = BaseOf(vfs)->xOpen(BaseOf(vfs), path, self->below(), flags, out_flags);
-    if (self->below()->pMethods != nullptr) self->base.pMethods = &kMethods;
+    if (self->below()->pMethods == nullptr) return code;
+    // From here on SQLite closes the file, whatever the code.
+    self->base.pMethods = &kMethods;
+    if ((flags & SQLITE_OPEN_WAL) != 0) self->log = new WalWriteBatch;
     return code;
   }
 

@@ -6,7 +6,8 @@
 // checkpoints outside the store.
 //
 // Page: 4088 bytes as SQLite makes them ‖ 8 bytes checksum, in the space that SQLite reserves when asked. Only pages of
-// main databases have one; the log holds pages without it, under its own checksums.
+// main databases have one; the log holds pages without it, under its own checksums, and is written in batches
+// (wal_write_batch.h).
 #pragma once
 
 #include <memory>
