@@ -4,6 +4,7 @@
 #include "policy/projection/fast_finish.h"
 #include "policy/projection/fast_plan.h"
 #include "policy/projection/fast_walk.h"
+#include "policy/projection/later.h"
 #include "policy/projection/single_sink.h"
 
 namespace postern::policy {
@@ -11,11 +12,10 @@ namespace {
 
 constexpr size_t kStackRoom = 4096 + kSinkSlack;  // where most records are projected
 
-using Walk = FastWalk<SingleSink>;
-
-// `emitter`: null for a plan that keeps everything it grants.
+// `Sink`: OpenSink for plans without gates, SingleSink for the others.
+template <typename Sink>
 bool Walks(const ProjectionPlan::Tables& tables, const ProjectionContext& context, absl::string_view record,
-           Emitter* emitter, ProjectionResult* result, absl::Status* status) {
+           ProjectionResult* result, absl::Status* status) {
   const FastPlan& plan = *tables.fast;
   const size_t spare = plan.transforms ? kFastSpare : 0;
   const size_t needed = record.size() + spare + kSinkSlack;
@@ -26,35 +26,36 @@ bool Walks(const ProjectionPlan::Tables& tables, const ProjectionContext& contex
     room = result->room.data();
   }
 
-  Readings readings(tables, context.today, &result->extracts);
-  Walk walk(tables, plan, tables.reads.empty() ? nullptr : &readings);
-  SingleSink sink(room, spare, emitter, 0);
+  Later<Emitter> emitter;  // for more than to keep all that is granted
+  if (plan.transforms || Sink::kHasGates) emitter.Make(tables, context, &result->bytes);
+  Later<Readings> readings;
+  if (plan.reads) readings.Make(tables, context.today, &result->extracts);
+  FastWalk<Sink> walk(tables, plan, readings.get());
+  Sink sink(room, spare, emitter.get());
   if (!walk.Run(record, &sink)) return false;
   if (context.known_minor) result->extracts.minor = Extracts::Minor::kYes;
-  if (!tables.reads.empty() || tables.roles_required) {
-    *status = readings.Finish();
+  if (plan.reads) {
+    *status = readings->Finish();
     if (!status->ok()) return true;
   }
 
   uint64_t closed = 0;
-  if (tables.dynamic()) {
+  if constexpr (Sink::kHasGates) {
     // Every gate was taken to be open. Where one is not, what it guards has to go.
-    emitter->CloseGates(readings.operands(), result->extracts.minor);
+    emitter->CloseGates(plan.reads ? readings->operands() : absl::Span<const OperandValue>(), result->extracts.minor);
     closed = emitter->ClosedGates();
-  }
-  if (closed != 0) {
-    result->bytes.clear();
-    sink = SingleSink(room, spare, emitter, closed);
-    Walk again(tables, plan, nullptr);
-    if (!again.Run(record, &sink)) return false;
-  }
-  if (!plan.required.empty()) {
-    if (const Leaf* missing = FindMissing(tables, walk.seen(), closed)) {
-      *status = errors::RequiredFieldMissing(missing->path);
-      return true;
+    if (closed != 0) {
+      result->bytes.clear();
+      sink = Sink(room, spare, emitter.get(), closed);
+      FastWalk<Sink> again(tables, plan, nullptr);
+      if (!again.Run(record, &sink)) return false;
     }
   }
-  ReportWithheld(tables, walk.seen(), closed == 0 ? nullptr : emitter, &result->withheld_bits);
+  if (const Leaf* missing = FindMissing(tables, plan.report, walk.seen(), closed)) {
+    *status = errors::RequiredFieldMissing(missing->path);
+    return true;
+  }
+  ReportWithheld(tables, plan.report, walk.seen(), closed == 0 ? nullptr : emitter.get(), &result->withheld_bits);
   result->bytes.assign(sink.output().data(), sink.output().size());
   return true;
 }
@@ -64,9 +65,8 @@ bool Walks(const ProjectionPlan::Tables& tables, const ProjectionContext& contex
 bool ProjectFast(const ProjectionPlan::Tables& tables, const ProjectionContext& context, absl::string_view record,
                  ProjectionResult* result, absl::Status* status) {
   if (tables.fast == nullptr || record.size() > kMaxFastRecord) return false;
-  if (!tables.fast->transforms && !tables.dynamic()) return Walks(tables, context, record, nullptr, result, status);
-  Emitter emitter(tables, context, &result->bytes);
-  return Walks(tables, context, record, &emitter, result, status);
+  return tables.fast->dynamic ? Walks<SingleSink>(tables, context, record, result, status)
+                              : Walks<OpenSink>(tables, context, record, result, status);
 }
 
 }  // namespace postern::policy

@@ -12,7 +12,7 @@ inline constexpr size_t kMaxFastRecord = 1 << 20;  // larger ones are not worth 
 inline constexpr size_t kFastSpare = 1024;         // by which transformed values may outgrow what they replace
 
 // True if the record was one for the fast walk: *result and *status are then what the general walks would give. False:
-// nothing is known about the record, and *result holds nothing of use. `result` comes cleared.
+// nothing is known about the record, and *result holds nothing of use. The bytes and extracts of `result` come cleared.
 bool ProjectFast(const ProjectionPlan::Tables& tables, const ProjectionContext& context, absl::string_view record,
                  ProjectionResult* result, absl::Status* status);
 

@@ -1,6 +1,7 @@
 #include "policy/projection/fast_plan.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace postern::policy {
 namespace {
@@ -50,6 +51,7 @@ class FastPlanBuilder {
     auto plan = std::make_unique<FastPlan>();
     plan_ = plan.get();
     plan->levels.resize(tables_.levels.size());
+    plan->level_count = plan->levels.size();
     for (uint32_t tag = 0; tag < plan->unknown.size(); ++tag) {
       plan->unknown[tag].op = SkipOp(static_cast<wire::Type>(tag & 7));
       plan->unknown[tag].seen = uint64_t{1} << kUnknownBit;
@@ -59,8 +61,11 @@ class FastPlanBuilder {
       if (level.fields.size() > kMaxFastFields || level.depth > kMaxFastDepth || level.oneofs > 64) return nullptr;
       BuildLevel(static_cast<uint8_t>(i), level, &plan->levels[i]);
     }
-    std::sort(plan->required.begin(), plan->required.end(),
-              [](const LeafSeen& a, const LeafSeen& b) { return a.leaf < b.leaf; });
+    std::vector<uint8_t> levels(tables_.levels.size());
+    std::iota(levels.begin(), levels.end(), uint8_t{0});
+    plan->report = BuildFastReport(tables_, *plan, levels);
+    plan->reads = !tables_.reads.empty() || tables_.roles_required;
+    plan->dynamic = tables_.dynamic();
     plan->transforms |= std::any_of(tables_.leaves.begin(), tables_.leaves.end(),
                                     [](const Leaf& leaf) { return !leaf.transform.is_keep(); });
     return plan;
@@ -74,22 +79,42 @@ class FastPlanBuilder {
     fast->two_bytes.fill(&plan_->unknown);
     fast->one_byte = plan_->unknown;
     for (uint32_t tag = 0; tag < wire::MakeTag(1, wire::kVarint); ++tag) fast->one_byte[tag] = FastEntry();
+    fast->seen_bits = SeenBits(level);
     for (const Field& field : level.fields) {
       AddEntry(field, field.wire_type, level, fast);
       const bool packable =
           field.repeated && field.wire_type != wire::kDelimited && field.wire_type != wire::kStartGroup;
       if (packable) AddEntry(field, wire::kDelimited, level, fast);
-      AddSeen(field, index, static_cast<uint8_t>(&field - level.fields.data()));
     }
-    AddWithheld(level.unknown_bit, index, kUnknownBit);
     std::sort(fast->long_tags.begin(), fast->long_tags.end(),
               [](const LongEntry& a, const LongEntry& b) { return a.tag < b.tag; });
   }
 
+  static std::vector<uint8_t> SeenBits(const Level& level) {
+    std::vector<uint8_t> bits(level.fields.size());
+    std::vector<size_t> withheld;
+    uint8_t next = 0;
+    for (size_t i = 0; i < level.fields.size(); ++i) {
+      if (level.fields[i].withheld_bit >= 0) {
+        withheld.push_back(i);
+      } else {
+        bits[i] = next++;
+      }
+    }
+    std::sort(withheld.begin(), withheld.end(),
+              [&](size_t a, size_t b) { return level.fields[a].withheld_bit < level.fields[b].withheld_bit; });
+    for (size_t i = 0; i < withheld.size(); ++i) {
+      bits[withheld[i]] = static_cast<uint8_t>(kUnknownBit - withheld.size() + i);
+    }
+    return bits;
+  }
+
   void AddEntry(const Field& field, wire::Type type, const Level& level, FastLevel* fast) {
-    const FastEntry entry = MakeEntry(field, type, level);
+    FastEntry entry = MakeEntry(field, type, level);
+    entry.seen = uint64_t{1} << fast->seen_bits[static_cast<size_t>(&field - level.fields.data())];
     const uint32_t tag = wire::MakeTag(field.number, type);
     if (tag < fast->one_byte.size()) {
+      if (entry.op == FastOp::kSkipDelimited && field.repeated) entry.op = FastOp::kSkipRepeated;
       fast->one_byte[tag] = entry;
       return;
     }
@@ -105,7 +130,6 @@ class FastPlanBuilder {
   FastEntry MakeEntry(const Field& field, wire::Type type, const Level& level) {
     const auto index = static_cast<uint8_t>(&field - level.fields.data());
     FastEntry entry;
-    entry.seen = uint64_t{1} << index;
     entry.index = index;
     if (!field.tracked) {
       entry.op = SkipOp(type);
@@ -178,33 +202,6 @@ class FastPlanBuilder {
     }
     plan_->containers.push_back(container);
     return container.index;
-  }
-
-  void AddSeen(const Field& field, uint8_t level, uint8_t bit) {
-    AddWithheld(field.withheld_bit, level, bit);
-    if (field.leaf < 0) return;
-    if (tables_.leaves[field.leaf].required) plan_->required.push_back({field.leaf, -1, level, bit});
-    for (size_t i = 0; i < tables_.withheld.size(); ++i) {
-      if (tables_.withheld[i].leaf == field.leaf) {
-        plan_->gated.push_back({field.leaf, static_cast<int32_t>(i), level, bit});
-      }
-    }
-  }
-
-  // Neighbours in the level that are neighbours in the report share a run.
-  void AddWithheld(int32_t withheld_bit, uint8_t level, unsigned bit) {
-    if (withheld_bit < 0) return;
-    const auto word = static_cast<uint32_t>(withheld_bit / 64);
-    const auto to = static_cast<uint8_t>(withheld_bit % 64);
-    if (!plan_->withheld.empty()) {
-      WithheldRun& run = plan_->withheld.back();
-      if (run.level == level && run.word == word && bit - run.shift == static_cast<unsigned>(to) - run.to &&
-          bit > run.shift && to > run.to) {
-        run.mask |= uint64_t{1} << (bit - run.shift);
-        return;
-      }
-    }
-    plan_->withheld.push_back({1, word, level, static_cast<uint8_t>(bit), to});
   }
 
   const ProjectionPlan::Tables& tables_;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "policy/projection/fast_report.h"
 #include "policy/projection/tables.h"
 
 namespace postern::policy {
@@ -24,6 +25,7 @@ enum class FastOp : uint8_t {
   kSkipFixed64,
   kSkipFixed32,
   kSkipDelimited,
+  kSkipRepeated,  // delimited, with a tag of one byte, of a repeated field
   // Granted and kept, with nothing else to it.
   kVarint,        // 64 bits wide
   kNarrowVarint,  // 32 bits, or enum
@@ -41,7 +43,7 @@ enum class FastOp : uint8_t {
 };
 
 struct FastEntry {
-  uint64_t seen = 0;  // its bit among the fields seen in its level
+  uint64_t seen = 0;  // its bit among the fields seen in its level: FastLevel::seen_bits
   FastOp op = FastOp::kLeave;
   uint8_t rank = 0;       // place in the order of the level's fields, from 1
   uint8_t floor = 0;      // the highest rank that may have come before
@@ -80,36 +82,22 @@ struct FastLevel {
   std::array<FastEntry, 8> unknown;                      // by wire type
   const Level* level = nullptr;
   uint8_t index = 0;  // in FastPlan::levels
+  // By field, its bit among those seen in this level. The fields that are withheld stand in the order that they have in
+  // the report, below kUnknownBit, so that they get there in one piece.
+  std::vector<uint8_t> seen_bits;
 
   const FastEntry& FindLong(uint32_t tag) const;
-};
-
-// Of the fields seen in a level, those in `mask`, shifted right by `shift`, are the bits of the withheld report from
-// `bit` on, which are all in one word.
-struct WithheldRun {
-  uint64_t mask = 0;
-  uint32_t word = 0;
-  uint8_t level = 0;
-  uint8_t shift = 0;
-  uint8_t to = 0;
-};
-
-// Where to look whether a leaf was there.
-struct LeafSeen {
-  int32_t leaf = 0;
-  int32_t withheld_bit = -1;
-  uint8_t level = 0;
-  uint8_t bit = 0;
 };
 
 struct FastPlan {
   FastLevel::Row unknown;         // where nothing is declared
   std::vector<FastLevel> levels;  // as in Tables
+  size_t level_count = 0;         // its size
   std::vector<FastContainer> containers;
-  std::vector<WithheldRun> withheld;
-  std::vector<LeafSeen> required;
-  std::vector<LeafSeen> gated;  // by withheld bit that a closed gate sets
-  bool transforms = false;      // there are leaves that an Emitter writes: changed ones, and whole messages
+  FastReport report;        // of the plan by itself
+  bool transforms = false;  // there are leaves that an Emitter writes: changed ones, and whole messages
+  bool reads = false;       // something has to be read: roles, or operands
+  bool dynamic = false;     // there are gates
 };
 
 // Null if the plan is beyond the limits. Points into `tables`, whose levels must not move afterwards.

@@ -133,6 +133,7 @@ auto FastWalk<Sink>::MapEntry(const FastEntry& entry, const FastLevel& level, bo
   map_key_ = name;
   value += size;
   if (!is_tag(value, entry_end, held)) return Leave(out);
+  const uint64_t held_seen = plan_.levels[static_cast<size_t>(map.level)].one_byte[static_cast<uint8_t>(*value)].seen;
   absl::string_view text;
   if (held.shape == Shape::kText) {
     value = ReadLength(value + 1, entry_end, &size);
@@ -148,7 +149,7 @@ auto FastWalk<Sink>::MapEntry(const FastEntry& entry, const FastLevel& level, bo
     }
   }
   if (value != entry_end) return Leave(out);
-  seen_[static_cast<size_t>(map.level)] |= uint64_t{1} << 1;  // the value, second of the entry's fields
+  seen_[static_cast<size_t>(map.level)] |= held_seen;
   if (sink->IsClosed(entry)) return {value, out};
   const bool guarded = held.type == google::protobuf::FieldDescriptor::TYPE_STRING &&
                        tables_.leaves[held.leaf].on_card_number != v1::CARD_NUMBER_ACTION_UNSPECIFIED;

@@ -32,13 +32,13 @@ class FastWalk {
   // `readings` may be null. All must outlive the walk.
   FastWalk(const ProjectionPlan::Tables& tables, const FastPlan& plan, Readings* readings)
       : tables_(tables), plan_(plan), readings_(readings) {
-    std::fill_n(seen_.begin(), plan.levels.size(), 0);
+    for (size_t i = 0; i < plan.level_count; ++i) seen_[i] = 0;
   }
 
   // False: leave the record to the general walks; what the sink and the readings got is void.
   [[gnu::noinline]] bool Run(absl::string_view record, Sink* sink);
   // By level, the fields that occurred in the record: FastEntry::seen.
-  absl::Span<const uint64_t> seen() const { return absl::MakeConstSpan(seen_).first(plan_.levels.size()); }
+  const uint64_t* seen() const { return seen_.data(); }
 
  private:
   static constexpr unsigned kCardDigits = 13;  // the fewest that a card number has
@@ -77,22 +77,34 @@ class FastWalk {
     uint64_t ignored;
     return wire::ReadVarint(p, end, &ignored);
   }
+  // The end of a varint that needs no second look: of at most 8 bytes, all of which can be read, minimal and not zero; a
+  // narrow one below 2^31. Null: CheckVarint has to say.
+  static const char* EndOfPlainVarint(const char* p, bool narrow) {
+    uint64_t word;
+    std::memcpy(&word, p, sizeof(word));
+    const uint64_t last = ~word & 0x8080808080808080u;  // bytes that end a varint
+    if (ABSL_PREDICT_FALSE(last == 0)) return nullptr;
+    const auto before = static_cast<unsigned>(__builtin_ctzll(last)) & ~7u;  // bits of the bytes before the last
+    const uint64_t top = word >> before & 0x7f;
+    if (ABSL_PREDICT_FALSE(top == 0)) return nullptr;
+    if (narrow && ABSL_PREDICT_FALSE(before >= 32 && (before > 32 || top > 7))) return nullptr;
+    return p + before / 8 + 1;
+  }
+  // Up to two bytes in line: most lengths take no more.
   static const char* ReadLength(const char* p, const char* end, size_t* size) {
-    if (ABSL_PREDICT_FALSE(end - p < 2)) return p != end && *p == 0 ? (*size = 0, p + 1) : nullptr;
-    const auto first = static_cast<uint8_t>(p[0]), second = static_cast<uint8_t>(p[1]);
-    if (first < 0x80) {
-      *size = first;
-      p += 1;
-    } else if (second - 1u < 0x7f) {
-      *size = (first & 0x7fu) | static_cast<size_t>(second) << 7;
-      p += 2;
-    } else {
-      uint64_t wide;
-      p = wire::ReadLength(p, end, &wide);
-      *size = wide;
-      return p;
+    if (ABSL_PREDICT_FALSE(p == end)) return nullptr;
+    size_t length = static_cast<uint8_t>(*p++);
+    if (length >= 0x80) {
+      if (ABSL_PREDICT_FALSE(p == end || static_cast<uint8_t>(*p) - 1u >= 0x7f)) {
+        uint64_t wide;
+        p = wire::ReadLength(p - 1, end, &wide);
+        *size = wide;
+        return p;
+      }
+      length = (length & 0x7f) | static_cast<size_t>(static_cast<uint8_t>(*p++)) << 7;
     }
-    return *size <= static_cast<size_t>(end - p) ? p : nullptr;
+    *size = length;
+    return ABSL_PREDICT_TRUE(length <= static_cast<size_t>(end - p)) ? p : nullptr;
   }
 
   static Step Leave(Cursor out) { return {nullptr, out}; }
@@ -140,8 +152,8 @@ class FastWalk {
     if (p == end) goto message_done;                      \
     first = static_cast<uint8_t>(*p);                     \
     value = p + 1;                                        \
-    entry = &level->one_byte[first & 0x7f];               \
     if (ABSL_PREDICT_FALSE(first >= 0x80)) goto long_tag; \
+    entry = &level->one_byte[first];                      \
     goto* kOps[static_cast<uint8_t>(entry->op)];          \
   } while (false)
 // What matters comes in order, or not here.
@@ -154,9 +166,10 @@ class FastWalk {
 
 template <typename Sink>
 bool FastWalk<Sink>::Run(absl::string_view record, Sink* sink) {
-  static const void* const kOps[] = {&&leave,  &&skip_varint, &&skip_fixed64, &&skip_fixed32, &&skip_delimited,
-                                     &&varint, &&varint,      &&fixed64,      &&fixed32,      &&text,
-                                     &&text,   &&text,        &&message,      &&map_entry,    &&special};
+  static const void* const kOps[] = {&&leave,          &&skip_varint,   &&skip_fixed64, &&skip_fixed32,
+                                     &&skip_delimited, &&skip_repeated, &&varint,       &&narrow_varint,
+                                     &&fixed64,        &&fixed32,       &&bytes,        &&text,
+                                     &&guarded_text,   &&message,       &&map_entry,    &&special};
   const char* p = record.data();
   const char* end = p + record.size();
   // Up to here a chunk can be read from what follows.
@@ -165,8 +178,9 @@ bool FastWalk<Sink>::Run(absl::string_view record, Sink* sink) {
   const FastEntry* entry;
   const char* value;
   uint64_t seen = 0;
-  size_t size;
+  size_t size, head;
   unsigned rank = 0, first;
+  bool narrow;
   int depth = 0;
   Cursor out = sink->begin();
   oneofs_[0] = 0;
@@ -211,9 +225,16 @@ skip_delimited:
   if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
   p = value + size;
   seen |= entry->seen;
+  POSTERN_NEXT_FIELD();
+
+skip_repeated:
+  value = ReadLength(value, end, &size);
+  if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
+  p = value + size;
+  seen |= entry->seen;
   // What is repeated is repeated many times, and often at one size. Where that is so, the next place follows from the
   // last size and need not wait until the length there is loaded; after some surprises it does wait.
-  for (int surprises = 0; end - p >= 2 && static_cast<uint8_t>(*p) == first && first < 0x80;) {
+  for (int surprises = 0; end - p >= 2 && static_cast<uint8_t>(*p) == first;) {
     const auto next = static_cast<uint8_t>(p[1]);
     if (ABSL_PREDICT_FALSE(next >= 0x80)) break;
     if (ABSL_PREDICT_FALSE(next != size || surprises == kMostSurprises)) {
@@ -227,12 +248,20 @@ skip_delimited:
   POSTERN_NEXT_FIELD();
 
 varint:
+  narrow = false;
+  goto any_varint;
+narrow_varint:
+  narrow = true;
+any_varint:
   POSTERN_TAKE_IN_ORDER();
   if (ABSL_PREDICT_FALSE(sink->IsClosed(*entry))) goto step_aside;
-  if (ABSL_PREDICT_TRUE(value == p + 1 && value != end && static_cast<uint8_t>(*value) - 1u < 0x7f)) {
-    out = sink->PutTwo(*entry, p, out);
-    p += 2;
-    POSTERN_NEXT_FIELD();
+  if (ABSL_PREDICT_TRUE(p < chunk_end)) {
+    const char* const after = EndOfPlainVarint(value, narrow);
+    if (ABSL_PREDICT_TRUE(after != nullptr && after <= end)) {
+      out = sink->PutShort(*entry, p, static_cast<size_t>(after - p), out);
+      p = after;
+      POSTERN_NEXT_FIELD();
+    }
   }
   value = CheckVarint(*entry, *level, value, end);
   if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
@@ -262,35 +291,58 @@ put_short:  // from p to value, at most 15 bytes
   p = value;
   POSTERN_NEXT_FIELD();
 
-text:
-  POSTERN_TAKE_IN_ORDER();
-  if (ABSL_PREDICT_FALSE(sink->IsClosed(*entry))) goto step_aside;
+// A text of one chunk, tag and length included, which is there to be read; all other texts are long ones.
+#define POSTERN_TAKE_TEXT()                                                                       \
+  POSTERN_TAKE_IN_ORDER();                                                                        \
+  if (ABSL_PREDICT_FALSE(sink->IsClosed(*entry))) goto step_aside;                                \
+  if (ABSL_PREDICT_FALSE(p >= chunk_end)) goto long_text;                                         \
+  size = static_cast<uint8_t>(*value++);                                                          \
+  head = static_cast<size_t>(value - p);                                                          \
+  if (ABSL_PREDICT_FALSE(size - 1 >= TextChunk::kSize - head || value + size > end)) {            \
+    --value;                                                                                      \
+    goto long_text;                                                                               \
+  }                                                                                               \
+  const TextChunk chunk(p)
+#define POSTERN_PUT_TEXT()                               \
+  out = sink->PutChunk(*entry, chunk, head + size, out); \
+  p = value + size;                                      \
+  POSTERN_NEXT_FIELD()
+
+text : {
+  POSTERN_TAKE_TEXT();
+  if (ABSL_PREDICT_FALSE(chunk.NotAscii() >> head << (32 - size) != 0) &&
+      !utf8::IsValid(absl::string_view(value, size))) {
+    return false;
+  }
+  POSTERN_PUT_TEXT();
+}
+
+bytes : {
+  POSTERN_TAKE_TEXT();
+  POSTERN_PUT_TEXT();
+}
+
+guarded_text : {
+  POSTERN_TAKE_TEXT();
+  const auto inside = static_cast<uint32_t>((uint64_t{1} << size) - 1);
+  const uint32_t high = chunk.NotAscii() >> head & inside;
+  if (ABSL_PREDICT_FALSE(high != 0) && !utf8::IsValid(absl::string_view(value, size))) return false;
+  if (size >= kCardDigits) {
+    const uint32_t letters = chunk.Letters() >> head, digits = chunk.Digits() >> head & inside;
+    if (MayHoldCardNumber(~letters & inside, digits, high) && HasCardNumber(absl::string_view(value, size))) {
+      return false;
+    }
+  }
+  POSTERN_PUT_TEXT();
+}
+
+long_text:
   value = ReadLength(value, end, &size);
   if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
-  {
-    const auto head = static_cast<size_t>(value - p);
-    if (ABSL_PREDICT_FALSE(head + size > TextChunk::kSize || p >= chunk_end || size == 0)) {
-      value = CheckText(*entry, value, size);
-      if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
-      out = sink->PutBytes(*entry, p, static_cast<size_t>(value - p), out);
-      p = value;
-      POSTERN_NEXT_FIELD();
-    }
-    const TextChunk chunk(p);
-    if (ABSL_PREDICT_TRUE(entry->op != FastOp::kBytes)) {
-      const auto inside = static_cast<uint32_t>((uint64_t{1} << size) - 1);
-      const uint32_t high = chunk.NotAscii() >> head & inside;
-      if (ABSL_PREDICT_FALSE(high != 0) && !utf8::IsValid(absl::string_view(value, size))) return false;
-      if (entry->op == FastOp::kGuardedText && size >= kCardDigits) {
-        const uint32_t letters = chunk.Letters() >> head, digits = chunk.Digits() >> head & inside;
-        if (MayHoldCardNumber(~letters & inside, digits, high) && HasCardNumber(absl::string_view(value, size))) {
-          return false;
-        }
-      }
-    }
-    out = sink->PutChunk(*entry, chunk, head + size, out);
-  }
-  p = value + size;
+  value = CheckText(*entry, value, size);
+  if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
+  out = sink->PutBytes(*entry, p, static_cast<size_t>(value - p), out);
+  p = value;
   POSTERN_NEXT_FIELD();
 
 message:
@@ -361,6 +413,8 @@ step_aside : {
   POSTERN_NEXT_FIELD();
 }
 
+#undef POSTERN_PUT_TEXT
+#undef POSTERN_TAKE_TEXT
 #undef POSTERN_TAKE_IN_ORDER
 #undef POSTERN_NEXT_FIELD
 #pragma GCC diagnostic pop

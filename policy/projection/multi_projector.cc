@@ -60,15 +60,12 @@ class Lane {
     }
   }
 
-  absl::Status Finish(absl::Span<const uint64_t> seen) {
-    std::array<uint64_t, kMaxFastLevels> own_seen;
-    for (size_t i = 0; i < part_.levels.size(); ++i) own_seen[i] = seen[part_.levels[i]];
-    const absl::Span<const uint64_t> own = absl::MakeConstSpan(own_seen).first(part_.levels.size());
-    if (const Leaf* missing = FindMissing(tables_, own, closed_)) {
+  absl::Status Finish(const uint64_t* seen) {
+    if (const Leaf* missing = FindMissing(tables_, part_.report, seen, closed_)) {
       result_.Clear();
       return errors::RequiredFieldMissing(missing->path);
     }
-    ReportWithheld(tables_, own, closed_ == 0 ? nullptr : emitter_.get(), &result_.withheld_bits);
+    ReportWithheld(tables_, part_.report, seen, closed_ == 0 ? nullptr : emitter_.get(), &result_.withheld_bits);
     result_.bytes.assign(sink_->output().data(), sink_->output().size());
     return absl::OkStatus();
   }

@@ -27,12 +27,11 @@ void ReportClosedGates(const ProjectionPlan::Tables& tables, const Emitter& emit
   }
 }
 
-// The steps of one projection: check the form and read; decide what may leave; emit. Where nothing has to be decided,
-// the first walk emits.
-absl::Status Run(const ProjectionPlan::Tables& tables, const ProjectionContext& context, absl::string_view record,
+// The steps of one projection by the walks that take every record: check the form and read; decide what may leave; emit.
+// Where nothing has to be decided, the first walk emits.
+absl::Status ProjectAny(const ProjectionPlan::Tables& tables, const ProjectionContext& context, absl::string_view record,
                  ProjectionResult* result) {
   if (record.size() > kMaxRecordSize) return errors::RecordTooLarge();
-  if (absl::Status status; ProjectFast(tables, context, record, result, &status)) return status;
   Readings readings(tables, context.today, &result->extracts);
   readings.Clear();
   result->bytes.clear();
@@ -71,8 +70,11 @@ void ProjectionResult::Clear() {
 
 absl::Status Project(const ProjectionPlan& plan, const ProjectionContext& context, absl::string_view record,
                      ProjectionResult* result) {
-  result->Clear();
-  absl::Status status = Run(plan.tables(), context, record, result);
+  const ProjectionPlan::Tables& tables = plan.tables();
+  result->bytes.clear();
+  ClearExtracts(&result->extracts);
+  absl::Status status;
+  if (!ProjectFast(tables, context, record, result, &status)) status = ProjectAny(tables, context, record, result);
   if (!status.ok()) result->Clear();
   return status;
 }

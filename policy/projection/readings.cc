@@ -22,19 +22,6 @@ bool IsSigned(FieldType type) {
 Readings::Readings(const ProjectionPlan::Tables& tables, absl::CivilDay today, Extracts* extracts)
     : tables_(tables), today_(today), extracts_(extracts), operands_(tables.operands.size()) {}
 
-void ClearExtracts(Extracts* extracts) {
-  extracts->record_key = {};
-  extracts->record_version = 0;
-  extracts->has_record_version = false;
-  extracts->order_id = {};
-  extracts->subject_ids.clear();
-  extracts->subject_contacts.clear();
-  extracts->guardian_ids.clear();
-  extracts->minor = Extracts::Minor::kUnknown;
-  extracts->destination_country = {};
-  extracts->origin_country = {};
-}
-
 void Readings::Clear() {
   ClearExtracts(extracts_);
   std::fill(operands_.begin(), operands_.end(), OperandValue{});

@@ -15,7 +15,18 @@
 namespace postern::policy {
 
 // Empties the extracts; keeps the lists' capacity.
-void ClearExtracts(Extracts* extracts);
+inline void ClearExtracts(Extracts* extracts) {
+  extracts->record_key = {};
+  extracts->record_version = 0;
+  extracts->has_record_version = false;
+  extracts->order_id = {};
+  extracts->subject_ids.clear();
+  extracts->subject_contacts.clear();
+  extracts->guardian_ids.clear();
+  extracts->minor = Extracts::Minor::kUnknown;
+  extracts->destination_country = {};
+  extracts->origin_country = {};
+}
 
 // Filled by a walk that calls it once for each value that the parsed record has, in field-number order of every level.
 class Readings {

@@ -77,8 +77,9 @@ class SharedPlanBuilder {
   static SharedPlan::Part PartOf(const ProjectionPlan::Tables& shared, const ProjectionPlan::Tables& own) {
     SharedPlan::Part part;
     part.fields.resize(shared.leaves.size());
-    part.levels.resize(own.levels.size());
-    MatchLevel(shared, own, 0, 0, &part);
+    std::vector<uint8_t> levels(own.levels.size());
+    MatchLevel(shared, own, 0, 0, &part, &levels);
+    part.report = BuildFastReport(own, *shared.fast, levels);
     for (const FieldPath& path : own.operand_paths) {
       const auto at = std::find(shared.operand_paths.begin(), shared.operand_paths.end(), path);
       part.operands.push_back(static_cast<int32_t>(at - shared.operand_paths.begin()));
@@ -86,19 +87,19 @@ class SharedPlanBuilder {
     return part;
   }
 
-  // Both levels declare the fields of one message type, in one order.
+  // Both levels declare the fields of one message type, in one order. Fills `levels`: by own level, the shared one.
   static void MatchLevel(const ProjectionPlan::Tables& shared, const ProjectionPlan::Tables& own, int32_t shared_level,
-                         int32_t own_level, SharedPlan::Part* part) {
-    part->levels[own_level] = static_cast<uint8_t>(shared_level);
+                         int32_t own_level, SharedPlan::Part* part, std::vector<uint8_t>* levels) {
+    (*levels)[own_level] = static_cast<uint8_t>(shared_level);
     const Level& theirs = shared.levels[shared_level];
     const Level& ours = own.levels[own_level];
     for (size_t i = 0; i < ours.fields.size(); ++i) {
       if (ours.fields[i].leaf >= 0) part->fields[theirs.fields[i].leaf] = &ours.fields[i];
-      if (ours.fields[i].level >= 0) MatchLevel(shared, own, theirs.fields[i].level, ours.fields[i].level, part);
+      if (ours.fields[i].level >= 0) MatchLevel(shared, own, theirs.fields[i].level, ours.fields[i].level, part, levels);
       if (ours.fields[i].any < 0) continue;
       for (const AnyUse::Packed& packed : own.anys[ours.fields[i].any].types) {
         const AnyUse::Packed* const same = shared.anys[theirs.fields[i].any].Find(packed.type_url);
-        MatchLevel(shared, own, same->level, packed.level, part);
+        MatchLevel(shared, own, same->level, packed.level, part, levels);
       }
     }
   }

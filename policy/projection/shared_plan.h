@@ -17,7 +17,7 @@ struct SharedPlan {
   // How one partner's plan lies in the shared one.
   struct Part {
     std::vector<const Field*> fields;  // its own, by leaf of the shared plan; null where not granted
-    std::vector<uint8_t> levels;       // by its level, the shared one
+    FastReport report;                 // its own, from the notes of the shared walk
     std::vector<int32_t> operands;     // by its operand, the shared one
   };
 

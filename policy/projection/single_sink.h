@@ -17,14 +17,15 @@ namespace postern::policy {
 // Room that a write may touch beyond what it adds.
 inline constexpr size_t kSinkSlack = 64;
 
-// The walk keeps the place in the buffer, its cursor, and hands it from step to step.
+// Leaves out what is behind closed gates. The walk keeps the place in the buffer, its cursor, and hands it from step to step.
 class SingleSink {
  public:
   using Cursor = char*;
+  static constexpr bool kHasGates = true;
 
   // The buffer has room for the record, kSinkSlack, and `spare` for values that grow. `emitter` transforms; its output
   // is scratch, and it may be null for plans that only keep. `closed`: a bit for each gate.
-  SingleSink(char* begin, size_t spare, Emitter* emitter, uint64_t closed)
+  SingleSink(char* begin, size_t spare, Emitter* emitter, uint64_t closed = 0)
       : begin_(begin), end_(begin), spare_(spare), emitter_(emitter), closed_(closed) {}
 
   // The content of a message, whose length stands in the `width` bytes before it.
@@ -162,6 +163,16 @@ class SingleSink {
   size_t spare_;
   Emitter* emitter_;
   uint64_t closed_;
+};
+
+// The same for plans without gates, so that nothing has to ask.
+class OpenSink : public SingleSink {
+ public:
+  static constexpr bool kHasGates = false;
+
+  OpenSink(char* begin, size_t spare, Emitter* emitter) : SingleSink(begin, spare, emitter, 0) {}
+  static constexpr bool IsClosed(const FastEntry&) { return false; }
+  static bool Emits(const FastContainer& container) { return container.emits; }
 };
 
 }  // namespace postern::policy
