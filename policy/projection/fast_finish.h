@@ -17,8 +17,8 @@ inline bool Occurred(const LeafSeen& leaf, const uint64_t* seen) {
 
 // `seen`: by level, the fields that occurred. `closed`: a bit for each gate.
 // A leaf that is required and did not leave, or null.
-inline const Leaf* FindMissing(const ProjectionPlan::Tables& tables, const FastReport& report,
-                               const uint64_t* seen, uint64_t closed) {
+inline const Leaf* FindMissing(const ProjectionPlan::Tables& tables, const FastReport& report, const uint64_t* seen,
+                               uint64_t closed) {
   for (const LeafSeen& required : report.required) {
     const Leaf& leaf = tables.leaves[required.leaf];
     if (!Occurred(required, seen) || (closed >> leaf.gate & 1) != 0) return &leaf;
@@ -38,8 +38,8 @@ inline void ReportGated(const ProjectionPlan::Tables& tables, const FastReport& 
 }
 
 // Makes the bitmap of withheld fields, whatever *bits held. `gates`: null if all are open.
-inline void ReportWithheld(const ProjectionPlan::Tables& tables, const FastReport& report,
-                           const uint64_t* seen, const Emitter* gates, std::vector<uint64_t>* bits) {
+inline void ReportWithheld(const ProjectionPlan::Tables& tables, const FastReport& report, const uint64_t* seen,
+                           const Emitter* gates, std::vector<uint64_t>* bits) {
   if (bits->size() != report.words) bits->resize(report.words);
   uint64_t* const words = bits->data();
   const WithheldRun* run = report.withheld.data();

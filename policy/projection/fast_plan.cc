@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "policy/projection/writer.h"
+
 namespace postern::policy {
 namespace {
 
@@ -193,10 +195,13 @@ class FastPlanBuilder {
     container.field = &field;
     container.index = static_cast<uint16_t>(plan_->containers.size());
     container.inner = &plan_->levels[static_cast<size_t>(field.level)];
+    const uint32_t tag = wire::MakeTag(field.number, field.wire_type);
+    container.tag_size = static_cast<uint8_t>(wire::WriteVarint(tag, container.tag.data()) - container.tag.data());
     container.oneof = field.oneof;
     container.is_value = field.date >= 0 || field.money;
     plan_->transforms |= container.is_value && field.leaf >= 0;
     container.emits = field.has_grants && field.leaf < 0;
+    container.list = field.repeated && container.emits && !container.is_value;
     for (int32_t i = field.gates_begin; i < field.gates_end; ++i) {
       container.gates |= uint64_t{1} << tables_.gate_lists[i];
     }

@@ -16,6 +16,7 @@ inline constexpr size_t kMaxFastLevels = 48;
 inline constexpr int kMaxFastDepth = 12;         // messages below the record
 inline constexpr size_t kMaxFastFields = 63;     // declared in one message
 inline constexpr size_t kMaxSharedLeaves = 256;  // of a plan that several targets share
+inline constexpr size_t kCardDigits = 13;        // the fewest that a card number has
 inline constexpr unsigned kUnknownBit = 63;      // of the fields seen: one that is not declared
 
 enum class FastOp : uint8_t {
@@ -60,9 +61,12 @@ struct FastContainer {
   uint64_t gates = 0;  // leaves if one of them is open
   uint16_t index = 0;  // in FastPlan::containers
   const FastLevel* inner = nullptr;
+  std::array<char, 8> tag{};  // as it stands on the wire, in the first `tag_size`
+  uint8_t tag_size = 0;
   int16_t oneof = -1;
   bool is_value = false;  // its content is read or granted as one value: a date, an amount
   bool emits = false;     // something below it is granted leaf by leaf
+  bool list = false;      // of a repeated field, and emits
 };
 
 struct LongEntry {
@@ -86,6 +90,7 @@ struct FastLevel {
   // the report, below kUnknownBit, so that they get there in one piece.
   std::vector<uint8_t> seen_bits;
 
+  const FastEntry& Find(uint32_t tag) const { return tag < one_byte.size() ? one_byte[tag] : FindLong(tag); }
   const FastEntry& FindLong(uint32_t tag) const;
 };
 

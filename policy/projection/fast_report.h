@@ -34,8 +34,8 @@ struct FastReport {
   std::vector<LeafSeen> gated;        // by withheld bit that a closed gate sets
 };
 
-// The report of the plan `tables` from the notes of a walk by `walked`, which is its own fast plan or one that it shares
-// with others; `levels`: by level of `tables`, the one of `walked`.
+// The report of the plan `tables` from the notes of a walk by `walked`, which is its own fast plan or one that it
+// shares with others; `levels`: by level of `tables`, the one of `walked`.
 FastReport BuildFastReport(const ProjectionPlan::Tables& tables, const FastPlan& walked,
                            absl::Span<const uint8_t> levels);
 

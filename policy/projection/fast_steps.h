@@ -10,7 +10,9 @@ namespace postern::policy {
 template <typename Sink>
 const char* FastWalk<Sink>::CheckText(const FastEntry& entry, const char* value, size_t size) {
   if (size == 0 && entry.implicit) return nullptr;
+  if (entry.op == FastOp::kBytes) return value + size;
   const absl::string_view text(value, size);
+  const bool guarded = entry.op == FastOp::kGuardedText;
   uint32_t high = 0;
   size_t digits = 0;
   if (size >= TextChunk::kSize) {
@@ -18,15 +20,13 @@ const char* FastWalk<Sink>::CheckText(const FastEntry& entry, const char* value,
     for (size_t at = 0; at < size; at += TextChunk::kSize) {
       const TextChunk chunk(value + std::min(at, size - TextChunk::kSize));
       high |= chunk.NotAscii();
-      digits += CountBits(chunk.Digits());
+      if (guarded) digits += CountBits(chunk.Digits());
     }
   } else {
     high = 1;  // no chunk can be read: ask the exact ones
   }
-  if (entry.op != FastOp::kBytes && high != 0 && !utf8::IsValid(text)) return nullptr;
-  if (entry.op == FastOp::kGuardedText && (high != 0 || digits >= kCardDigits) && HasCardNumber(text)) {
-    return nullptr;
-  }
+  if (high != 0 && !utf8::IsValid(text)) return nullptr;
+  if (guarded && (high != 0 || digits >= kCardDigits) && HasCardNumber(text)) return nullptr;
   return value + size;
 }
 
@@ -168,6 +168,33 @@ auto FastWalk<Sink>::Value(const FastContainer& container, absl::string_view con
   if (readings_ != nullptr && field.reads_begin != field.reads_end) readings_->Date(field, parts);
   if (field.leaf >= 0 && !sink->Date(tables_, container, content, parts, &out)) return Leave(out);
   return {content.data() + content.size(), out};
+}
+
+template <typename Sink>
+auto FastWalk<Sink>::AlikeElements(const Frame& frame, const char* p, absl::string_view record, const Sink& sink,
+                                   Cursor out) -> Step {
+  alike_ = -kAlikePause;
+  if constexpr (Sink::kCopiesLists) {
+    const FastContainer& container = *frame.container;
+    if (!frame.emits || frame.mark.width != 1) return {p, out};
+    const size_t size = last_size_ + container.tag_size + wire::VarintSize(last_size_);
+    const char* const before = frame.mark.content - 1 - container.tag_size;
+    ListShape shape;
+    if (!shape.Learn(plan_, container, absl::string_view(p - size, size),
+                     absl::string_view(before, static_cast<size_t>(out - before)), sink.closed())) {
+      return {p, out};
+    }
+    const char* const record_end = record.data() + record.size();
+    int taken = 0;
+    for (; size <= static_cast<size_t>(frame.end - p) &&
+           size + ListShape::kSlack <= static_cast<size_t>(record_end - p) && shape.Matches(p);
+         p += size) {
+      out = shape.Write(p, out);
+      ++taken;
+    }
+    if (taken >= kAlikeBefore) alike_ = 0;
+  }
+  return {p, out};
 }
 
 }  // namespace postern::policy

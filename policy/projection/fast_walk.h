@@ -18,6 +18,7 @@
 #include "policy/projection/card_number.h"
 #include "policy/projection/emitter.h"
 #include "policy/projection/fast_plan.h"
+#include "policy/projection/list_shape.h"
 #include "policy/projection/readings.h"
 #include "policy/projection/streaming_path.h"
 #include "policy/projection/text_chunk.h"
@@ -41,8 +42,10 @@ class FastWalk {
   const uint64_t* seen() const { return seen_.data(); }
 
  private:
-  static constexpr unsigned kCardDigits = 13;  // the fewest that a card number has
-  static constexpr int kMostSurprises = 8;     // sizes of a repeated field that were not the last one's
+  static constexpr int kMostSurprises = 8;  // sizes of a repeated field that were not the last one's
+  // Elements of one size that follow one another before their shape is learned, which costs as much as walking some;
+  // and how many are walked after it was of no use.
+  static constexpr int kAlikeBefore = 8, kAlikePause = 64;
 
   // By masks of a text's bytes. A card number is digits parted by what is no letter, so 13 such bytes have to follow
   // one another; digits outside ASCII take two bytes or more.
@@ -77,8 +80,8 @@ class FastWalk {
     uint64_t ignored;
     return wire::ReadVarint(p, end, &ignored);
   }
-  // The end of a varint that needs no second look: of at most 8 bytes, all of which can be read, minimal and not zero; a
-  // narrow one below 2^31. Null: CheckVarint has to say.
+  // The end of a varint that needs no second look: of at most 8 bytes, all of which can be read, minimal and not zero;
+  // a narrow one below 2^31. Null: CheckVarint has to say.
   static const char* EndOfPlainVarint(const char* p, bool narrow) {
     uint64_t word;
     std::memcpy(&word, p, sizeof(word));
@@ -125,6 +128,9 @@ class FastWalk {
   [[gnu::noinline]] Step MapEntry(const FastEntry& entry, const FastLevel& level, bool again, const char* value,
                                   const char* p, const char* end, Sink* sink, Cursor out);
   [[gnu::noinline]] Step Value(const FastContainer& container, absl::string_view content, Sink* sink, Cursor out);
+  // Behind an element of a list, which was the message in `frame`: takes those that follow and have its shape.
+  [[gnu::noinline]] Step AlikeElements(const Frame& frame, const char* p, absl::string_view record, const Sink& sink,
+                                       Cursor out);
   // False if another member of the oneof has been there.
   bool TakeOneof(int oneof, int depth) {
     if (ABSL_PREDICT_TRUE(oneof < 0)) return true;
@@ -141,6 +147,8 @@ class FastWalk {
   std::array<uint64_t, kMaxFastDepth + 1> oneofs_;
   std::array<Frame, kMaxFastDepth> frames_;
   absl::string_view map_key_;  // of the last entry
+  size_t last_size_ = 0;       // of an element of a list
+  int alike_ = 0;              // elements of that size before it
 };
 
 // Every operation ends with the jump to the next one: a processor predicts each of these jumps by itself, and so learns
@@ -292,16 +300,16 @@ put_short:  // from p to value, at most 15 bytes
   POSTERN_NEXT_FIELD();
 
 // A text of one chunk, tag and length included, which is there to be read; all other texts are long ones.
-#define POSTERN_TAKE_TEXT()                                                                       \
-  POSTERN_TAKE_IN_ORDER();                                                                        \
-  if (ABSL_PREDICT_FALSE(sink->IsClosed(*entry))) goto step_aside;                                \
-  if (ABSL_PREDICT_FALSE(p >= chunk_end)) goto long_text;                                         \
-  size = static_cast<uint8_t>(*value++);                                                          \
-  head = static_cast<size_t>(value - p);                                                          \
-  if (ABSL_PREDICT_FALSE(size - 1 >= TextChunk::kSize - head || value + size > end)) {            \
-    --value;                                                                                      \
-    goto long_text;                                                                               \
-  }                                                                                               \
+#define POSTERN_TAKE_TEXT()                                                            \
+  POSTERN_TAKE_IN_ORDER();                                                             \
+  if (ABSL_PREDICT_FALSE(sink->IsClosed(*entry))) goto step_aside;                     \
+  if (ABSL_PREDICT_FALSE(p >= chunk_end)) goto long_text;                              \
+  size = static_cast<uint8_t>(*value++);                                               \
+  head = static_cast<size_t>(value - p);                                               \
+  if (ABSL_PREDICT_FALSE(size - 1 >= TextChunk::kSize - head || value + size > end)) { \
+    --value;                                                                           \
+    goto long_text;                                                                    \
+  }                                                                                    \
   const TextChunk chunk(p)
 #define POSTERN_PUT_TEXT()                               \
   out = sink->PutChunk(*entry, chunk, head + size, out); \
@@ -360,7 +368,7 @@ message:
     frame.container = &container;
     frame.rank = static_cast<uint8_t>(rank);
     frame.emits = sink->Emits(container);
-    if (frame.emits) out = sink->Open(container, p, value, size, out, &frame.mark);
+    if (frame.emits) out = sink->Open(container, size, out, &frame.mark);
     level = container.inner;
   }
   p = value;
@@ -384,6 +392,18 @@ message_done:
       const Step step = Value(*frame.container, content, sink, out);
       if (step.at == nullptr) return false;
       out = step.out;
+    }
+    if constexpr (Sink::kCopiesLists) {
+      if (frame.container->list) {
+        const auto element = static_cast<size_t>(p - frame.content);
+        alike_ = element == last_size_ ? alike_ + 1 : std::min(alike_, 0);
+        last_size_ = element;
+        if (ABSL_PREDICT_FALSE(alike_ >= kAlikeBefore)) {
+          const Step step = AlikeElements(frame, p, record, *sink, out);
+          p = step.at;
+          out = step.out;
+        }
+      }
     }
     level = frame.level;
     end = frame.end;

@@ -27,10 +27,10 @@ void ReportClosedGates(const ProjectionPlan::Tables& tables, const Emitter& emit
   }
 }
 
-// The steps of one projection by the walks that take every record: check the form and read; decide what may leave; emit.
-// Where nothing has to be decided, the first walk emits.
-absl::Status ProjectAny(const ProjectionPlan::Tables& tables, const ProjectionContext& context, absl::string_view record,
-                 ProjectionResult* result) {
+// The steps of one projection by the walks that take every record: check the form and read; decide what may leave;
+// emit. Where nothing has to be decided, the first walk emits.
+absl::Status ProjectAny(const ProjectionPlan::Tables& tables, const ProjectionContext& context,
+                        absl::string_view record, ProjectionResult* result) {
   if (record.size() > kMaxRecordSize) return errors::RecordTooLarge();
   Readings readings(tables, context.today, &result->extracts);
   readings.Clear();

@@ -219,10 +219,7 @@ RecordCheck::Slot* RecordCheck::AddAlone(size_t level, const FieldDescriptor& fi
   return &slots.back().second;
 }
 
-bool RecordCheck::OpenLeaves(const ProjectionContext& context, absl::string_view record, uint64_t* open) const {
-  if (!usable_) return false;
-  *open = ~uint64_t{0};
-  if (!reads_) return true;
+bool RecordCheck::Decide(const ProjectionContext& context, absl::string_view record, uint64_t* open) const {
   Values values{absl::InlinedVector<Value, 4>(operands_.size()), absl::InlinedVector<bool, 4>(operands_.size(), false),
                 Minority(spec_, context)};
   if (!Read(levels_[0], record, &values)) return false;

@@ -25,7 +25,10 @@ class RecordCheck {
   // *open gets a bit for each leaf of the spec that may leave: its condition, consent and age allow it, and where it is
   // in a oneof, the record has this member. False: what decides is written in a way that needs a parser (split
   // messages, several members of a oneof, maps, groups), or there are too many leaves.
-  bool OpenLeaves(const ProjectionContext& context, absl::string_view record, uint64_t* open) const;
+  bool OpenLeaves(const ProjectionContext& context, absl::string_view record, uint64_t* open) const {
+    *open = ~uint64_t{0};
+    return usable_ && (!reads_ || Decide(context, record, open));
+  }
 
   // As it stands on the wire: a number, or the bytes of what has a length.
   struct Value {
@@ -74,6 +77,8 @@ class RecordCheck {
   size_t Enter(Slot* slot);
   // A leaf on whose path there is a oneof leaves only where that member counts.
   void AddMembers(const FieldPath& path, uint64_t leaf);
+  // Takes from *open the leaves that may not leave.
+  bool Decide(const ProjectionContext& context, absl::string_view record, uint64_t* open) const;
   bool Read(const Level& level, absl::string_view message, Values* values) const;
   bool ReadValue(const Slot& slot, const Value& value, Values* values) const;
   Operand OperandAt(int index, const Values& values) const;

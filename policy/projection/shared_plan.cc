@@ -32,7 +32,9 @@ class SharedPlanBuilder {
     auto shared = std::make_unique<SharedPlan>();
     shared->plan = *std::move(built);
     for (size_t i = 0; i < plans_.size(); ++i) {
-      shared->parts.push_back(PartOf(tables, plans_[i]->tables()));
+      const ProjectionPlan::Tables& own = plans_[i]->tables();
+      shared->parts.push_back(PartOf(tables, own));
+      shared->emits |= own.fast->transforms || own.fast->dynamic;
       // The country of a postcode that another plan transforms otherwise is not read.
       const auto& operands = shared->parts[i].operands;
       const auto missing = static_cast<int32_t>(tables.operand_paths.size());
@@ -76,6 +78,7 @@ class SharedPlanBuilder {
 
   static SharedPlan::Part PartOf(const ProjectionPlan::Tables& shared, const ProjectionPlan::Tables& own) {
     SharedPlan::Part part;
+    part.tables = &own;
     part.fields.resize(shared.leaves.size());
     std::vector<uint8_t> levels(own.levels.size());
     MatchLevel(shared, own, 0, 0, &part, &levels);
@@ -95,7 +98,8 @@ class SharedPlanBuilder {
     const Level& ours = own.levels[own_level];
     for (size_t i = 0; i < ours.fields.size(); ++i) {
       if (ours.fields[i].leaf >= 0) part->fields[theirs.fields[i].leaf] = &ours.fields[i];
-      if (ours.fields[i].level >= 0) MatchLevel(shared, own, theirs.fields[i].level, ours.fields[i].level, part, levels);
+      if (ours.fields[i].level >= 0)
+        MatchLevel(shared, own, theirs.fields[i].level, ours.fields[i].level, part, levels);
       if (ours.fields[i].any < 0) continue;
       for (const AnyUse::Packed& packed : own.anys[ours.fields[i].any].types) {
         const AnyUse::Packed* const same = shared.anys[theirs.fields[i].any].Find(packed.type_url);

@@ -14,15 +14,11 @@
 namespace postern::policy {
 
 struct SharedPlan {
-  // How one partner's plan lies in the shared one.
-  struct Part {
-    std::vector<const Field*> fields;  // its own, by leaf of the shared plan; null where not granted
-    FastReport report;                 // its own, from the notes of the shared walk
-    std::vector<int32_t> operands;     // by its operand, the shared one
-  };
+  using Part = PlanPart;
 
   std::shared_ptr<const ProjectionPlan> plan;
-  std::vector<Part> parts;
+  std::vector<Part> parts;                          // by target; the plans are the caller's to keep
+  bool emits = false;                               // some plan does more than to keep all that it grants
   LeafTargets leaf_targets{};                       // the targets that are granted each leaf of the shared plan
   std::vector<std::vector<uint8_t>> leaves_within;  // by container of the shared plan: the leaves in it
 

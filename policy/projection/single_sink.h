@@ -17,12 +17,15 @@ namespace postern::policy {
 // Room that a write may touch beyond what it adds.
 inline constexpr size_t kSinkSlack = 64;
 
-// Leaves out what is behind closed gates. The walk keeps the place in the buffer, its cursor, and hands it from step to step.
+// Leaves out what is behind closed gates. The walk keeps the place in the buffer, its cursor, and hands it from step to
+// step.
 class SingleSink {
  public:
   using Cursor = char*;
   static constexpr bool kHasGates = true;
+  static constexpr bool kCopiesLists = true;
 
+  SingleSink() {}  // NOLINT(modernize-use-equals-default,cppcoreguidelines-pro-type-member-init): void
   // The buffer has room for the record, kSinkSlack, and `spare` for values that grow. `emitter` transforms; its output
   // is scratch, and it may be null for plans that only keep. `closed`: a bit for each gate.
   SingleSink(char* begin, size_t spare, Emitter* emitter, uint64_t closed = 0)
@@ -39,6 +42,7 @@ class SingleSink {
   void Finish(Cursor at) { end_ = at; }
   absl::string_view output() const { return {begin_, static_cast<size_t>(end_ - begin_)}; }
 
+  uint64_t closed() const { return closed_; }
   bool IsClosed(const FastEntry& entry) const { return (closed_ >> entry.gate & 1) != 0; }
   bool Emits(const FastContainer& container) const { return container.emits && (container.gates & ~closed_) != 0; }
 
@@ -60,20 +64,17 @@ class SingleSink {
     return at + size;
   }
 
-  // Begins a message: `tag` to `value` are its tag and length as they stand in the record. What is granted of a message
-  // is usually short, so the length gets one byte unless the message is so large that most would have to be withheld.
-  static Cursor Open(const FastContainer&, const char* tag, const char* value, size_t size, Cursor at, Mark* mark) {
-    const auto head = static_cast<size_t>(value - tag);
-    if (ABSL_PREDICT_TRUE(head == 2)) {  // a tag and a length of one byte each
-      *at = *tag;
-      *mark = {at + 2, 1};
-      return at + 2;
-    }
-    const size_t width = wire::VarintSize(size);
-    std::memcpy(at, tag, head - width);
-    const size_t expected = size < kShortMessage ? 1 : width;
-    at += head - width + expected;
-    *mark = {at, expected};
+  // The bytes that a message's length gets: `size` is that of the message in the record. What is granted of a message
+  // is usually short, so it is one unless the message is so large that most would have to be withheld.
+  static size_t LengthWidth(size_t size) {
+    return ABSL_PREDICT_TRUE(size < kShortMessage) ? 1 : wire::VarintSize(size);
+  }
+  // Begins a message.
+  static Cursor Open(const FastContainer& container, size_t size, Cursor at, Mark* mark) {
+    std::memcpy(at, container.tag.data(), container.tag.size());
+    const size_t width = LengthWidth(size);
+    at += container.tag_size + width;
+    *mark = {at, width};
     return at;
   }
   static Cursor Close(const Mark& mark, Cursor at) {
