@@ -79,7 +79,7 @@ template <typename Sink>
 auto FastWalk<Sink>::SpecialText(const FastEntry& entry, const Field& field, const char* p, const char* value,
                                  const char* end, Sink* sink, Cursor out) -> Step {
   size_t size;
-  value = ReadLength(value, end, &size);
+  value = fast::ReadLength(value, end, &size);
   if (value == nullptr) return Leave(out);
   const absl::string_view text(value, size);
   if (field.check_utf8 && !utf8::IsValid(text)) return Leave(out);
@@ -95,7 +95,7 @@ template <typename Sink>
 auto FastWalk<Sink>::PackedRun(const FastEntry& entry, const Field& field, const char* p, const char* value,
                                const char* end, const Sink& sink, Cursor out) const -> Step {
   size_t size;
-  value = ReadLength(value, end, &size);
+  value = fast::ReadLength(value, end, &size);
   if (value == nullptr || size == 0 || field.leaf < 0 || !tables_.leaves[field.leaf].transform.is_keep()) {
     return Leave(out);
   }
@@ -122,11 +122,11 @@ auto FastWalk<Sink>::MapEntry(const FastEntry& entry, const FastLevel& level, bo
     return at != limit && static_cast<uint8_t>(*at) == wire::MakeTag(field.number, field.wire_type);
   };
   size_t size;
-  value = ReadLength(value, end, &size);
+  value = fast::ReadLength(value, end, &size);
   if (value == nullptr) return Leave(out);
   const char* const entry_end = value + size;
   if (!is_tag(value, entry_end, key)) return Leave(out);
-  value = ReadLength(value + 1, entry_end, &size);
+  value = fast::ReadLength(value + 1, entry_end, &size);
   if (value == nullptr) return Leave(out);
   const absl::string_view name(value, size);
   if ((again && name <= map_key_) || (key.check_utf8 && !utf8::IsValid(name))) return Leave(out);
@@ -136,7 +136,7 @@ auto FastWalk<Sink>::MapEntry(const FastEntry& entry, const FastLevel& level, bo
   const uint64_t held_seen = plan_.levels[static_cast<size_t>(map.level)].one_byte[static_cast<uint8_t>(*value)].seen;
   absl::string_view text;
   if (held.shape == Shape::kText) {
-    value = ReadLength(value + 1, entry_end, &size);
+    value = fast::ReadLength(value + 1, entry_end, &size);
     if (value == nullptr) return Leave(out);
     text = absl::string_view(value, size);
     if (held.check_utf8 && !utf8::IsValid(text)) return Leave(out);

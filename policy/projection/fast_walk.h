@@ -14,10 +14,10 @@
 
 #include "absl/base/optimization.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 #include "policy/projection/card_number.h"
 #include "policy/projection/emitter.h"
 #include "policy/projection/fast_plan.h"
+#include "policy/projection/fast_read.h"
 #include "policy/projection/list_shape.h"
 #include "policy/projection/readings.h"
 #include "policy/projection/streaming_path.h"
@@ -47,16 +47,6 @@ class FastWalk {
   // and how many are walked after it was of no use.
   static constexpr int kAlikeBefore = 8, kAlikePause = 64;
 
-  // By masks of a text's bytes. A card number is digits parted by what is no letter, so 13 such bytes have to follow
-  // one another; digits outside ASCII take two bytes or more.
-  static bool MayHoldCardNumber(uint32_t no_letters, uint32_t digits, uint32_t not_ascii) {
-    uint32_t runs = no_letters & no_letters >> 1;
-    runs &= runs >> 2;
-    runs &= runs >> 4;
-    runs &= runs >> 5;  // 1 + 1 + 2 + 4 + 5
-    return runs != 0 && CountBits(digits) + CountBits(not_ascii) / 2 >= kCardDigits;
-  }
-
   // A message that is being walked: what is needed to go on in the one around it.
   struct Frame {
     const FastLevel* level;
@@ -74,41 +64,6 @@ class FastWalk {
     const char* at;
     Cursor out;
   };
-
-  static const char* SkipVarint(const char* p, const char* end) {
-    if (ABSL_PREDICT_TRUE(p != end && static_cast<uint8_t>(*p) < 0x80)) return p + 1;
-    uint64_t ignored;
-    return wire::ReadVarint(p, end, &ignored);
-  }
-  // The end of a varint that needs no second look: of at most 8 bytes, all of which can be read, minimal and not zero;
-  // a narrow one below 2^31. Null: CheckVarint has to say.
-  static const char* EndOfPlainVarint(const char* p, bool narrow) {
-    uint64_t word;
-    std::memcpy(&word, p, sizeof(word));
-    const uint64_t last = ~word & 0x8080808080808080u;  // bytes that end a varint
-    if (ABSL_PREDICT_FALSE(last == 0)) return nullptr;
-    const auto before = static_cast<unsigned>(__builtin_ctzll(last)) & ~7u;  // bits of the bytes before the last
-    const uint64_t top = word >> before & 0x7f;
-    if (ABSL_PREDICT_FALSE(top == 0)) return nullptr;
-    if (narrow && ABSL_PREDICT_FALSE(before >= 32 && (before > 32 || top > 7))) return nullptr;
-    return p + before / 8 + 1;
-  }
-  // Up to two bytes in line: most lengths take no more.
-  static const char* ReadLength(const char* p, const char* end, size_t* size) {
-    if (ABSL_PREDICT_FALSE(p == end)) return nullptr;
-    size_t length = static_cast<uint8_t>(*p++);
-    if (length >= 0x80) {
-      if (ABSL_PREDICT_FALSE(p == end || static_cast<uint8_t>(*p) - 1u >= 0x7f)) {
-        uint64_t wide;
-        p = wire::ReadLength(p - 1, end, &wide);
-        *size = wide;
-        return p;
-      }
-      length = (length & 0x7f) | static_cast<size_t>(static_cast<uint8_t>(*p++)) << 7;
-    }
-    *size = length;
-    return ABSL_PREDICT_TRUE(length <= static_cast<size_t>(end - p)) ? p : nullptr;
-  }
 
   static Step Leave(Cursor out) { return {nullptr, out}; }
   // The end of a varint that is canonical for the field and not an implicit zero; null: leave.
@@ -211,7 +166,7 @@ leave:
   return false;
 
 skip_varint:
-  p = SkipVarint(value, end);
+  p = fast::SkipVarint(value, end);
   if (ABSL_PREDICT_FALSE(p == nullptr)) return false;
   seen |= entry->seen;
   POSTERN_NEXT_FIELD();
@@ -229,14 +184,14 @@ skip_fixed32:
   POSTERN_NEXT_FIELD();
 
 skip_delimited:
-  value = ReadLength(value, end, &size);
+  value = fast::ReadLength(value, end, &size);
   if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
   p = value + size;
   seen |= entry->seen;
   POSTERN_NEXT_FIELD();
 
 skip_repeated:
-  value = ReadLength(value, end, &size);
+  value = fast::ReadLength(value, end, &size);
   if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
   p = value + size;
   seen |= entry->seen;
@@ -264,7 +219,7 @@ any_varint:
   POSTERN_TAKE_IN_ORDER();
   if (ABSL_PREDICT_FALSE(sink->IsClosed(*entry))) goto step_aside;
   if (ABSL_PREDICT_TRUE(p < chunk_end)) {
-    const char* const after = EndOfPlainVarint(value, narrow);
+    const char* const after = fast::EndOfPlainVarint(value, narrow);
     if (ABSL_PREDICT_TRUE(after != nullptr && after <= end)) {
       out = sink->PutShort(*entry, p, static_cast<size_t>(after - p), out);
       p = after;
@@ -337,7 +292,7 @@ guarded_text : {
   if (ABSL_PREDICT_FALSE(high != 0) && !utf8::IsValid(absl::string_view(value, size))) return false;
   if (size >= kCardDigits) {
     const uint32_t letters = chunk.Letters() >> head, digits = chunk.Digits() >> head & inside;
-    if (MayHoldCardNumber(~letters & inside, digits, high) && HasCardNumber(absl::string_view(value, size))) {
+    if (fast::MayHoldCardNumber(~letters & inside, digits, high) && HasCardNumber(absl::string_view(value, size))) {
       return false;
     }
   }
@@ -345,7 +300,7 @@ guarded_text : {
 }
 
 long_text:
-  value = ReadLength(value, end, &size);
+  value = fast::ReadLength(value, end, &size);
   if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
   value = CheckText(*entry, value, size);
   if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
@@ -355,7 +310,7 @@ long_text:
 
 message:
   POSTERN_TAKE_IN_ORDER();
-  value = ReadLength(value, end, &size);
+  value = fast::ReadLength(value, end, &size);
   if (ABSL_PREDICT_FALSE(value == nullptr)) return false;
   {
     const FastContainer& container = plan_.containers[entry->index];
