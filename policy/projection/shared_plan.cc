@@ -40,7 +40,12 @@ class SharedPlanBuilder {
       const auto missing = static_cast<int32_t>(tables.operand_paths.size());
       if (std::find(operands.begin(), operands.end(), missing) != operands.end()) return nullptr;
       for (size_t leaf = 0; leaf < tables.leaves.size(); ++leaf) {
-        if (shared->parts[i].fields[leaf] != nullptr) shared->leaf_targets[leaf] |= static_cast<uint8_t>(1u << i);
+        const Field* const field = shared->parts[i].fields[leaf];
+        if (field == nullptr) continue;
+        shared->leaf_targets[leaf] |= static_cast<uint8_t>(1u << i);
+        // The walk leaves records with postcodes, but knows one only where the shared plan has it.
+        if (own.leaves[field->leaf].transform.is_postcode() && !tables.leaves[leaf].transform.is_postcode())
+          return nullptr;
       }
     }
     for (const FastContainer& container : tables.fast->containers) {

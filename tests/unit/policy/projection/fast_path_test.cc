@@ -136,15 +136,22 @@ TEST_F(FastPathTest, TargetsThatReadDifferentCountriesShareNoWalk) {
   postcode.mutable_postcode()->add_rules()->add_countries("XX");
   cut.leaves[0].transform = postcode;
   cut.leaves[0].country = PathOf(type_, "left");
-  const auto multi = MultiProjector::Create({MakeEngine(masked).plan, MakeEngine(cut).plan});
-  ASSERT_TRUE(multi.ok()) << multi.status();
-  const ProjectionContext context = TestContext();
-  ProjectionResult results[2];
-  MultiProjector::Target targets[] = {{&context, &results[0], absl::OkStatus()},
-                                      {&context, &results[1], absl::OkStatus()}};
-  (*multi)->Project(BytesField(1, "Anna") + BytesField(4, "CH"), absl::MakeSpan(targets));
-  EXPECT_EQ(results[0].bytes, BytesField(1, "****"));
-  EXPECT_EQ(results[1].bytes, BytesField(1, "A"));
+  // Also where a condition of the other target reads the country.
+  PlanSpec conditional = masked;
+  conditional.leaves[0].when.emplace_back();
+  conditional.leaves[0].when[0].kind = PredicateSpec::Kind::kPresent;
+  conditional.leaves[0].when[0].left = PathOf(type_, "left");
+  for (const PlanSpec& other : {masked, conditional}) {
+    const auto multi = MultiProjector::Create({MakeEngine(other).plan, MakeEngine(cut).plan});
+    ASSERT_TRUE(multi.ok()) << multi.status();
+    const ProjectionContext context = TestContext();
+    ProjectionResult results[2];
+    MultiProjector::Target targets[] = {{&context, &results[0], absl::OkStatus()},
+                                        {&context, &results[1], absl::OkStatus()}};
+    (*multi)->Project(BytesField(1, "Anna") + BytesField(4, "CH"), absl::MakeSpan(targets));
+    EXPECT_EQ(results[0].bytes, BytesField(1, "****"));
+    EXPECT_EQ(results[1].bytes, BytesField(1, "A"));
+  }
 }
 
 }  // namespace
