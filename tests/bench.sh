@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench.sh NAME [--json] [--check] [OPTIONS]   NAME: delivery | gateway | ledger | projection | revocation | start
+# bench.sh NAME [--json] [--check] [OPTIONS]   NAME: delivery | gateway | ledger | projection | revocation | rights | start
 # Runs one benchmark on the release build, with its peers beside it in the same run. --check: exit code 1 below a goal.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)

@@ -1,5 +1,7 @@
 #include "tests/bench/delivery/site.h"
 
+#include <errno.h>
+
 #include <atomic>
 #include <iostream>
 #include <utility>
@@ -30,16 +32,16 @@ auto NewStub(const client::Endpoint& endpoint, Stub make) {
   return make(*channel);
 }
 
-void RequireOk(const grpc::Status& status, const std::string& what) {
-  Require(status.ok(), absl::StrCat(what, ": ", status.error_message()));
-}
-
 }  // namespace
 
 void Require(bool ok, const std::string& what) {
   if (ok) return;
-  std::cerr << "bench-delivery: " << what << std::endl;
+  std::cerr << program_invocation_short_name << ": " << what << std::endl;
   std::_Exit(2);
+}
+
+void RequireOk(const grpc::Status& status, const std::string& what) {
+  Require(status.ok(), absl::StrCat(what, ": ", status.error_message()));
 }
 
 std::string PartnerName(int number) {
@@ -50,11 +52,12 @@ client::Endpoint PartnerEndpoint(const SiteAddresses& addresses, int number, con
   return EndpointOf(addresses, address, PartnerName(number) + "/client");
 }
 
-Site::Site(const SiteAddresses& addresses)
+Site::Site(const SiteAddresses& addresses, int64_t people)
     : addresses_(addresses),
       shop_(ShopEndpoint(), kFillStreams),
-      operator_(NewStub(EndpointOf(addresses, addresses.operators, "operators/alice"),
-                        [](const auto& channel) { return postern::v1::OperatorService::NewStub(channel); })) {}
+      operator_(NewStub(OperatorEndpoint(),
+                        [](const auto& channel) { return postern::v1::OperatorService::NewStub(channel); })),
+      records_(people) {}
 
 std::unique_ptr<postern::v1::PartnerService::StubInterface> Site::Partner(int number) const {
   return NewStub(PartnerEndpoint(addresses_, number, addresses_.partners),
@@ -63,6 +66,10 @@ std::unique_ptr<postern::v1::PartnerService::StubInterface> Site::Partner(int nu
 
 client::Endpoint Site::ShopEndpoint() const {
   return EndpointOf(addresses_, addresses_.shop, "shop/client");
+}
+
+client::Endpoint Site::OperatorEndpoint() const {
+  return EndpointOf(addresses_, addresses_.operators, "operators/alice");
 }
 
 Site::Filled Site::Fill(const std::vector<int>& partners, int64_t records) {

@@ -1,4 +1,4 @@
-// The gateway under a delivery benchmark, as its shop, its partners and its operator see it.
+// The gateway under a benchmark, as its shop, its partners and its operator see it.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,8 @@ client::Endpoint PartnerEndpoint(const SiteAddresses& addresses, int number, con
 // Thread-safe. Every call that fails ends the program with its error: a benchmark has nothing to say then.
 class Site {
  public:
-  explicit Site(const SiteAddresses& addresses);
+  // Its records are of `people` customers, as Records counts them.
+  explicit Site(const SiteAddresses& addresses, int64_t people = 0);
 
   const SiteAddresses& addresses() const { return addresses_; }
   PosternStubs& shop() { return shop_; }
@@ -40,6 +41,7 @@ class Site {
 
   // As the shop; the address may be changed.
   client::Endpoint ShopEndpoint() const;
+  client::Endpoint OperatorEndpoint() const;
 
   // Discloses at least `records` records to every one of `partners`, at most kTargets, 64 a message.
   struct Filled {
@@ -73,5 +75,6 @@ class Site {
 
 // Ends the program with what could not be done, unless `ok`.
 void Require(bool ok, const std::string& what);
+void RequireOk(const grpc::Status& status, const std::string& what);
 
 }  // namespace postern::bench

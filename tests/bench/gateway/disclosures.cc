@@ -30,6 +30,30 @@ void FillDisclosure(Records& records, const std::vector<std::string>& partners, 
   request.set_request_id(client::NewRequestId(absl::Now()));
 }
 
+UnaryCall DiscloseCall(PosternStubs& stubs, Records& records, const std::string& partner) {
+  return [&stubs, &records, partner](int caller, std::function<void(bool)> done) {
+    auto call = std::make_shared<Call<v1::CreateDisclosureRequest, v1::CreateDisclosureResponse>>();
+    FillDisclosure(records, {partner}, call->request);
+    stubs.For(caller).async()->CreateDisclosure(
+        &call->context, &call->request, &call->response, [call, done = std::move(done)](const grpc::Status& status) {
+          done(status.ok() && call->response.results_size() == 1 && call->response.results(0).has_disclosure());
+        });
+  };
+}
+
+UnaryCall DiscloseBatchCall(PosternStubs& stubs, Records& records, const std::string& partner, int batch) {
+  return [&stubs, &records, partner, batch](int caller, std::function<void(bool)> done) {
+    auto call = std::make_shared<Call<v1::BatchCreateDisclosuresRequest, v1::BatchCreateDisclosuresResponse>>();
+    for (int i = 0; i < batch; ++i) FillDisclosure(records, {partner}, *call->request.add_requests());
+    stubs.For(caller).async()->BatchCreateDisclosures(
+        &call->context, &call->request, &call->response,
+        [call, batch, done = std::move(done)](const grpc::Status& status) {
+          const auto& answers = call->response.answers();
+          done(status.ok() && answers.size() == batch && std::all_of(answers.begin(), answers.end(), Authorised));
+        });
+  };
+}
+
 LoadResult DiscloseStreams(PosternStubs& stubs, Records& records, const DiscloseLoad& load) {
   using Caller = StreamCaller<v1::StreamDisclosuresRequest, v1::StreamDisclosuresResponse>;
   const absl::Time start = absl::Now();

@@ -19,6 +19,11 @@ using PosternStubs = Stubs<postern::v1::StorefrontService>;
 void FillDisclosure(Records& records, const std::vector<std::string>& partners,
                     postern::v1::CreateDisclosureRequest& request);
 
+// CreateDisclosure of a new record to `partner`, a resource name.
+UnaryCall DiscloseCall(PosternStubs& stubs, Records& records, const std::string& partner);
+// BatchCreateDisclosures of `batch` of them.
+UnaryCall DiscloseBatchCall(PosternStubs& stubs, Records& records, const std::string& partner, int batch);
+
 // Records on their way on one stream.
 inline constexpr int kStreamWindow = 1024;
 

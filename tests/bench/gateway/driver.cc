@@ -63,25 +63,6 @@ void FillPut(Records& records, postern::bench::v1::PutRequest& request) {
 
 using SinkStubs = Stubs<postern::bench::v1::SinkService>;
 
-// What must live until a unary call is answered.
-template <typename Request, typename Response>
-struct Call {
-  grpc::ClientContext context;
-  Request request;
-  Response response;
-};
-
-UnaryCall DiscloseCall(PosternStubs& stubs, Records& records) {
-  return [&](int caller, std::function<void(bool)> done) {
-    auto call = std::make_shared<Call<v1::CreateDisclosureRequest, v1::CreateDisclosureResponse>>();
-    FillDisclosure(records, {kPartner}, call->request);
-    stubs.For(caller).async()->CreateDisclosure(
-        &call->context, &call->request, &call->response, [call, done = std::move(done)](const grpc::Status& status) {
-          done(status.ok() && call->response.results_size() == 1 && call->response.results(0).has_disclosure());
-        });
-  };
-}
-
 UnaryCall PutCall(SinkStubs& stubs, Records& records) {
   return [&](int caller, std::function<void(bool)> done) {
     auto call = std::make_shared<Call<postern::bench::v1::PutRequest, postern::bench::v1::PutResponse>>();
@@ -168,7 +149,7 @@ class Bench {
 
  private:
   LoadResult Unary(Peer peer, int callers, absl::Duration duration, Latencies& latencies) {
-    const UnaryCall call = peer == Peer::kPostern ? DiscloseCall(postern_, records_)
+    const UnaryCall call = peer == Peer::kPostern ? DiscloseCall(postern_, records_, kPartner)
                                                   : PutCall(peer == Peer::kDirect ? direct_ : nginx_, records_);
     const LoadResult result = RunUnary(callers, duration, call, latencies);
     Count(peer, result);

@@ -6,6 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include <grpcpp/client_context.h>
+
 #include "client/transport/channel.h"
 
 namespace postern::bench {
@@ -28,6 +30,14 @@ class Stubs {
 
  private:
   std::vector<std::unique_ptr<typename Service::StubInterface>> stubs_;
+};
+
+// What must live until a unary call is answered.
+template <typename Request, typename Response>
+struct Call {
+  grpc::ClientContext context;
+  Request request;
+  Response response;
 };
 
 }  // namespace postern::bench
