@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -69,6 +71,13 @@ struct Deleter {
   void operator()(PGconn* connection) const { PQfinish(connection); }
   void operator()(PGresult* result) const { PQclear(result); }
 };
+
+std::vector<pid_t> ChildrenOf(pid_t parent) {
+  std::ifstream file(absl::StrCat("/proc/", parent, "/task/", parent, "/children"));
+  std::vector<pid_t> children;
+  for (pid_t child; file >> child;) children.push_back(child);
+  return children;
+}
 
 }  // namespace
 
@@ -135,7 +144,9 @@ void PostgresServer::Start() {
 }
 
 void PostgresServer::Kill() {
+  const std::vector<pid_t> children = ChildrenOf(postmaster_);
   End(SIGKILL);
+  for (const pid_t child : children) kill(child, SIGKILL);
 }
 
 void PostgresServer::StopAtOnce() {
@@ -152,7 +163,8 @@ void PostgresServer::End(int signal) {
 std::vector<std::string> PostgresServer::Run(const std::string& sql, const std::string& database) const {
   std::vector<std::string> values;
   const std::unique_ptr<PGconn, Deleter> connection(PQconnectdb(Conninfo(database).c_str()));
-  PQsetNoticeProcessor(connection.get(), [](void*, const char*) {}, nullptr);
+  PQsetNoticeProcessor(
+      connection.get(), [](void*, const char*) {}, nullptr);
   const std::unique_ptr<PGresult, Deleter> result(PQexec(connection.get(), sql.c_str()));
   const ExecStatusType status = PQresultStatus(result.get());
   EXPECT_TRUE(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)

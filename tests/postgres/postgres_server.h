@@ -26,7 +26,7 @@ class PostgresServer {
   const std::string& folder() const { return folder_; }
 
   void Start();
-  // SIGKILL to the postmaster; its children end when they notice.
+  // SIGKILL to the postmaster and to its children, which would go on answering until they notice.
   void Kill();
   // As `pg_ctl stop -m immediate`: no checkpoint, recovery at the next start.
   void StopAtOnce();
