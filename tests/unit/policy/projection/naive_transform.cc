@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_format.h"
 #include "absl/time/civil_time.h"
 
 namespace postern::policy::testing {
@@ -39,6 +40,11 @@ absl::CivilDay Round(absl::CivilDay day, v1::Generalise::DateUnit unit) {
   absl::CivilMonth month(day);
   while (unit == v1::Generalise::QUARTER && month.month() % 3 != 1) --month;
   return absl::CivilDay(month);
+}
+
+// With four digits of the year, also before the year 1000.
+std::string Written(absl::CivilDay day) {
+  return absl::StrFormat("%04d-%02d-%02d", day.year(), day.month(), day.day());
 }
 
 int Kept(const v1::Generalise::Postcode& spec, const std::string& country) {
@@ -121,9 +127,8 @@ std::optional<std::string> ChangeText(const TransformSpec& spec, const Projectio
       return kept == 0 ? std::nullopt : std::optional(First(text, kept));
     }
     absl::CivilDay day;
-    if (text.size() != 10 || !absl::ParseCivilTime(text, &day) || absl::FormatCivilTime(day) != text)
-      return std::nullopt;
-    return absl::FormatCivilTime(Round(day, generalise->date()));
+    if (text.size() != 10 || !absl::ParseCivilTime(text, &day) || Written(day) != text) return std::nullopt;
+    return Written(Round(day, generalise->date()));
   }
   return text;
 }
