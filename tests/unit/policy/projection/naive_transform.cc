@@ -127,7 +127,10 @@ std::optional<std::string> ChangeText(const TransformSpec& spec, const Projectio
       return kept == 0 ? std::nullopt : std::optional(First(text, kept));
     }
     absl::CivilDay day;
-    if (text.size() != 10 || !absl::ParseCivilTime(text, &day) || Written(day) != text) return std::nullopt;
+    static const std::regex kForm("[0-9]{4}-[0-9]{2}-[0-9]{2}");
+    if (!std::regex_match(text, kForm) || !absl::ParseCivilTime(text, &day) || Written(day) != text) {
+      return std::nullopt;
+    }
     return Written(Round(day, generalise->date()));
   }
   return text;
